@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "dmirror.h"
+
+/* The ABI: what the kernel was compiled with must be what we were. */
+_Static_assert(sizeof(struct hmm_dmirror_notifier) == 48, "ABI");
+_Static_assert(sizeof(struct hmm_dmirror_fail_point) == 72, "ABI");
+_Static_assert(sizeof(struct hmm_dmirror_counts) == 1064, "ABI");
+_Static_assert(sizeof(struct hmm_dmirror_call) == 24, "ABI");
+_Static_assert(sizeof(struct hmm_dmirror_calls) == 32, "ABI");
+
+static int call(int fd, unsigned long command, void *arg)
+{
+	int ret;
+
+	do {
+		ret = ioctl(fd, command, arg);
+	} while (ret && errno == EINTR);
+	return ret ? -errno : 0;
+}
+
+int dmirror_open(const char *node)
+{
+	int fd = open(node, O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+const char *dmirror_why_not(const char *node)
+{
+	struct hmm_dmirror_calls calls = {};
+	int fd, err;
+
+	if (geteuid())
+		return "must be root to fail notifiers";
+	fd = dmirror_open(node);
+	if (fd == -ENOENT || fd == -ENXIO || fd == -ENODEV)
+		return "no test_hmm module with fail points (CONFIG_TEST_HMM, modprobe test_hmm)";
+	if (fd < 0)
+		return "can't open the node of test_hmm";
+	err = call(fd, HMM_DMIRROR_CALLS, &calls);
+	close(fd);
+	if (err == -EPERM)
+		return "CAP_SYS_ADMIN is missing";
+	return err ? "test_hmm has no fail points" : NULL;
+}
+
+int dmirror_add_flags(int fd, unsigned int id, unsigned int kind,
+		      uintptr_t start, uintptr_t end, uint64_t flags)
+{
+	struct hmm_dmirror_notifier arg = {
+		.id = id,
+		.kind = kind,
+		.start = start,
+		.end = end,
+		.flags = flags,
+	};
+
+	return call(fd, HMM_DMIRROR_NOTIFIER_ADD, &arg);
+}
+
+int dmirror_add(int fd, unsigned int id, unsigned int kind, uintptr_t start,
+		uintptr_t end)
+{
+	return dmirror_add_flags(fd, id, kind, start, end, 0);
+}
+
+int dmirror_del(int fd, unsigned int id)
+{
+	struct hmm_dmirror_notifier arg = { .id = id };
+
+	return call(fd, HMM_DMIRROR_NOTIFIER_DEL, &arg);
+}
+
+int dmirror_read_begin(int fd, unsigned int id)
+{
+	struct hmm_dmirror_notifier arg = { .id = id };
+
+	return call(fd, HMM_DMIRROR_NOTIFIER_READ, &arg);
+}
+
+int dmirror_arm(int fd, struct hmm_dmirror_fail_point *fail)
+{
+	return call(fd, HMM_DMIRROR_FAIL_POINT, fail);
+}
+
+int dmirror_disarm(int fd, unsigned int id)
+{
+	struct hmm_dmirror_fail_point arg = { .id = id };
+
+	return dmirror_arm(fd, &arg);
+}
+
+int dmirror_counts(int fd, unsigned int id, struct hmm_dmirror_counts *counts)
+{
+	*counts = (struct hmm_dmirror_counts) { .id = id };
+	return call(fd, HMM_DMIRROR_COUNTS, counts);
+}
+
+uint64_t dmirror_sum(const __u64 counts[HMM_DMIRROR_NR_EVENTS])
+{
+	uint64_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < HMM_DMIRROR_NR_EVENTS; i++)
+		sum += counts[i];
+	return sum;
+}
+
+int dmirror_calls(int fd, struct hmm_dmirror_call *calls, unsigned int nr)
+{
+	struct hmm_dmirror_calls arg = {
+		.ptr = (uintptr_t)calls,
+		.nr = nr,
+		.flags = HMM_DMIRROR_RESET,
+	};
+	int err = call(fd, HMM_DMIRROR_CALLS, &arg);
+
+	if (err)
+		return err;
+	return arg.total > arg.nr ? -EOVERFLOW : (int)arg.nr;
+}
+
+static int transfer(int fd, unsigned long command, uintptr_t addr,
+		    void *buffer, size_t pages)
+{
+	struct hmm_dmirror_cmd cmd = {
+		.addr = addr,
+		.ptr = (uintptr_t)buffer,
+		.npages = pages,
+	};
+	int err = call(fd, command, &cmd);
+
+	if (!err && cmd.cpages != pages)
+		err = -EIO;
+	return err;
+}
+
+int dmirror_read(int fd, uintptr_t addr, void *buffer, size_t pages)
+{
+	return transfer(fd, HMM_DMIRROR_READ, addr, buffer, pages);
+}
+
+int dmirror_write(int fd, uintptr_t addr, void *buffer, size_t pages)
+{
+	return transfer(fd, HMM_DMIRROR_WRITE, addr, buffer, pages);
+}

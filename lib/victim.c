@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "dmirror.h"
+#include "victim.h"
+
+#define BOUND_MS 10000
+
+#ifndef SYS_process_mrelease
+#define SYS_process_mrelease 448
+#endif
+
+struct order {
+	long (*fn)(const struct victim_args *args);
+	struct victim_args args;
+};
+
+static void obey(int control)
+{
+	struct order order;
+	long result;
+
+	while (read(control, &order, sizeof(order)) == sizeof(order)) {
+		result = order.fn(&order.args);
+		if (write(control, &result, sizeof(result)) != sizeof(result))
+			break;
+	}
+	_exit(0);
+}
+
+static long do_open(const struct victim_args *args)
+{
+	return dmirror_open((const char *)(uintptr_t)args->arg[0]);
+}
+
+static int open_device(struct victim *victim, const char *node)
+{
+	struct victim_args args = { .arg = { (uintptr_t)node } };
+	long fd;
+	int err;
+
+	err = victim_call(victim, do_open, &args, &fd);
+	if (err)
+		return err;
+	if (fd < 0)
+		return fd;
+	victim->device = syscall(SYS_pidfd_getfd, victim->pidfd, (int)fd, 0);
+	if (victim->device < 0)
+		return -errno;
+	return keeper_start(&victim->keeper, victim->device);
+}
+
+int victim_start(struct victim *victim, const char *node)
+{
+	int control[2], err;
+
+	*victim = (struct victim) { .pidfd = -1, .control = -1, .device = -1 };
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control))
+		return -errno;
+	victim->pid = fork();
+	if (victim->pid < 0)
+		return -errno;
+	if (!victim->pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(control[0]);
+		obey(control[1]);
+	}
+	close(control[1]);
+	victim->control = control[0];
+	victim->pidfd = syscall(SYS_pidfd_open, victim->pid, 0);
+	if (victim->pidfd < 0)
+		return -errno;
+	err = node ? open_device(victim, node) : 0;
+	if (err)
+		victim_finish(victim);
+	return err;
+}
+
+int victim_call(struct victim *victim, long (*fn)(const struct victim_args *),
+		const struct victim_args *args, long *result)
+{
+	struct pollfd answer = { .fd = victim->control, .events = POLLIN };
+	struct order order = { .fn = fn, .args = *args };
+
+	if (send(victim->control, &order, sizeof(order), MSG_NOSIGNAL) < 0)
+		return -errno;
+	if (poll(&answer, 1, BOUND_MS) != 1)
+		return -ETIMEDOUT;
+	if (read(victim->control, result, sizeof(*result)) != sizeof(*result))
+		return -EPIPE;
+	return 0;
+}
+
+uintptr_t victim_start_of(unsigned int region)
+{
+	return VICTIM_BASE + region * VICTIM_STRIDE;
+}
+
+uintptr_t victim_end_of(unsigned int region)
+{
+	return victim_start_of(region) + VICTIM_REGION_PAGES * getpagesize();
+}
+
+/* The first word of each page: its own address, so that no two are the same */
+static long do_populate(const struct victim_args *args)
+{
+	uintptr_t addr, end;
+	unsigned int i;
+
+	for (i = 0; i < args->arg[0]; i++) {
+		addr = victim_start_of(i);
+		end = victim_end_of(i);
+		if (mmap((void *)addr, end - addr, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+			 0) != (void *)addr)
+			return -errno;
+		for (; addr < end; addr += getpagesize())
+			*(volatile uintptr_t *)addr = addr;
+	}
+	return 0;
+}
+
+static int call_for_errno(struct victim *victim,
+			  long (*fn)(const struct victim_args *), uint64_t arg)
+{
+	struct victim_args args = { .arg = { arg } };
+	long result;
+	int err;
+
+	err = victim_call(victim, fn, &args, &result);
+	return err ? err : (int)result;
+}
+
+int victim_populate(struct victim *victim, unsigned int regions)
+{
+	return call_for_errno(victim, do_populate, regions);
+}
+
+static long do_munmap(const struct victim_args *args)
+{
+	uintptr_t addr = victim_start_of(args->arg[0]);
+
+	return munmap((void *)addr, victim_end_of(args->arg[0]) - addr) ?
+		-errno : 0;
+}
+
+int victim_munmap(struct victim *victim, unsigned int region)
+{
+	return call_for_errno(victim, do_munmap, region);
+}
+
+static long do_dontneed(const struct victim_args *args)
+{
+	uintptr_t addr = victim_start_of(args->arg[0]);
+
+	return madvise((void *)addr, victim_end_of(args->arg[0]) - addr,
+		       MADV_DONTNEED) ? -errno : 0;
+}
+
+int victim_dontneed(struct victim *victim, unsigned int region)
+{
+	return call_for_errno(victim, do_dontneed, region);
+}
+
+static bool is_exit_event(int status)
+{
+	return WIFSTOPPED(status) &&
+	       status >> 8 == (SIGTRAP | PTRACE_EVENT_EXIT << 8);
+}
+
+int victim_freeze(struct victim *victim)
+{
+	siginfo_t info = {};
+	int waited, status;
+
+	if (ptrace(PTRACE_SEIZE, victim->pid, 0,
+		   PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL))
+		return -errno;
+	if (kill(victim->pid, SIGKILL))
+		return -errno;
+	/* Until it stops: no descriptor tells of that. */
+	for (waited = 0; waited < BOUND_MS; waited++) {
+		if (waitid(P_PID, victim->pid, &info,
+			   WSTOPPED | WEXITED | WNOHANG | WNOWAIT))
+			return -errno;
+		if (info.si_pid)
+			break;
+		usleep(1000);
+	}
+	if (!info.si_pid)
+		return -ETIMEDOUT;
+	if (waitpid(victim->pid, &status, 0) != victim->pid)
+		return -errno;
+	return is_exit_event(status) ? 0 : -ECHILD;
+}
+
+int victim_reap(struct victim *victim)
+{
+	return syscall(SYS_process_mrelease, victim->pidfd, 0) ? -errno : 0;
+}
+
+static int open_proc(const struct victim *victim, const char *name)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", victim->pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int victim_resident(const struct victim *victim, unsigned int region)
+{
+	uint64_t entries[VICTIM_REGION_PAGES] = {};
+	int fd = open_proc(victim, "pagemap");
+	int i, resident = 0;
+	ssize_t len;
+
+	if (fd < 0)
+		return fd;
+	len = pread(fd, entries, sizeof(entries),
+		    victim_start_of(region) / getpagesize() * sizeof(*entries));
+	close(fd);
+	if (len != sizeof(entries))
+		return -EIO;
+	for (i = 0; i < VICTIM_REGION_PAGES; i++)
+		resident += entries[i] >> 63;	/* Documentation/admin-guide/mm/pagemap.rst */
+	return resident;
+}
+
+int victim_intact(const struct victim *victim, unsigned int region)
+{
+	int fd = open_proc(victim, "mem");
+	uintptr_t addr, word;
+	int intact = 0;
+
+	if (fd < 0)
+		return fd;
+	for (addr = victim_start_of(region); addr < victim_end_of(region);
+	     addr += getpagesize())
+		/* A reaped page can't be read: -EIO. */
+		intact += pread(fd, &word, sizeof(word), addr) == sizeof(word) &&
+			  word == addr;
+	close(fd);
+	return intact;
+}
+
+int victim_finish(struct victim *victim)
+{
+	int err;
+
+	if (victim->pid <= 0)
+		return 0;
+	kill(victim->pid, SIGKILL);
+	ptrace(PTRACE_CONT, victim->pid, 0, 0);
+	err = bounded_wait(victim->pid, victim->pidfd);
+	if (!err)
+		waitpid(victim->pid, NULL, 0);
+	close(victim->pidfd);
+	close(victim->control);
+	victim->pid = 0;
+	return err;
+}
+
+int victim_close(struct victim *victim)
+{
+	if (victim->device < 0)
+		return 0;
+	close(victim->device);
+	victim->device = -1;
+	return keeper_close(&victim->keeper);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A process whose mm has the notifiers: it does what it is told, and it can be
+ * made to stand still while dying, its mm alive, for the non-blockable context.
+ * It dies with the process that started it.
+ */
+#ifndef HMM_NOTIFIER_VICTIM_H
+#define HMM_NOTIFIER_VICTIM_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "bounded.h"
+
+/* Where victim_populate() maps, one region for each 2 MiB, by number */
+#define VICTIM_BASE		0x200000000UL
+#define VICTIM_STRIDE		0x200000UL
+#define VICTIM_REGION_PAGES	4
+
+struct victim {
+	pid_t pid;
+	int pidfd;
+	int control;
+	int device;		/* the victim's open node, -1 if none */
+	struct keeper keeper;
+};
+
+struct victim_args {
+	uint64_t arg[6];
+};
+
+/*
+ * Forks it and has it open @node (NULL: none) for its own mm. Returns 0 or
+ * -errno.
+ */
+int victim_start(struct victim *victim, const char *node);
+
+/*
+ * Runs @fn in the victim, which has our code and, but for what it changed, our
+ * memory. Returns in @result what @fn did. Returns 0, -ETIMEDOUT after 10 s, or
+ * -EPIPE if the victim is dead.
+ */
+int victim_call(struct victim *victim, long (*fn)(const struct victim_args *),
+		const struct victim_args *args, long *result);
+
+/* Start and end of a region, in bytes */
+uintptr_t victim_start_of(unsigned int region);
+uintptr_t victim_end_of(unsigned int region);
+
+/* Has the victim map @regions private anonymous regions and write each page. */
+int victim_populate(struct victim *victim, unsigned int regions);
+
+/* munmap() and madvise(MADV_DONTNEED) by the victim; 0, or its -errno */
+int victim_munmap(struct victim *victim, unsigned int region);
+int victim_dontneed(struct victim *victim, unsigned int region);
+
+/*
+ * Kills the victim and holds it in do_exit() before exit_mm(): it has
+ * SIGNAL_GROUP_EXIT set and everything it had. Returns 0 or -errno.
+ */
+int victim_freeze(struct victim *victim);
+
+/* process_mrelease() of a frozen victim, as often as you like; 0 or -errno */
+int victim_reap(struct victim *victim);
+
+/*
+ * How many pages of a region are in memory, by /proc/PID/pagemap, and how many
+ * hold what victim_populate() wrote, by /proc/PID/mem; or -errno.
+ */
+int victim_resident(const struct victim *victim, unsigned int region);
+int victim_intact(const struct victim *victim, unsigned int region);
+
+/*
+ * Lets a frozen victim go, kills one that is not, and waits for its end.
+ * Returns 0, or -ETIMEDOUT if it does not end.
+ */
+int victim_finish(struct victim *victim);
+
+/*
+ * The last close of the device, which removes what notifiers it still has.
+ * Returns 0, or -ETIMEDOUT if it hangs. After victim_finish().
+ */
+int victim_close(struct victim *victim);
+
+#endif
