@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the hmm_notifier tests have in common above lib/: this is the layer that
+ * asserts.
+ */
+#ifndef HMM_NOTIFIER_H
+#define HMM_NOTIFIER_H
+
+#include "../lib/dmirror.h"
+#include "../lib/kmsg.h"
+#include "../lib/rule.h"
+#include "../lib/victim.h"
+#include "../lib/warn.h"
+#include "kselftest_harness.h"
+
+/*
+ * Bugs of today's kernels, each named by its fix in kernel-patches/. A test
+ * says KNOWN_BUG only for exactly what the bug does; anything else that is
+ * wrong in the same test makes it a failure.
+ */
+#define BUG_INTERVAL_TREE_NOT_ENDED \
+	"known bug: mm/mmu_notifier: end the interval tree when an hlist start fails"
+#define BUG_RANGE_END_TWICE \
+	"known bug: mm/mmu_notifier: don't run range_end twice after a blockable failure"
+
+#define KNOWN_BUG(text) do {						\
+	if (_metadata->exit_code == KSFT_PASS) {			\
+		snprintf(_metadata->results->reason,			\
+			 sizeof(_metadata->results->reason), "%s", text); \
+		_metadata->exit_code = KSFT_XFAIL;			\
+	}								\
+} while (0)
+
+/* Splats bear the name of the test that caused them, for who reads the log. */
+static inline void mark_test(const struct __test_metadata *_metadata,
+			     const void *variant, const char *what)
+{
+	struct __fixture_variant_metadata *v = _metadata->fixture->variant;
+
+	while (v && v->data != variant)
+		v = v->next;
+	kmsg_write("hmm_notifier: %s %s:%s%s%s.%s\n", what,
+		   program_invocation_short_name, _metadata->fixture->name,
+		   v ? "." : "", v ? v->name : "", _metadata->name);
+}
+
+/* For FIXTURE_SETUP: skips with the reason, or goes on with a watch on splats */
+#define SETUP_OR_SKIP(node, watch) do {					\
+	const char *why_not = dmirror_why_not(node);			\
+									\
+	if (why_not)							\
+		SKIP(return, "%s", why_not);				\
+	if (warn_sites_are_for())					\
+		SKIP(return, "not built from the source of this kernel"); \
+	mark_test(_metadata, variant, "begin");				\
+	ASSERT_EQ(0, warn_start(watch));				\
+	if (*warn_missing(watch))					\
+		TH_LOG("not cross-checked, this kernel lacks: %s",	\
+		       warn_missing(watch));				\
+} while (0)
+
+/* All detectors agree, and nothing came that the rule does not know. */
+#define EXPECT_NO_OTHER_SPLAT(watch, report) do {			\
+	EXPECT_EQ(0, warn_stop(watch, report)) {			\
+		TH_LOG("%s", (report)->why);				\
+	}								\
+	EXPECT_EQ(0, (report)->others) {				\
+		TH_LOG("%s", (report)->first_other);			\
+	}								\
+} while (0)
+
+#define EXPECT_WARNS(expected, report) do {				\
+	EXPECT_EQ((expected)[RULE_SITE_INTERVAL_RELEASE],		\
+		  (report)->warns[RULE_SITE_INTERVAL_RELEASE]);		\
+	EXPECT_EQ((expected)[RULE_SITE_INTERVAL],			\
+		  (report)->warns[RULE_SITE_INTERVAL]);			\
+	EXPECT_EQ((expected)[RULE_SITE_HLIST],				\
+		  (report)->warns[RULE_SITE_HLIST]);			\
+	EXPECT_EQ((expected)[RULE_SITE_HLIST_END],			\
+		  (report)->warns[RULE_SITE_HLIST_END]);		\
+} while (0)
+
+#endif
