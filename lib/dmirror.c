@@ -88,11 +88,20 @@ int dmirror_arm(int fd, struct hmm_dmirror_fail_point *fail)
 	return call(fd, HMM_DMIRROR_FAIL_POINT, fail);
 }
 
-int dmirror_disarm(int fd, unsigned int id)
+int dmirror_disarm_hits(int fd, unsigned int id, __u64 *hits)
 {
 	struct hmm_dmirror_fail_point arg = { .id = id };
+	int err = dmirror_arm(fd, &arg);
 
-	return dmirror_arm(fd, &arg);
+	*hits = arg.hits;
+	return err;
+}
+
+int dmirror_disarm(int fd, unsigned int id)
+{
+	__u64 hits;
+
+	return dmirror_disarm_hits(fd, id, &hits);
 }
 
 int dmirror_counts(int fd, unsigned int id, struct hmm_dmirror_counts *counts)

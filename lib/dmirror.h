@@ -44,6 +44,9 @@ int dmirror_read_begin(int fd, unsigned int id);
 int dmirror_arm(int fd, struct hmm_dmirror_fail_point *fail);
 int dmirror_disarm(int fd, unsigned int id);
 
+/* Disarms, and tells how often it was hit since it was armed. */
+int dmirror_disarm_hits(int fd, unsigned int id, __u64 *hits);
+
 int dmirror_counts(int fd, unsigned int id, struct hmm_dmirror_counts *counts);
 
 /* Sums over all events of one of the arrays in struct hmm_dmirror_counts */
