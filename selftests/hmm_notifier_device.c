@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The fail points of test_hmm themselves: what they refuse, and that what one
+ * file armed dies with it. A tool that lies makes every other test worthless.
+ */
+#include <errno.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "hmm_notifier.h"
+
+#define NOBODY 65534
+
+FIXTURE(bad_notifier) {
+	struct warn_watch watch;
+	int device;
+};
+
+FIXTURE_VARIANT(bad_notifier) {
+	struct hmm_dmirror_notifier arg;
+	int error;
+};
+
+#define BAD_NOTIFIER(name, err, ...)					\
+	FIXTURE_VARIANT_ADD(bad_notifier, name) {			\
+		.arg = { __VA_ARGS__ }, .error = err }
+
+BAD_NOTIFIER(id_0, EINVAL, .kind = HMM_DMIRROR_HLIST);
+BAD_NOTIFIER(id_too_large, EINVAL, .id = HMM_DMIRROR_NR_NOTIFIERS,
+	     .kind = HMM_DMIRROR_HLIST);
+BAD_NOTIFIER(id_taken, EEXIST, .id = 1, .kind = HMM_DMIRROR_HLIST);
+BAD_NOTIFIER(kind_0, EINVAL, .id = 2);
+BAD_NOTIFIER(kind_unknown, EINVAL, .id = 2, .kind = 99);
+BAD_NOTIFIER(flags_unknown, EINVAL, .id = 2, .kind = HMM_DMIRROR_HLIST,
+	     .flags = 0x80);
+BAD_NOTIFIER(reserved, EINVAL, .id = 2, .kind = HMM_DMIRROR_HLIST,
+	     .reserved = { 1 });
+BAD_NOTIFIER(reserved_too, EINVAL, .id = 2, .kind = HMM_DMIRROR_HLIST,
+	     .reserved = { 0, 1 });
+BAD_NOTIFIER(hlist_with_range, EINVAL, .id = 2, .kind = HMM_DMIRROR_HLIST,
+	     .end = 0x1000);
+BAD_NOTIFIER(interval_empty, EINVAL, .id = 2, .kind = HMM_DMIRROR_INTERVAL);
+BAD_NOTIFIER(interval_reversed, EINVAL, .id = 2,
+	     .kind = HMM_DMIRROR_INTERVAL, .start = 0x2000, .end = 0x1000);
+BAD_NOTIFIER(interval_unaligned, EINVAL, .id = 2,
+	     .kind = HMM_DMIRROR_INTERVAL, .start = 0x1000, .end = 0x2001);
+
+FIXTURE_SETUP(bad_notifier)
+{
+	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
+	self->device = dmirror_open(DMIRROR_BARE);
+	ASSERT_LE(0, self->device);
+	ASSERT_EQ(0, dmirror_add(self->device, 1, HMM_DMIRROR_HLIST, 0, 0));
+}
+
+FIXTURE_TEARDOWN(bad_notifier)
+{
+	EXPECT_EQ(0, close(self->device));
+	warn_close(&self->watch);
+	mark_test(_metadata, variant, "end");
+}
+
+/* What makes no sense is refused, and changes nothing. */
+TEST_F(bad_notifier, is_refused)
+{
+	struct hmm_dmirror_notifier arg = variant->arg;
+	struct hmm_dmirror_counts counts;
+
+	EXPECT_EQ(-1, ioctl(self->device, HMM_DMIRROR_NOTIFIER_ADD, &arg));
+	EXPECT_EQ(variant->error, errno);
+	EXPECT_EQ(-ENOENT, dmirror_counts(self->device, 2, &counts));
+	EXPECT_EQ(0, dmirror_counts(self->device, 1, &counts));
+}
+
+FIXTURE(bad_fail_point) {
+	struct warn_watch watch;
+	int device;
+};
+
+FIXTURE_VARIANT(bad_fail_point) {
+	struct hmm_dmirror_fail_point arg;
+	int error;
+};
+
+#define BAD_FAIL_POINT(name, err, ...)					\
+	FIXTURE_VARIANT_ADD(bad_fail_point, name) {			\
+		.arg = { __VA_ARGS__ }, .error = err }
+#define ANYWHERE .start = 0, .end = ~0ULL
+
+BAD_FAIL_POINT(id_unknown, ENOENT, .id = 3, .contexts = 1, ANYWHERE);
+BAD_FAIL_POINT(id_0_of_no_mirror, ENOENT, .contexts = 1, ANYWHERE);
+BAD_FAIL_POINT(contexts_unknown, EINVAL, .id = 1, .contexts = 4, ANYWHERE);
+BAD_FAIL_POINT(events_unknown, EINVAL, .id = 1, .contexts = 1,
+	       .events = 1 << (HMM_DMIRROR_EVENT_EXCLUSIVE + 1), ANYWHERE);
+BAD_FAIL_POINT(no_range, EINVAL, .id = 1, .contexts = 1);
+BAD_FAIL_POINT(reversed, EINVAL, .id = 1, .contexts = 1, .start = 2, .end = 1);
+BAD_FAIL_POINT(act_unknown, EINVAL, .id = 1, .contexts = 1, .act = 3, ANYWHERE);
+BAD_FAIL_POINT(reserved_1, EINVAL, .id = 1, .contexts = 1, ANYWHERE,
+	       .reserved1 = 1);
+BAD_FAIL_POINT(reserved_2, EINVAL, .id = 1, .contexts = 1, ANYWHERE,
+	       .reserved2 = { 0, 1 });
+BAD_FAIL_POINT(interval_errno, EINVAL, .id = 2, .contexts = 1, ANYWHERE,
+	       .ret = -EAGAIN);
+BAD_FAIL_POINT(disarm_with_value, EINVAL, .id = 1, .ret = -EAGAIN);
+BAD_FAIL_POINT(disarm_with_range, EINVAL, .id = 1, ANYWHERE);
+
+FIXTURE_SETUP(bad_fail_point)
+{
+	struct hmm_dmirror_fail_point armed = {
+		.id = 1, .contexts = HMM_DMIRROR_BLOCKABLE, ANYWHERE,
+	};
+	void *page;
+
+	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
+	self->device = dmirror_open(DMIRROR_BARE);
+	ASSERT_LE(0, self->device);
+	ASSERT_EQ(0, dmirror_add(self->device, 1, HMM_DMIRROR_HLIST, 0, 0));
+	ASSERT_EQ(0, dmirror_add(self->device, 2, HMM_DMIRROR_INTERVAL, 0,
+				 0x1000));
+	/* One hit, of success: what is refused must not lose it. */
+	page = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, page);
+	armed.start = (uintptr_t)page;
+	armed.end = armed.start + 1;
+	ASSERT_EQ(0, dmirror_arm(self->device, &armed));
+	ASSERT_EQ(0, munmap(page, getpagesize()));
+}
+
+FIXTURE_TEARDOWN(bad_fail_point)
+{
+	EXPECT_EQ(0, close(self->device));
+	warn_close(&self->watch);
+	mark_test(_metadata, variant, "end");
+}
+
+/* What makes no sense is refused; hits are told all the same, and stay. */
+TEST_F(bad_fail_point, is_refused)
+{
+	struct hmm_dmirror_fail_point arg = variant->arg;
+	bool tells_hits = arg.id == 1;
+	__u64 hits;
+
+	EXPECT_EQ(-1, ioctl(self->device, HMM_DMIRROR_FAIL_POINT, &arg));
+	EXPECT_EQ(variant->error, errno);
+	EXPECT_EQ(tells_hits, arg.hits);
+	EXPECT_EQ(0, dmirror_disarm_hits(self->device, 1, &hits));
+	EXPECT_EQ(1, hits);
+}
+
+FIXTURE(device) {
+	struct warn_watch watch;
+	int device;
+};
+
+FIXTURE_SETUP(device)
+{
+	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
+	self->device = dmirror_open(DMIRROR_BARE);
+	ASSERT_LE(0, self->device);
+}
+
+FIXTURE_TEARDOWN(device)
+{
+	EXPECT_EQ(0, close(self->device));
+	warn_close(&self->watch);
+	mark_test(_metadata, variant, "end");
+}
+
+static int change_one_page(void)
+{
+	void *page = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	return page == MAP_FAILED ? -errno : munmap(page, getpagesize());
+}
+
+/* Nothing fails after the last close of the file that armed it. */
+TEST_F(device, forgets_when_closed)
+{
+	struct hmm_dmirror_fail_point fail = {
+		.id = 1, .ret = -ENOMEM,
+		.contexts = HMM_DMIRROR_BLOCKABLE, ANYWHERE,
+	};
+	unsigned int none[RULE_NR_SITES] = {};
+	struct warn_report report;
+	int fd = dmirror_open(DMIRROR_BARE);
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, dmirror_add(fd, 1, HMM_DMIRROR_HLIST, 0, 0));
+	ASSERT_EQ(0, dmirror_arm(fd, &fail));
+	ASSERT_EQ(0, close(fd));
+
+	EXPECT_EQ(0, change_one_page());
+	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
+	EXPECT_WARNS(none, &report);
+	EXPECT_EQ(0, report.messages);
+}
+
+/* Two files of one mm have each their own notifiers and counts. */
+TEST_F(device, is_not_shared)
+{
+	struct hmm_dmirror_counts first, second;
+	int fd = dmirror_open(DMIRROR_BARE);
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, dmirror_add(self->device, 1, HMM_DMIRROR_HLIST, 0, 0));
+	ASSERT_EQ(0, change_one_page());
+	ASSERT_EQ(0, dmirror_add(fd, 1, HMM_DMIRROR_HLIST_END, 0, 0));
+	ASSERT_EQ(0, change_one_page());
+
+	ASSERT_EQ(0, dmirror_counts(self->device, 1, &first));
+	ASSERT_EQ(0, dmirror_counts(fd, 1, &second));
+	EXPECT_LT(dmirror_sum(second.calls[DMIRROR_BLOCKABLE]),
+		  dmirror_sum(first.calls[DMIRROR_BLOCKABLE]));
+	EXPECT_LE(1, dmirror_sum(second.calls[DMIRROR_BLOCKABLE]));
+	EXPECT_EQ(dmirror_sum(second.calls[DMIRROR_BLOCKABLE]),
+		  dmirror_sum(second.ends[DMIRROR_BLOCKABLE]));
+	EXPECT_EQ(0, close(fd));
+}
+
+/* A log that is full says so; it never passes for a whole one. */
+TEST_F(device, tells_of_lost_calls)
+{
+	struct hmm_dmirror_call calls[HMM_DMIRROR_NR_CALLS];
+	unsigned int i;
+
+	ASSERT_EQ(0, dmirror_add(self->device, 1, HMM_DMIRROR_HLIST, 0, 0));
+	for (i = 0; i < HMM_DMIRROR_NR_CALLS + 1; i++)
+		ASSERT_EQ(0, change_one_page());
+	EXPECT_EQ(-EOVERFLOW, dmirror_calls(self->device, calls,
+					    HMM_DMIRROR_NR_CALLS));
+	/* Reading has started it over. */
+	ASSERT_EQ(0, change_one_page());
+	EXPECT_LE(1, dmirror_calls(self->device, calls, HMM_DMIRROR_NR_CALLS));
+}
+
+/* Unknown ids and kinds that can't be read are refused. */
+TEST_F(device, refuses_what_is_not_there)
+{
+	ASSERT_EQ(0, dmirror_add(self->device, 1, HMM_DMIRROR_HLIST, 0, 0));
+	EXPECT_EQ(-ENOENT, dmirror_del(self->device, 2));
+	EXPECT_EQ(-EINVAL, dmirror_del(self->device, 0));
+	EXPECT_EQ(-ENOENT, dmirror_read_begin(self->device, 2));
+	EXPECT_EQ(-EINVAL, dmirror_read_begin(self->device, 1));
+	EXPECT_EQ(0, dmirror_del(self->device, 1));
+	EXPECT_EQ(-ENOENT, dmirror_del(self->device, 1));
+	EXPECT_EQ(-EINVAL, ioctl(self->device, _IO('H', 0x7f)) ? -errno : 0);
+}
+
+/* Without a mirror there is nothing to read through. */
+TEST_F(device, has_no_mirror)
+{
+	char page[4096] __attribute__((aligned(4096)));
+
+	EXPECT_EQ(-EOPNOTSUPP, dmirror_read(self->device, (uintptr_t)page,
+					    page, 1));
+}
+
+/* An mm that is gone gets no new notifier. */
+TEST_F(device, refuses_a_dead_mm)
+{
+	struct victim victim;
+	int fd;
+
+	ASSERT_EQ(0, victim_start(&victim, DMIRROR_BARE));
+	fd = victim.device;
+	ASSERT_EQ(0, victim_finish(&victim));
+	EXPECT_EQ(-ESRCH, dmirror_add(fd, 1, HMM_DMIRROR_HLIST, 0, 0));
+	EXPECT_EQ(-ESRCH, dmirror_add(fd, 1, HMM_DMIRROR_INTERVAL, 0, 4096));
+	EXPECT_EQ(0, victim_close(&victim));
+}
+
+/* The kinds that this kernel has not are refused by name. */
+TEST_F(device, says_what_it_lacks)
+{
+	int err = dmirror_add(self->device, 1, HMM_DMIRROR_INTERVAL_TWO_PASS,
+			      0, 4096);
+
+	/* 7.1 and later have two passes. */
+	EXPECT_TRUE(err == 0 || err == -EOPNOTSUPP);
+}
+
+static int arm_as_nobody(void *arg)
+{
+	struct hmm_dmirror_fail_point fail = {
+		.id = 1, .ret = -ENOMEM,
+		.contexts = HMM_DMIRROR_BLOCKABLE, ANYWHERE,
+	};
+	int inherited = *(int *)arg;
+
+	if (setuid(NOBODY))
+		return -errno;
+	if (dmirror_open(DMIRROR_BARE) != -EACCES)
+		return 1;
+	return dmirror_arm(inherited, &fail);
+}
+
+/* Only root may open it; only who has CAP_SYS_ADMIN may arm what is open. */
+TEST_F(device, is_for_root)
+{
+	struct stat st;
+
+	ASSERT_EQ(0, dmirror_add(self->device, 1, HMM_DMIRROR_HLIST, 0, 0));
+	EXPECT_EQ(-EPERM, bounded_call(arm_as_nobody, &self->device));
+	ASSERT_EQ(0, stat(DMIRROR_BARE, &st));
+	EXPECT_EQ(0600, st.st_mode & 0777);
+	ASSERT_EQ(0, stat(DMIRROR_MIRROR, &st));
+	EXPECT_EQ(0600, st.st_mode & 0777);
+}
+
+TEST_HARNESS_MAIN
