@@ -1,0 +1,139 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# build.sh KERNELDIR OUT: what goes into the guest: OUT/modules/test_hmm.ko (patched
+# with the series of this base) and the static test programs in OUT/tests.  OUT becomes
+# a link to a directory in the cache that is keyed by all that it is made from, so
+# that a warm run builds nothing.
+
+set -u
+shopt -s nullglob
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=common.sh
+. "$here/common.sh"
+
+[ $# = 2 ] || die "usage: build.sh KERNELDIR OUT"
+kernel=$(cd "$1" && pwd) || exit 2
+out=$2
+base=$(cat "$kernel/base")
+series=${PATCHES:-$TOP/kernel-patches}/$base
+selftests=$(cd "${SELFTESTS:-$TOP/selftests}" && pwd) || exit 2 # tests/ has stand-ins
+[ -f "$series/series" ] || die "there is no series for $base kernels in kernel-patches/"
+
+# The test programs are compiled by the compiler that compiles the module.
+cc_of_kernel() {
+	local text
+	text=$(sed -n 's/^CONFIG_CC_VERSION_TEXT="\([^ "]*\).*/\1/p' "$kernel/config")
+	if command -v "$text" >/dev/null; then
+		echo "$text"
+	else
+		say "the kernel's compiler, $text, is not here; using gcc"
+		echo gcc
+	fi
+}
+
+key() {
+	{
+		echo "$kernel" "$CC"
+		"$CC" --version
+		stat -Lc '%s %Y' "$kernel/config" "$kernel/build/Module.symvers" \
+			"$kernel/src/lib/test_hmm.c"
+		cd "$TOP" && find "$series" lib "$selftests" vm/guest \
+			vm/build.sh vm/initramfs.sh -type f ! -name '*.o' -print0 |
+			sort -z | xargs -0 sha256sum
+	} | sha256sum | cut -c1-16
+}
+
+# quilt's series file; git apply takes no fuzz, and the parts of a patch that lie
+# outside lib/ are not this build's business.
+patch_module() {
+	local patch strip
+
+	mkdir -p "$new/module/lib" || die "cannot write to the cache"
+	cp "$kernel"/src/lib/test_hmm* "$new/module/lib/" || exit 2
+	chmod -R u+w "$new/module"
+	sed 's/#.*//' "$series/series" | while read -r patch strip; do
+		[ -n "$patch" ] || continue
+		(cd "$new/module" && GIT_CEILING_DIRECTORIES=$new \
+			git apply "${strip:--p1}" --whitespace=nowarn \
+			--include='lib/test_hmm*' "$series/$patch") ||
+			die "$base/$patch does not apply to this kernel"
+	done || exit 2
+}
+
+# No BTF: nothing reads it, and it would want pahole.
+kbuild() { # DIRECTORY: its modules go to $new/modules
+	make -C "$kernel/build" M="$1" CONFIG_DEBUG_INFO_BTF_MODULES= \
+		modules >"$1/log" 2>&1 </dev/null ||
+		{ cat "$1/log" >&2; die "the module does not build"; }
+	cp "$1"/*.ko "$new/modules/" && strip --strip-debug "$new"/modules/*.ko
+}
+
+build_modules() {
+	mkdir "$new/modules"
+	patch_module
+	echo 'obj-m := test_hmm.o' >"$new/module/lib/Kbuild"
+	kbuild "$new/module/lib"
+	if [ -f "$selftests/Kbuild" ]; then
+		cp -r "$selftests" "$new/extra"
+		kbuild "$new/extra"
+	fi
+}
+
+# The Makefile in selftests/ is the one place that says how a test is built.  The
+# stand-ins have no Makefile: they need the harness only.
+build_tests() {
+	local src name
+
+	mkdir "$new/tests" "$new/obj"
+	if [ -f "$selftests/Makefile" ]; then
+		make -C "$selftests" -j2 CC="$CC" KERNEL_SRC="$kernel/src" \
+			TEST_HMM="$new/module/lib" OUTPUT="$new/obj" \
+			>"$new/tests.log" 2>&1 </dev/null ||
+			{ cat "$new/tests.log" >&2; die "the tests do not build"; }
+	fi
+	for src in "$selftests"/hmm_notifier_*.c; do
+		name=$(basename "$src" .c)
+		if [ -f "$new/obj/$name" ]; then
+			mv "$new/obj/$name" "$new/tests/"
+		else
+			"$CC" -O2 -static -D_GNU_SOURCE -o "$new/tests/$name" \
+				-fmacro-prefix-map="$selftests/=" -I"$kernel/src/tools/testing/selftests" "$src" ||
+				die "$name does not build"
+		fi
+	done
+}
+
+build_guest() {
+	local prog
+
+	mkdir "$new/bin"
+	for prog in bounded kmsg; do
+		"$CC" -O2 -Wall -Wextra -static -o "$new/bin/$prog" \
+			"$here/guest/$prog.c" || die "guest/$prog.c does not build"
+	done
+}
+
+build() {
+	[ -d "$final" ] && return 0
+	say "building test_hmm.ko and the tests for $(cat "$kernel/release")"
+	mkdir -p "$cache/builds" || die "cannot write to $cache"
+	rm -rf "$cache"/builds/.new-*
+	new=$(mktemp -d "$cache/builds/.new-XXXXXX") || die "cannot write to $cache"
+	trap 'rm -rf "$new"' EXIT
+	build_modules
+	build_tests
+	build_guest
+	chmod 755 "$new"
+	mv -T "$new" "$final" || die "cannot write to $cache"
+	trap - EXIT
+	# old builds are small, but they would pile up for ever
+	find "$cache/builds" -mindepth 1 -maxdepth 1 -atime +30 -mtime +30 \
+		-exec rm -rf {} +
+}
+
+cache=$(cache_dir) || exit 2
+CC=${CROSS_COMPILE:-}$(cc_of_kernel)
+final=$cache/builds/$(cat "$kernel/release")-$(key)
+[ -d "$final" ] || with_lock builds build || exit 2
+touch -c "$final"
+ln -sfn "$final" "$out"
