@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the user sees while the guest runs: one line that changes on a terminal;
+plain lines, of failures only, when piped."""
+import os
+import pathlib
+import re
+import sys
+import time
+
+RESULT = re.compile(r"# (ok|not ok) \d+ (\S+)")
+RUNS = re.compile(r"# #\s+RUN\s+(\S+)")
+
+
+class Progress:
+    def __init__(self, job, verbose):
+        expected = pathlib.Path(job, "expected")
+        self.total = len(expected.read_text().split()) if expected.exists() else 0
+        self.tty = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self.verbose, self.done, self.now, self.began = verbose, 0, "", time.monotonic()
+        self.shown = ""
+
+    def line(self, line):
+        if self.verbose:
+            self.print(line)
+        if m := RUNS.match(line):
+            self.now = m[1]
+        if m := RESULT.match(line):
+            self.done += 1
+            if not self.verbose and m[1] == "not ok":
+                self.print(f"  FAIL {m[2]}")
+        self.tick()
+
+    def print(self, text):
+        self.clear()
+        print(text, file=sys.stderr, flush=True)
+
+    def tick(self):
+        if not self.tty:
+            return
+        what = self.now if self.now else "booting"
+        text = f"[{self.done}/{self.total}] {time.monotonic() - self.began:3.0f} s  {what}"
+        if text != self.shown:
+            self.clear()
+            self.shown = text[:79]
+            print(self.shown, end="", file=sys.stderr, flush=True)
+
+    def clear(self):
+        if self.shown:
+            print("\r\033[K", end="", file=sys.stderr)
+            self.shown = ""
+
+    def close(self):
+        self.clear()
+        sys.stderr.flush()

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""tests.py DIR list|job [GLOB...] - the tests that the programs in DIR hold.
+
+list prints the full names, program:fixture.variant.test; job prints one line per
+program to run in the guest, with the arguments that select its tests.
+
+The names come from the symbols that kselftest_harness.h makes: so nothing is run
+on the host, a program for another architecture can be listed, and 6.1's harness,
+which has no -l, is no exception.
+"""
+import fnmatch
+import os
+import re
+import subprocess
+import sys
+
+
+def symbols(path):
+    out = subprocess.run(["nm", path], capture_output=True, text=True, check=True)
+    return sorted({line.split()[-1] for line in out.stdout.splitlines()})
+
+
+def names(path):
+    """[fixture.variant.test] of one program."""
+    syms = symbols(path)
+    fixtures = [m[1] for s in syms if (m := re.fullmatch(r"_(\w+)_fixture_object", s))]
+    variants, found = {}, []
+
+    def split(text):
+        """(fixture, rest); a plain TEST() has no fixture, the harness says global."""
+        owners = [f for f in fixtures if text.startswith(f + "_")]
+        owner = max(owners, key=len, default="global")
+        return owner, text[len(owner) + 1:] if owners else text
+
+    for sym in syms:
+        if m := re.fullmatch(r"_(\w+)_variant", sym):
+            fixture, variant = split(m[1])
+            variants.setdefault(fixture, []).append(variant)
+    for sym in syms:
+        if m := re.fullmatch(r"wrapper_(\w+)", sym):
+            fixture, test = split(m[1])
+            for variant in variants.get(fixture) or [""]:
+                found.append(".".join(p for p in (fixture, variant, test) if p))
+    return sorted(found)
+
+
+def parts(full):
+    """What a glob may match: the name, and each of its parts as a user says it."""
+    program, _, rest = full.partition(":")
+    short = program.removeprefix("hmm_notifier_")
+    bits = rest.split(".")
+    yield from (full, f"{short}:{rest}", rest, program, short)
+    for i in range(1, len(bits)):
+        yield from (".".join(bits[:i]), ".".join(bits[i:]))
+        yield from (f"{p}:{'.'.join(bits[:i])}" for p in (program, short))
+
+
+def selected(full, globs):
+    return not globs or any(fnmatch.fnmatchcase(part, g)
+                            for g in globs for part in parts(full))
+
+
+def can_select(path):
+    """Whether the harness has -r; 6.1's runs all its tests, whatever is asked."""
+    with open(path, "rb") as f:
+        return b"run specified test" in f.read()
+
+
+def main():
+    directory, what, globs = sys.argv[1], sys.argv[2], sys.argv[3:]
+    found = False
+
+    for program in sorted(os.listdir(directory)):
+        path = os.path.join(directory, program)
+        tests = names(path)
+        chosen = [t for t in tests if selected(f"{program}:{t}", globs)]
+        if not chosen:
+            continue
+        found = True
+        if what == "list":
+            print("\n".join(f"{program}:{t}" for t in chosen))
+        elif chosen == tests or not can_select(path):
+            print(program)
+        else:
+            print(program, *(f"-r {t}" for t in chosen))
+    return 0 if found else 4
+
+
+if __name__ == "__main__":
+    sys.exit(main())
