@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Writes and prints what the judge found."""
+import json
+import os
+import re
+import shutil
+import sys
+import xml.etree.ElementTree as ET
+
+COUNTS = (("passed", "pass"), ("failed", "fail"), ("skipped", "skip"),
+          ("known_bugs", "known_bug"))
+LOG_LINES = 40  # of one test's kernel log on the screen; the file has it all
+
+
+class Report:
+    def __init__(self, directory, strict, verbose):
+        self.dir, self.strict, self.verbose = directory, strict, verbose
+        self.colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ and \
+            os.environ.get("TERM") != "dumb"
+
+    def paint(self, code, text):
+        return f"\033[{code}m{text}\033[0m" if self.colour else text
+
+    def write(self, summary):
+        (self.dir / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+
+    def finish(self, meta, boot, tests, log, verdict):
+        counts = {name: sum(t["result"] == r for t in tests) for name, r in COUNTS}
+        sections = {s.name: s for s in log.sections}
+        self.kernel_logs(log.sections)
+        summary = {
+            "kernel": meta.get("kernel"), "arch": meta.get("arch"),
+            "accel": meta.get("accel"), **counts, "wall_s": boot.get("wall_s"),
+            "verdict": verdict, "strict": self.strict, "ended": boot.get("ended"),
+            "times": boot.get("times", {}), "meta": meta,
+            "tests": [{k: t[k] for k in ("name", "result", "reason", "seconds")}
+                      for t in tests],
+        }
+        self.write(summary)
+        self.junit(meta, boot, tests, sections)
+        self.show(summary, tests, sections)
+
+    def kernel_logs(self, sections):
+        where = self.dir / "kernel-log"
+        shutil.rmtree(where, ignore_errors=True)
+        where.mkdir()
+        for s in sections:
+            with open(self.log_file(s.name), "a", encoding="utf-8") as f:
+                f.write("\n".join(s.lines) + "\n")
+
+    def log_file(self, name):
+        return self.dir / "kernel-log" / (re.sub(r"[^\w.:+-]", "_", name)[:200] + ".log")
+
+    def junit(self, meta, boot, tests, sections):
+        suite = ET.Element("testsuite", name=f"hmm-notifier {meta.get('kernel')}",
+                           tests=str(len(tests)), time=str(boot.get("seconds") or 0))
+        tally = {"failures": 0, "skipped": 0}
+        for t in tests:
+            program, _, rest = t["name"].partition(":")
+            case = ET.SubElement(suite, "testcase", classname=program,
+                                 name=rest or program, time=str(t["seconds"] or 0))
+            bad = t["result"] == "fail" or (self.strict and t["result"] == "known_bug")
+            if bad:
+                tally["failures"] += 1
+                ET.SubElement(case, "failure", message=clean(t["reason"]))
+                s = sections.get(t["name"])
+                ET.SubElement(case, "system-out").text = clean(
+                    "\n".join([*t["log"], *(s.lines if s else [])]))
+            elif t["result"] != "pass":
+                tally["skipped"] += 1
+                ET.SubElement(case, "skipped", message=clean(t["reason"]))
+        for key, value in tally.items():
+            suite.set(key, str(value))
+        ET.ElementTree(suite).write(self.dir / "junit.xml", encoding="utf-8",
+                                    xml_declaration=True)
+
+    def show(self, summary, tests, sections):
+        def of(result):
+            return [t for t in tests if t["result"] == result]
+
+        self.show_reasons("skipped", of("skip"))
+        self.show_reasons("known bugs of this kernel", of("known_bug"))
+        idle = [t for t in of("fail") if t["reason"].startswith("did not run: ")]
+        for t in of("fail"):
+            if t not in idle:
+                self.show_failure(t, sections.get(t["name"]))
+        if idle:
+            print(f"{len(idle)} tests did not run, the first is {idle[0]['name']}: "
+                  f"{idle[0]['reason'].removeprefix('did not run: ')}")
+        counts = ", ".join(f"{summary[n]} {n.replace('_', ' ')}" for n, _ in COUNTS)
+        colour = {"pass": 32, "fail": 31}.get(summary["verdict"], 33)
+        print(f"{self.paint(colour, summary['verdict'].upper())}: {counts}; "
+              f"kernel {summary['kernel']}, {summary['accel']}, {summary['wall_s']} s")
+        print(f"results: {self.dir}")
+
+    def show_reasons(self, title, tests):
+        """Each reason once, with its tests."""
+        if tests:
+            print(f"{title}:")
+        reasons = {}
+        for t in tests:
+            reasons.setdefault(t["reason"], []).append(t["name"])
+        for reason, names in reasons.items():
+            print(f"  {reason.removeprefix('known bug: ')}: {len(names)} test"
+                  f"{'s'[:len(names) > 1]}")
+            if self.verbose or self.strict or len(names) <= 3:
+                print("\n".join(f"    {n}" for n in names))
+
+    def show_failure(self, test, section):
+        print(self.paint(31, "FAIL") + f" {test['name']}")
+        print(f"    {test['reason']}")
+        for line in test["log"]:
+            if not re.match(r"#\s+(RUN|OK|FAIL)\s", line):
+                print(f"    {re.sub(r'^# ?', '', line)}")
+        if section and section.lines:
+            print("    the kernel's log of this test:")
+            print("\n".join(f"      {line}" for line in section.lines[:LOG_LINES]))
+            if len(section.lines) > LOG_LINES:
+                print(f"      ... {len(section.lines) - LOG_LINES} lines more in "
+                      f"{self.log_file(test['name'])}")
+        if ":" in test["name"]:
+            print(f"    alone: ./run_tests.sh --test '{test['name']}'")
+
+
+def clean(text):
+    """XML has no way to say most control characters."""
+    return re.sub(r"[^\t\n\x20-\ud7ff\ue000-\ufffd]", "?", text)
