@@ -1,0 +1,175 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Boots a kernel in QEMU, runs the MMU-notifier failure tests on it, gives a verdict.
+
+set -u
+top=$(cd "$(dirname "$0")" && pwd) || exit 2
+vm=$top/vm
+# shellcheck source=vm/common.sh
+. "$vm/common.sh"
+
+usage() {
+	cat <<-END
+	usage: run_tests.sh [OPTION...]
+	  --kernel SPEC    what to boot; debian:6.12 (default) or debian:6.1,
+	                   source:BASE, tree:DIR, image:BZIMAGE,MODULES
+	  --test GLOB      run what matches: program:fixture.variant.test, or a part of
+	                   it; may be given several times
+	  --list           print the names of the tests, boot nothing
+	  --accel ACCEL    auto (default), kvm or tcg
+	  --timeout S      seconds that one test program may take (default 300)
+	  --results DIR    where results go (default: results, here)
+	  --strict         count known kernel bugs as failures
+	  --keep           keep the guest's initramfs and modules with the results
+	  --verbose        show all that the guest says
+	  --no-install     don't install missing packages: print the command, exit 2
+	  --help           this text
+	exit: 0 all passed (known bugs aside), 1 a test failed, 2 usage or set-up
+	      error, 4 nothing could be tested
+	END
+}
+
+bad_usage() { echo "run_tests.sh: $*" >&2; usage >&2; exit 2; }
+
+parse_options() {
+	kernel_spec=debian:6.12 accel=auto timeout=300 results_root=$top/results
+	globs=() list='' strict='' keep='' verbose='' no_install=''
+
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--*=*)	local arg=$1; shift; set -- "${arg%%=*}" "${arg#*=}" "$@";;
+		esac
+		case $1 in
+		--kernel|--test|--accel|--timeout|--results)
+			[ $# -ge 2 ] || bad_usage "$1 needs an argument";;
+		esac
+		case $1 in
+		--kernel)	kernel_spec=$2; shift;;
+		--test)		globs+=("$2"); shift;;
+		--accel)	accel=$2; shift;;
+		--timeout)	timeout=$2; shift;;
+		--results)	results_root=$2; shift;;
+		--list)		list=1;;
+		--strict)	strict=--strict;;
+		--keep)		keep=1;;
+		--verbose)	verbose=--verbose;;
+		--no-install)	no_install=-n;;
+		--help|-h)	usage; exit 0;;
+		*)		bad_usage "unknown option: $1";;
+		esac
+		shift
+	done
+	case $accel in auto|kvm|tcg) ;; *) bad_usage "--accel: auto, kvm or tcg";; esac
+	[[ $timeout =~ ^[1-9][0-9]*$ ]] || bad_usage "--timeout: a number of seconds"
+}
+
+# A directory of its own for each run, whoever else runs; latest is replaced, never
+# absent.
+make_results() {
+	local stamp n=0
+
+	stamp=$(date +%Y%m%d-%H%M%S)
+	mkdir -p "$results_root" || die "cannot write to $results_root"
+	results_root=$(cd "$results_root" && pwd)
+	until mkdir "$results_root/$stamp-$n" 2>/dev/null; do
+		n=$((n + 1))
+		[ $n -lt 100 ] || die "cannot write to $results_root"
+	done
+	results=$results_root/$stamp-$n
+	echo '{"verdict": "fail", "reason": "the run did not come to an end"}' \
+		>"$results/summary.json" || die "cannot write to $results_root"
+	ln -s "$(basename "$results")" "$results/.latest" &&
+	mv -T "$results/.latest" "$results_root/latest" ||
+		die "cannot write to $results_root"
+}
+
+# The job is what differs from run to run; it goes to the guest beside the initramfs.
+make_job() {
+	mkdir "$tmp/job"
+	"$vm/tests.py" "$tmp/out/tests" job "${globs[@]}" >"$tmp/job/tests" &&
+	"$vm/tests.py" "$tmp/out/tests" list "${globs[@]}" >"$tmp/job/expected" || {
+		echo "run_tests.sh: no test matches ${globs[*]}" >&2
+		exit 4
+	}
+	# The harness itself gives up a test after 30 s; longer silence is a hang.
+	cat >"$tmp/job/env" <<-END
+	TIMEOUT=$timeout
+	SILENCE=$((timeout < 45 ? timeout : 45))
+	export HMM_NOTIFIER_VM=1
+	END
+}
+
+# All that the judge reads lies in the results, so a run can be judged anywhere.
+describe_run() {
+	local programs
+
+	programs=$(wc -l <"$tmp/job/tests")
+	total=$(((timeout + 10) * programs + 60))
+	cp "$tmp/job/expected" "$results/"
+	mkdir "$results/kunit"
+	cp "$kernel/src/tools/testing/kunit/kunit_parser.py" \
+		"$kernel/src/tools/testing/kunit/kunit_printer.py" "$results/kunit/"
+	python3 - "$results/meta.json" <<-END
+	import json, sys
+	json.dump({"kernel": "$(cat "$kernel/release")",
+	           "spec": """$kernel_spec""",
+	           "origin": """$(cat "$kernel/origin" 2>/dev/null)""",
+	           "base": "$(cat "$kernel/base")", "arch": "$(uname -m)",
+	           "accel": "$accel", "selected": ${#globs[@]} > 0,
+	           "suite": "$(git -C "$top" describe --always --dirty 2>/dev/null)",
+	           "qemu": "$(qemu-system-x86_64 --version | sed -n 1p)"},
+	          open(sys.argv[1], "w"), indent=1)
+	END
+}
+
+cleanup() {
+	[ -n "${tmp:-}" ] && rm -rf "$tmp"
+}
+
+interrupted() {
+	trap '' INT TERM HUP
+	# boot.py takes QEMU with it
+	[ -n "${child:-}" ] && { kill "$child"; wait "$child"; } 2>/dev/null
+	echo "run_tests.sh: interrupted" >&2
+	exit 130
+}
+
+# In the background, so that a signal to this shell is served at once.
+run_guest() {
+	"$vm/boot.py" --kernel "$kernel/vmlinuz" --initramfs "$tmp/out/initramfs.cpio" \
+		--job "$tmp/job" --results "$results" --accel "$accel" \
+		--started "$started" --timeout "$total" --silence $((timeout < 45 ? timeout + 45 : 90)) \
+		$verbose &
+	child=$!
+	wait $child
+	local ret=$?
+	child=''
+	[ $ret -lt 2 ] || exit $ret
+}
+
+started=$(date +%s.%N)
+parse_options "$@"
+[ -n "${HOME:-}${XDG_CACHE_HOME:-}" ] || export HOME=/root
+"$vm/packages.sh" $no_install run || exit 2
+
+tmp=$(mktemp -d) || exit 2
+trap cleanup EXIT
+trap interrupted INT TERM HUP
+
+kernel=$("$vm/kernel.sh" "$kernel_spec") || exit $?
+"$vm/build.sh" "$kernel" "$tmp/out" && "$vm/initramfs.sh" "$kernel" "$tmp/out" || exit 2
+if [ -n "$list" ]; then
+	"$vm/tests.py" "$tmp/out/tests" list "${globs[@]}"
+	exit
+fi
+make_job
+if [ "$accel" = auto ]; then
+	accel=$("$vm/accel.py" "$kernel/vmlinuz" "$tmp/out/initramfs.cpio" "$(cache_dir)") ||
+		exit 2
+fi
+make_results
+describe_run
+say "running $(wc -l <"$tmp/job/expected") tests on $(cat "$kernel/release") ($accel)"
+run_guest
+[ -n "$keep" ] && cp -rL "$tmp/out/initramfs.cpio" "$tmp/out/modules" "$results/"
+"$vm/judge.py" $strict $verbose "$results"
