@@ -8,7 +8,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,14 +26,14 @@ struct order {
 	struct victim_args args;
 };
 
-static void obey(int control)
+static void obey(int orders, int answers)
 {
 	struct order order;
 	long result;
 
-	while (read(control, &order, sizeof(order)) == sizeof(order)) {
+	while (read(orders, &order, sizeof(order)) == sizeof(order)) {
 		result = order.fn(&order.args);
-		if (write(control, &result, sizeof(result)) != sizeof(result))
+		if (write(answers, &result, sizeof(result)) != sizeof(result))
 			break;
 	}
 	_exit(0);
@@ -64,21 +63,29 @@ static int open_device(struct victim *victim, const char *node)
 
 int victim_start(struct victim *victim, const char *node)
 {
-	int control[2], err;
+	int orders[2], answers[2], err;
 
-	*victim = (struct victim) { .pidfd = -1, .control = -1, .device = -1 };
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control))
+	*victim = (struct victim) {
+		.pidfd = -1, .orders = -1, .answers = -1, .device = -1,
+	};
+	/* Not a socket: the smallest kernels have none. */
+	if (pipe2(orders, O_CLOEXEC) || pipe2(answers, O_CLOEXEC))
 		return -errno;
+	/* A victim that is dead is -EPIPE, not the end of the test. */
+	signal(SIGPIPE, SIG_IGN);
 	victim->pid = fork();
 	if (victim->pid < 0)
 		return -errno;
 	if (!victim->pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close(control[0]);
-		obey(control[1]);
+		close(orders[1]);
+		close(answers[0]);
+		obey(orders[0], answers[1]);
 	}
-	close(control[1]);
-	victim->control = control[0];
+	close(orders[0]);
+	close(answers[1]);
+	victim->orders = orders[1];
+	victim->answers = answers[0];
 	victim->pidfd = syscall(SYS_pidfd_open, victim->pid, 0);
 	if (victim->pidfd < 0)
 		return -errno;
@@ -91,14 +98,14 @@ int victim_start(struct victim *victim, const char *node)
 int victim_call(struct victim *victim, long (*fn)(const struct victim_args *),
 		const struct victim_args *args, long *result)
 {
-	struct pollfd answer = { .fd = victim->control, .events = POLLIN };
+	struct pollfd answer = { .fd = victim->answers, .events = POLLIN };
 	struct order order = { .fn = fn, .args = *args };
 
-	if (send(victim->control, &order, sizeof(order), MSG_NOSIGNAL) < 0)
+	if (write(victim->orders, &order, sizeof(order)) < 0)
 		return -errno;
 	if (poll(&answer, 1, BOUND_MS) != 1)
 		return -ETIMEDOUT;
-	if (read(victim->control, result, sizeof(*result)) != sizeof(*result))
+	if (read(victim->answers, result, sizeof(*result)) != sizeof(*result))
 		return -EPIPE;
 	return 0;
 }
@@ -269,7 +276,8 @@ int victim_finish(struct victim *victim)
 	if (!err)
 		waitpid(victim->pid, NULL, 0);
 	close(victim->pidfd);
-	close(victim->control);
+	close(victim->orders);
+	close(victim->answers);
 	victim->pid = 0;
 	return err;
 }

@@ -21,7 +21,7 @@
 struct victim {
 	pid_t pid;
 	int pidfd;
-	int control;
+	int orders, answers;
 	int device;		/* the victim's open node, -1 if none */
 	struct keeper keeper;
 };
