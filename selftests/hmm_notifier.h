@@ -6,6 +6,7 @@
 #ifndef HMM_NOTIFIER_H
 #define HMM_NOTIFIER_H
 
+#include "../lib/consent.h"
 #include "../lib/dmirror.h"
 #include "../lib/kmsg.h"
 #include "../lib/rule.h"
@@ -58,6 +59,33 @@ static inline void mark_test(const struct __test_metadata *_metadata,
 		TH_LOG("not cross-checked, this kernel lacks: %s",	\
 		       warn_missing(watch));				\
 } while (0)
+
+/* After the above, before anything that does what has to be asked for */
+#define ASK_OR_SKIP(consent) do {					\
+	const char *why_not = consent;					\
+									\
+	if (why_not)							\
+		SKIP(return, "%s", why_not);				\
+} while (0)
+
+static inline unsigned int sum_warns(const unsigned int warns[RULE_NR_SITES])
+{
+	unsigned int site, sum = 0;
+
+	for (site = 0; site < RULE_NR_SITES; site++)
+		sum += warns[site];
+	return sum;
+}
+
+/* Of one callback of @notifier */
+static inline unsigned int warns_of(const struct rule_notifier *notifier,
+				    bool blockable)
+{
+	struct rule_result result;
+
+	rule_predict(notifier, 1, blockable, &result);
+	return sum_warns(result.warns);
+}
 
 /* All detectors agree, and nothing came that the rule does not know. */
 #define EXPECT_NO_OTHER_SPLAT(watch, report) do {			\
