@@ -44,6 +44,13 @@ static long do_open(const struct victim_args *args)
 	return dmirror_open((const char *)(uintptr_t)args->arg[0]);
 }
 
+int victim_getfd(const struct victim *victim, int fd)
+{
+	int ours = syscall(SYS_pidfd_getfd, victim->pidfd, fd, 0);
+
+	return ours < 0 ? -errno : ours;
+}
+
 static int open_device(struct victim *victim, const char *node)
 {
 	struct victim_args args = { .arg = { (uintptr_t)node } };
@@ -55,9 +62,9 @@ static int open_device(struct victim *victim, const char *node)
 		return err;
 	if (fd < 0)
 		return fd;
-	victim->device = syscall(SYS_pidfd_getfd, victim->pidfd, (int)fd, 0);
+	victim->device = victim_getfd(victim, fd);
 	if (victim->device < 0)
-		return -errno;
+		return victim->device;
 	return keeper_start(&victim->keeper, victim->device);
 }
 
@@ -95,19 +102,33 @@ int victim_start(struct victim *victim, const char *node)
 	return err;
 }
 
-int victim_call(struct victim *victim, long (*fn)(const struct victim_args *),
-		const struct victim_args *args, long *result)
+int victim_order(struct victim *victim, long (*fn)(const struct victim_args *),
+		 const struct victim_args *args)
 {
-	struct pollfd answer = { .fd = victim->answers, .events = POLLIN };
 	struct order order = { .fn = fn, .args = *args };
 
 	if (write(victim->orders, &order, sizeof(order)) < 0)
 		return -errno;
+	return 0;
+}
+
+int victim_answer(struct victim *victim, long *result)
+{
+	struct pollfd answer = { .fd = victim->answers, .events = POLLIN };
+
 	if (poll(&answer, 1, BOUND_MS) != 1)
 		return -ETIMEDOUT;
 	if (read(victim->answers, result, sizeof(*result)) != sizeof(*result))
 		return -EPIPE;
 	return 0;
+}
+
+int victim_call(struct victim *victim, long (*fn)(const struct victim_args *),
+		const struct victim_args *args, long *result)
+{
+	int err = victim_order(victim, fn, args);
+
+	return err ? err : victim_answer(victim, result);
 }
 
 uintptr_t victim_start_of(unsigned int region)

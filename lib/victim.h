@@ -44,6 +44,14 @@ int victim_start(struct victim *victim, const char *node);
 int victim_call(struct victim *victim, long (*fn)(const struct victim_args *),
 		const struct victim_args *args, long *result);
 
+/* The two halves of it: for what is to go on while the caller does other things */
+int victim_order(struct victim *victim, long (*fn)(const struct victim_args *),
+		 const struct victim_args *args);
+int victim_answer(struct victim *victim, long *result);
+
+/* Its file @fd as one of ours, or -errno */
+int victim_getfd(const struct victim *victim, int fd);
+
 /* Start and end of a region, in bytes */
 uintptr_t victim_start_of(unsigned int region);
 uintptr_t victim_end_of(unsigned int region);

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which intervals an invalidation meets, and what waits while it goes on.
+ *
+ * An invalidation is held where it is by an hlist notifier that does not come
+ * back until it is told to. Meanwhile the interval tree must not change, and
+ * whoever asks must wait, for that invalidation and not for another. Here
+ * nothing fails; a failed start that leaves the tree as if an invalidation went
+ * on for ever shows up in hmm_notifier_contract.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "hmm_notifier.h"
+
+#define HOLDER		1	/* in the first file */
+#define INTERVAL	1	/* in the second file, as are the others */
+#define LATER		2
+#define BOUND_MS	10000
+
+static const unsigned int no_warns[RULE_NR_SITES];
+
+static long do_open(const struct victim_args *args)
+{
+	return dmirror_open((const char *)(uintptr_t)args->arg[0]);
+}
+
+/* One more file of the victim's: what waits in one keeps it from being used. */
+static int open_again(struct victim *victim)
+{
+	struct victim_args args = { .arg = { (uintptr_t)DMIRROR_BARE } };
+	long fd;
+	int err = victim_call(victim, do_open, &args, &fd);
+
+	if (err || fd < 0)
+		return err ?: fd;
+	return victim_getfd(victim, fd);
+}
+
+static long do_dontneed_pages(const struct victim_args *args)
+{
+	return madvise((void *)args->arg[0], args->arg[1], MADV_DONTNEED) ?
+		-errno : 0;
+}
+
+static struct victim_args pages(unsigned int region, unsigned int first,
+				unsigned int nr)
+{
+	return (struct victim_args) { .arg = {
+		victim_start_of(region) + first * getpagesize(),
+		nr * getpagesize(),
+	} };
+}
+
+static int add_interval(int device, unsigned int id, unsigned int region,
+			unsigned int first, unsigned int nr)
+{
+	struct victim_args at = pages(region, first, nr);
+
+	return dmirror_add(device, id, HMM_DMIRROR_INTERVAL, at.arg[0],
+			   at.arg[0] + at.arg[1]);
+}
+
+static int calls_of(int device, unsigned int id)
+{
+	struct hmm_dmirror_counts counts;
+	int err = dmirror_counts(device, id, &counts);
+
+	return err ?: (int)dmirror_sum(counts.calls[DMIRROR_BLOCKABLE]);
+}
+
+/* A call that may wait, made by a child: see bounded_call() */
+struct request {
+	int (*fn)(int fd, unsigned int id);
+	int device;
+	unsigned int id;
+};
+
+static int do_request(void *arg)
+{
+	const struct request *request = arg;
+
+	return request->fn(request->device, request->id);
+}
+
+/* -ETIMEDOUT: it waits for an invalidation, and will until that ends */
+static int read_begin(int device, unsigned int id)
+{
+	struct request request = { dmirror_read_begin, device, id };
+
+	return bounded_call(do_request, &request);
+}
+
+static int del(int device, unsigned int id)
+{
+	struct request request = { dmirror_del, device, id };
+
+	return bounded_call(do_request, &request);
+}
+
+/*
+ * An invalidation of region 0 that goes on, with or without an interval in it:
+ * both ways the tree has a writer, but only the first closes it.
+ */
+FIXTURE(held) {
+	struct victim victim;
+	struct warn_watch watch;
+	int device;		/* the second file */
+	struct keeper keeper;
+	bool held;
+};
+
+FIXTURE_VARIANT(held) {
+	unsigned int region;	/* where INTERVAL is */
+	int reads;		/* read_begin() of it */
+	int removes;
+	int removes_new;
+	int at_once;		/* the first new interval is in the tree */
+};
+
+FIXTURE_VARIANT_ADD(held, met) {
+	.region = 0,
+	.reads = -ETIMEDOUT,
+	.removes = -ETIMEDOUT,
+};
+
+/* The first new interval gets in, and closes the tree for the others. */
+FIXTURE_VARIANT_ADD(held, not_met) {
+	.region = 1,
+	.removes_new = -ETIMEDOUT,
+	.at_once = 1,
+};
+
+static int hold(struct victim *victim)
+{
+	struct hmm_dmirror_fail_point fail = {
+		.id = HOLDER,
+		.contexts = HMM_DMIRROR_BLOCKABLE,
+		.start = victim_start_of(0),
+		.end = victim_end_of(0),
+		.act = HMM_DMIRROR_ACT_HOLD,
+		.times = 1,
+	};
+	struct victim_args args = pages(0, 0, VICTIM_REGION_PAGES);
+	int waited, err;
+
+	err = dmirror_arm(victim->device, &fail);
+	err = err ?: victim_order(victim, do_dontneed_pages, &args);
+	for (waited = 0; !err && waited < BOUND_MS; waited++) {
+		if (calls_of(victim->device, HOLDER) > 0)
+			return 0;
+		usleep(1000);
+	}
+	return err ?: -ETIMEDOUT;
+}
+
+static int let_go(struct victim *victim)
+{
+	long result;
+	int err;
+
+	err = dmirror_disarm(victim->device, HOLDER);
+	err = err ?: victim_answer(victim, &result);
+	return err ?: (int)result;
+}
+
+FIXTURE_SETUP(held)
+{
+	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
+	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_BARE));
+	self->device = open_again(&self->victim);
+	ASSERT_LE(0, self->device);
+	ASSERT_EQ(0, keeper_start(&self->keeper, self->device));
+	ASSERT_EQ(0, victim_populate(&self->victim, 3));
+	ASSERT_EQ(0, victim_dontneed(&self->victim, 2));
+	ASSERT_EQ(0, dmirror_add(self->victim.device, HOLDER,
+				 HMM_DMIRROR_HLIST, 0, 0));
+	ASSERT_EQ(0, add_interval(self->device, INTERVAL, variant->region, 0,
+				  VICTIM_REGION_PAGES));
+	ASSERT_EQ(0, hold(&self->victim));
+	self->held = true;
+}
+
+FIXTURE_TEARDOWN(held)
+{
+	struct warn_report report;
+
+	if (self->held)
+		EXPECT_EQ(0, let_go(&self->victim));
+	EXPECT_EQ(0, victim_finish(&self->victim));
+	close(self->device);
+	EXPECT_EQ(0, keeper_close(&self->keeper));
+	EXPECT_EQ(0, victim_close(&self->victim));
+	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
+	EXPECT_WARNS(no_warns, &report);
+	warn_close(&self->watch);
+	mark_test(_metadata, variant, "end");
+}
+
+/* Copy-on-write of the zero page, in the victim's mm but by the caller. */
+static int invalidate_meanwhile(struct victim *victim, unsigned int region)
+{
+	char byte = 1;
+	struct iovec here = { &byte, 1 };
+	struct iovec there = { (void *)victim_start_of(region), 1 };
+
+	if (process_vm_readv(victim->pid, &here, 1, &there, 1, 0) != 1 ||
+	    process_vm_writev(victim->pid, &here, 1, &there, 1, 0) != 1)
+		return -errno;
+	return 0;
+}
+
+/* Who reads what is being invalidated waits; who reads something else does not. */
+TEST_F(held, read_begin_waits_for_its_range)
+{
+	EXPECT_EQ(variant->reads, read_begin(self->device, INTERVAL));
+
+	EXPECT_EQ(0, let_go(&self->victim));
+	self->held = false;
+	EXPECT_EQ(0, read_begin(self->device, INTERVAL));
+}
+
+/* An interval that is removed stays until the tree is free again. */
+TEST_F(held, remove_waits_for_the_tree)
+{
+	EXPECT_EQ(variant->removes, del(self->device, INTERVAL));
+
+	EXPECT_EQ(0, let_go(&self->victim));
+	self->held = false;
+	EXPECT_EQ(-ENOENT, read_begin(self->device, INTERVAL));
+}
+
+/* A new interval may lie in any range that is being invalidated: it waits. */
+TEST_F(held, new_interval_is_not_read)
+{
+	ASSERT_EQ(0, add_interval(self->device, LATER, 1, 0, 1));
+	EXPECT_EQ(-ETIMEDOUT, read_begin(self->device, LATER));
+
+	EXPECT_EQ(0, let_go(&self->victim));
+	self->held = false;
+	EXPECT_EQ(0, read_begin(self->device, LATER));
+}
+
+/* A closed tree takes new intervals when it is free, all of them. */
+TEST_F(held, new_intervals_are_called_once_in_the_tree)
+{
+	unsigned int id;
+
+	for (id = LATER; id < LATER + 3; id++)
+		ASSERT_EQ(0, add_interval(self->device, id, 2, 0, 1));
+
+	ASSERT_EQ(0, invalidate_meanwhile(&self->victim, 2));
+	EXPECT_EQ(variant->at_once, calls_of(self->device, LATER));
+	EXPECT_EQ(0, calls_of(self->device, LATER + 1));
+	EXPECT_EQ(0, calls_of(self->device, LATER + 2));
+
+	EXPECT_EQ(0, let_go(&self->victim));
+	self->held = false;
+	ASSERT_EQ(0, victim_dontneed(&self->victim, 2));
+	EXPECT_EQ(variant->at_once + 1, calls_of(self->device, LATER));
+	EXPECT_EQ(1, calls_of(self->device, LATER + 1));
+	EXPECT_EQ(1, calls_of(self->device, LATER + 2));
+}
+
+/* An interval that never got into the tree is removed without waiting. */
+TEST_F(held, new_interval_is_removed)
+{
+	ASSERT_EQ(0, add_interval(self->device, LATER, 1, 0, 1));
+	EXPECT_EQ(variant->removes_new, del(self->device, LATER));
+
+	EXPECT_EQ(0, let_go(&self->victim));
+	self->held = false;
+	EXPECT_EQ(-ENOENT, read_begin(self->device, LATER));
+}
+
+/* The end of one invalidation is not the end of another. */
+TEST_F(held, other_end_frees_nothing)
+{
+	ASSERT_EQ(0, add_interval(self->device, LATER, 1, 0, 1));
+	ASSERT_EQ(0, invalidate_meanwhile(&self->victim, 2));
+	EXPECT_EQ(-ETIMEDOUT, read_begin(self->device, LATER));
+
+	EXPECT_EQ(0, let_go(&self->victim));
+	self->held = false;
+	EXPECT_EQ(0, read_begin(self->device, LATER));
+}
+
+/*
+ * Three intervals, and a range that touches some: the second page, the second
+ * and third, the fourth.
+ */
+FIXTURE(edges) {
+	struct victim victim;
+	struct warn_watch watch;
+};
+
+FIXTURE_VARIANT(edges) {
+	unsigned int first, nr;
+	int calls[3];
+};
+
+FIXTURE_VARIANT_ADD(edges, page_before) { 0, 1, { 0, 0, 0 } };
+FIXTURE_VARIANT_ADD(edges, up_to_the_first) { 0, 2, { 1, 1, 0 } };
+FIXTURE_VARIANT_ADD(edges, shared_page) { 1, 1, { 1, 1, 0 } };
+FIXTURE_VARIANT_ADD(edges, end_of_the_second) { 2, 1, { 0, 1, 0 } };
+FIXTURE_VARIANT_ADD(edges, up_to_the_third) { 0, 3, { 1, 1, 0 } };
+FIXTURE_VARIANT_ADD(edges, last_two) { 2, 2, { 0, 1, 1 } };
+FIXTURE_VARIANT_ADD(edges, last) { 3, 1, { 0, 0, 1 } };
+FIXTURE_VARIANT_ADD(edges, all) { 0, 4, { 1, 1, 1 } };
+
+FIXTURE_SETUP(edges)
+{
+	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
+	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_BARE));
+	ASSERT_EQ(0, victim_populate(&self->victim, 1));
+	ASSERT_EQ(0, add_interval(self->victim.device, 1, 0, 1, 1));
+	ASSERT_EQ(0, add_interval(self->victim.device, 2, 0, 1, 2));
+	ASSERT_EQ(0, add_interval(self->victim.device, 3, 0, 3, 1));
+}
+
+FIXTURE_TEARDOWN(edges)
+{
+	struct warn_report report;
+
+	EXPECT_EQ(0, victim_finish(&self->victim));
+	EXPECT_EQ(0, victim_close(&self->victim));
+	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
+	EXPECT_WARNS(no_warns, &report);
+	warn_close(&self->watch);
+	mark_test(_metadata, variant, "end");
+}
+
+/* Those that overlap the range are called, to the byte. */
+TEST_F(edges, meet_what_they_overlap)
+{
+	struct victim_args args = pages(0, variant->first, variant->nr);
+	long result;
+
+	ASSERT_EQ(0, victim_call(&self->victim, do_dontneed_pages, &args,
+				 &result));
+	ASSERT_EQ(0, result);
+
+	EXPECT_EQ(variant->calls[0], calls_of(self->victim.device, 1));
+	EXPECT_EQ(variant->calls[1], calls_of(self->victim.device, 2));
+	EXPECT_EQ(variant->calls[2], calls_of(self->victim.device, 3));
+}
+
+TEST_HARNESS_MAIN
