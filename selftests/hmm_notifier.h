@@ -6,6 +6,8 @@
 #ifndef HMM_NOTIFIER_H
 #define HMM_NOTIFIER_H
 
+#include <sched.h>
+
 #include "../lib/consent.h"
 #include "../lib/dmirror.h"
 #include "../lib/kmsg.h"
@@ -31,6 +33,20 @@
 		_metadata->exit_code = KSFT_XFAIL;			\
 	}								\
 } while (0)
+
+/*
+ * For a constructor of a program whose processes wait for each other in turn:
+ * on one CPU none of them has to be woken on another one. Under TCG that takes
+ * half the time and a third of the CPU time.
+ */
+static inline void stay_on_one_cpu(void)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(sched_getcpu(), &cpus);
+	sched_setaffinity(0, sizeof(cpus), &cpus);
+}
 
 /* Splats bear the name of the test that caused them, for who reads the log. */
 static inline void mark_test(const struct __test_metadata *_metadata,

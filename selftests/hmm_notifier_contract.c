@@ -626,4 +626,9 @@ TEST_F(mirror, keeps_what_it_refused)
 	EXPECT_WARNS(none, &report);
 }
 
+static void __attribute__((constructor)) init(void)
+{
+	stay_on_one_cpu();
+}
+
 TEST_HARNESS_MAIN

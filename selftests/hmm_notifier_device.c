@@ -314,4 +314,9 @@ TEST_F(device, is_for_root)
 	EXPECT_EQ(0600, st.st_mode & 0777);
 }
 
+static void __attribute__((constructor)) init(void)
+{
+	stay_on_one_cpu();
+}
+
 TEST_HARNESS_MAIN
