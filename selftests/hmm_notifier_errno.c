@@ -27,6 +27,7 @@ FIXTURE_VARIANT_ADD(sweep, errno_512_to_531) { 512, 531 };
 FIXTURE_SETUP(sweep)
 {
 	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
+	ASK_OR_SKIP(consent_splat());
 	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_BARE));
 	ASSERT_EQ(0, victim_populate(&self->victim, 1));
 	ASSERT_EQ(0, dmirror_add(self->victim.device, 1, HMM_DMIRROR_HLIST, 0, 0));
