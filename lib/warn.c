@@ -162,14 +162,19 @@ static void count_warning(struct warn_report *report, const char *text)
 	count_other(report, text);
 }
 
-static void count_message(struct warn_report *report, const char *text)
+static void count_message(struct warn_report *report, const char *text,
+			  const char *failed)
 {
-	struct warn_message message;
+	struct warn_message message = {};
 	char context[16];
+	int end = 0;
 
-	if (sscanf(text, " callback failed with %d in %15[a-z-] context.",
-		   &message.ret, context) != 2)
+	/* Exactly that, to the last character */
+	if (sscanf(failed, " callback failed with %d in %15[a-z-] context.%n",
+		   &message.ret, context, &end) != 2 || !end || failed[end])
 		return;
+	snprintf(message.callback, sizeof(message.callback), "%.*s",
+		 (int)(failed - text), text);
 	message.blockable = !strcmp(context, "blockable");
 	if (!message.blockable && strcmp(context, "non-blockable"))
 		return;
@@ -187,7 +192,7 @@ static void count_record(struct warn_report *report, const char *text)
 	else if (is_other_splat(text))
 		count_other(report, text);
 	else if (message)
-		count_message(report, message);
+		count_message(report, text, message);
 }
 
 static unsigned int count_warnings(const struct warn_report *report)

@@ -15,6 +15,7 @@
 
 /* "<callback> callback failed with <ret> in [non-]blockable context." */
 struct warn_message {
+	char callback[64];	/* "function+offset/size [module]" */
 	int ret;
 	bool blockable;
 };
