@@ -12,7 +12,10 @@ usage() {
 	cat <<-END
 	usage: run_tests.sh [OPTION...]
 	  --kernel SPEC    what to boot; debian:6.12 (default) or debian:6.1,
-	                   source:BASE, tree:DIR, image:BZIMAGE,MODULES
+	                   source:BASE, source:newest, tree:DIR (built here; +fixes
+	                   after it adds the fixes of mm/), image:BZIMAGE,MODULES
+	                   (vm/kernel-source.sh --help says more)
+	  --debug          build that kernel with the debugging options
 	  --test GLOB      run what matches: program:fixture.variant.test, or a part of
 	                   it; may be given several times
 	  --list           print the names of the tests, boot nothing
@@ -33,7 +36,7 @@ bad_usage() { echo "run_tests.sh: $*" >&2; usage >&2; exit 2; }
 
 parse_options() {
 	kernel_spec=debian:6.12 accel=auto timeout=300 results_root=$top/results
-	globs=() list='' strict='' keep='' verbose='' no_install=''
+	globs=() debug='' list='' strict='' keep='' verbose='' no_install=''
 
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -49,6 +52,7 @@ parse_options() {
 		--accel)	accel=$2; shift;;
 		--timeout)	timeout=$2; shift;;
 		--results)	results_root=$2; shift;;
+		--debug)	debug=--debug;;
 		--list)		list=1;;
 		--strict)	strict=--strict;;
 		--keep)		keep=1;;
@@ -150,13 +154,17 @@ run_guest() {
 started=$(date +%s.%N)
 parse_options "$@"
 [ -n "${HOME:-}${XDG_CACHE_HOME:-}" ] || export HOME=/root
-"$vm/packages.sh" $no_install run || exit 2
+case $kernel_spec in
+source:*|tree:*) "$vm/packages.sh" $no_install run source || exit 2;;
+*)	[ -z "$debug" ] || bad_usage "--debug needs a kernel that is built here"
+	"$vm/packages.sh" $no_install run || exit 2;;
+esac
 
 tmp=$(mktemp -d) || exit 2
 trap cleanup EXIT
 trap interrupted INT TERM HUP
 
-kernel=$("$vm/kernel.sh" "$kernel_spec") || exit $?
+kernel=$("$vm/kernel.sh" "$kernel_spec" $debug) || exit $?
 "$vm/build.sh" "$kernel" "$tmp/out" && "$vm/initramfs.sh" "$kernel" "$tmp/out" || exit 2
 if [ -n "$list" ]; then
 	"$vm/tests.py" "$tmp/out/tests" list "${globs[@]}"

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # packages.sh [-n] [GROUP...]: the Debian packages that the host needs.
 # Installs what is missing; with -n prints the command and exits 2.
-# Groups: run (the default), check (what `make check` needs beyond that).
+# Groups: run (the default), source (to build a kernel), check (what `make check`
+# needs beyond that).
 
 set -u
 # shellcheck source=common.sh
@@ -12,6 +13,7 @@ set -u
 RUN="gcc libc6-dev make binutils patch cpio xz-utils bzip2 kmod git
      ca-certificates python3 qemu-system-x86 ipxe-qemu libnuma-dev libelf-dev
      libssl-dev zlib1g-dev pahole"
+SOURCE="bc bison flex rsync lz4 ccache"
 CHECK="shellcheck clang sparse perl quilt python3-ply python3-git"
 
 no_install=
@@ -22,6 +24,7 @@ wanted() {
 	for group in "${@:-run}"; do
 		case $group in
 		run)	echo "$RUN";;
+		source)	echo "$SOURCE";;
 		check)	echo "$CHECK";;
 		*)	echo "$group";;
 		esac

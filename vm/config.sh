@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # what kernel-source.sh sets
+# Sourced: the smallest config that runs everything, and nothing lost of it.
+
+# The requested options, in the order in which later ones win.
+config_request() {
+	cat "$here/config/base.config" "$here/config/$karch.config" \
+		"$here/config/optional.config"
+	[ -z "$debug" ] || cat "$here/config/debug.config"
+}
+
+requested() { grep -E '^(CONFIG_[A-Z0-9_a-z]+=|# CONFIG_.* is not set)' "$1"; }
+
+# Options that were asked for and are not so in the .config.  One of
+# optional.config may be missing where Kconfig does not know it.
+config_lost() { # BUILD
+	local line sym value
+
+	requested "$1/requested.config" | while read -r line; do
+		sym=$(expr "$line" : '#* *\(CONFIG_[A-Za-z0-9_]*\)')
+		value=$(sed -n "/^#/d; s/^$sym=/$sym=/p" "$1/requested.config" | tail -n 1)
+		case $line in
+		\#*)	grep -q "^$sym=" "$1/.config" || continue;;
+		*)	[ "$line" = "$value" ] || continue # a later fragment wins
+			grep -Fxq "$line" "$1/.config" && continue;;
+		esac
+		grep -Fxq "$line" "$here/config/optional.config" &&
+			! grep -rqE "^(menu)?config ${sym#CONFIG_}\$" --include='Kconfig*' \
+				"$work/tree" && continue
+		echo "$line (got: $(grep -E "^(# )?${sym}[= ]" "$1/.config" || echo nothing))"
+	done
+}
+
+make_config() { # BUILD
+	local lost
+
+	config_request >"$1/requested.new"
+	# make goes on from the .config that is there, and asks for what is new
+	if [ -f "$1/.config" ] && cmp -s "$1/requested.new" "$1/requested.config"; then
+		kmake "$1" olddefconfig >"$1/config.log" 2>&1
+	else
+		mv "$1/requested.new" "$1/requested.config"
+		kmake "$1" KCONFIG_ALLCONFIG="$1/requested.config" allnoconfig \
+			>"$1/config.log" 2>&1
+	fi || { tail -n 15 "$1/config.log" >&2; broken "the kernel can't be configured"; }
+	lost=$(config_lost "$1")
+	[ -z "$lost" ] && return 0
+	rm -f "$1/requested.config" # look again the next time
+	printf '%s\n' "these options were asked for and did not survive olddefconfig:" \
+		"$lost" >&2
+	exit 2
+}
