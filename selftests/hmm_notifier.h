@@ -11,6 +11,7 @@
 #include "../lib/consent.h"
 #include "../lib/dmirror.h"
 #include "../lib/kmsg.h"
+#include "../lib/region.h"
 #include "../lib/rule.h"
 #include "../lib/victim.h"
 #include "../lib/warn.h"

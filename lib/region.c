@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+
+#include "bounded.h"
+#include "region.h"
+
+/* Not one that a test uses */
+#define PROBE_ID	(HMM_DMIRROR_NR_NOTIFIERS - 1)
+
+struct hmm_dmirror_fail_point region_fail_point(unsigned int region,
+						bool blockable, unsigned int id,
+						int ret)
+{
+	return (struct hmm_dmirror_fail_point) {
+		.id = id,
+		.ret = ret,
+		.contexts = blockable ? HMM_DMIRROR_BLOCKABLE :
+					HMM_DMIRROR_NON_BLOCKABLE,
+		.start = victim_start_of(region),
+		.end = victim_end_of(region),
+	};
+}
+
+int region_arm(int device, unsigned int region, bool blockable,
+	       unsigned int id, int ret)
+{
+	struct hmm_dmirror_fail_point fail =
+		region_fail_point(region, blockable, id, ret);
+
+	return dmirror_arm(device, &fail);
+}
+
+int region_add(int device, unsigned int id, enum rule_kind kind)
+{
+	return dmirror_add(device, id, kind,
+			   rule_is_interval(kind) ? victim_start_of(0) : 0,
+			   rule_is_interval(kind) ? victim_end_of(7) : 0);
+}
+
+static bool is_in(const struct hmm_dmirror_call *call, bool blockable,
+		  unsigned int region)
+{
+	return call->end > victim_start_of(region) &&
+	       call->start < victim_end_of(region) &&
+	       !!(call->flags & HMM_DMIRROR_CALL_WAS_BLOCKABLE) == blockable;
+}
+
+struct region_seen region_seen(const struct hmm_dmirror_call *calls, int nr,
+			       unsigned int id, bool blockable,
+			       unsigned int region)
+{
+	struct region_seen seen = {};
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		const struct hmm_dmirror_call *c = &calls[i];
+
+		if (c->id != id || !is_in(c, blockable, region))
+			continue;
+		seen.calls += c->call == HMM_DMIRROR_CALL_START;
+		seen.hits += !!(c->flags & HMM_DMIRROR_CALL_WAS_HIT);
+		seen.ends += c->call == HMM_DMIRROR_CALL_END;
+	}
+	return seen;
+}
+
+unsigned int region_started(const struct hmm_dmirror_call *calls, int nr,
+			    bool blockable, unsigned int region,
+			    unsigned int *ids, unsigned int max)
+{
+	unsigned int found = 0;
+	int i;
+
+	for (i = 0; i < nr && found < max; i++)
+		if (calls[i].call == HMM_DMIRROR_CALL_START &&
+		    is_in(&calls[i], blockable, region))
+			ids[found++] = calls[i].id;
+	return found;
+}
+
+static int use_interval(void *arg)
+{
+	int device = *(int *)arg;
+	unsigned int id;
+	int err;
+
+	err = dmirror_add(device, PROBE_ID, HMM_DMIRROR_INTERVAL,
+			  victim_start_of(0), victim_end_of(0));
+	/* The new one, and those that have seen the failure */
+	for (id = PROBE_ID; !err && id > 0; id--) {
+		err = dmirror_read_begin(device, id);
+		if (err == -ENOENT || err == -EINVAL)
+			err = 0;	/* no notifier, or an hlist one */
+	}
+	return err ?: dmirror_del(device, PROBE_ID);
+}
+
+int region_soundness(int device)
+{
+	return bounded_call(use_interval, &device);
+}
