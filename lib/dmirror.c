@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "bounded.h"
 #include "dmirror.h"
 
 /* The ABI: what the kernel was compiled with must be what we were. */
@@ -30,23 +31,34 @@ int dmirror_open(const char *node)
 	return fd < 0 ? -errno : fd;
 }
 
-const char *dmirror_why_not(const char *node)
+static int try_node(void *node)
 {
 	struct hmm_dmirror_calls calls = {};
-	int fd, err;
+	int fd = dmirror_open(node);
 
+	if (fd < 0)
+		return fd == -ENXIO || fd == -ENODEV ? -ENOENT :
+		       fd == -ENOENT ? fd : -EACCES;
+	return call(fd, HMM_DMIRROR_CALLS, &calls);
+}
+
+const char *dmirror_why_not(const char *node)
+{
 	if (geteuid())
 		return "must be root to fail notifiers";
-	fd = dmirror_open(node);
-	if (fd == -ENOENT || fd == -ENXIO || fd == -ENODEV)
+	/* By a child: an mm that had a notifier once is never the same again. */
+	switch (bounded_call(try_node, (void *)node)) {
+	case 0:
+		return NULL;
+	case -ENOENT:
 		return "no test_hmm module with fail points (CONFIG_TEST_HMM, modprobe test_hmm)";
-	if (fd < 0)
+	case -EACCES:
 		return "can't open the node of test_hmm";
-	err = call(fd, HMM_DMIRROR_CALLS, &calls);
-	close(fd);
-	if (err == -EPERM)
+	case -EPERM:
 		return "CAP_SYS_ADMIN is missing";
-	return err ? "test_hmm has no fail points" : NULL;
+	default:
+		return "test_hmm has no fail points";
+	}
 }
 
 int dmirror_add_flags(int fd, unsigned int id, unsigned int kind,
@@ -157,4 +169,16 @@ int dmirror_read(int fd, uintptr_t addr, void *buffer, size_t pages)
 int dmirror_write(int fd, uintptr_t addr, void *buffer, size_t pages)
 {
 	return transfer(fd, HMM_DMIRROR_WRITE, addr, buffer, pages);
+}
+
+int dmirror_look(int fd, uintptr_t addr, void *page)
+{
+	struct hmm_dmirror_cmd cmd = {
+		.addr = addr,
+		.ptr = (uintptr_t)page,
+		.npages = 1,
+	};
+	int err = call(fd, HMM_DMIRROR_READ, &cmd);
+
+	return err ? err : cmd.faults > 0;
 }

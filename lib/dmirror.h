@@ -62,4 +62,10 @@ int dmirror_calls(int fd, struct hmm_dmirror_call *calls, unsigned int nr);
 int dmirror_read(int fd, uintptr_t addr, void *buffer, size_t pages);
 int dmirror_write(int fd, uintptr_t addr, void *buffer, size_t pages);
 
+/*
+ * Has the device read one page. Returns 0 if it had an entry for it, 1 if it had
+ * to fault it in, or -errno.
+ */
+int dmirror_look(int fd, uintptr_t addr, void *page);
+
 #endif

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "sysfile.h"
+
+int sysfile_write(const char *path, const char *text)
+{
+	int fd, err = 0;
+
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+int sysfile_read(const char *path, char *text, size_t size)
+{
+	ssize_t len;
+	int fd, err;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	len = read(fd, text, size - 1);
+	err = len < 0 ? -errno : 0;
+	close(fd);
+	if (err)
+		return err;
+	text[len] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return 0;
+}
+
+long sysfile_number(const char *path)
+{
+	char text[32];
+
+	if (sysfile_read(path, text, sizeof(text)) || !*text)
+		return -1;
+	return strtol(text, NULL, 10);
+}
+
+long sysfile_counter(const char *path, const char *key)
+{
+	char line[256], name[64];
+	long value, found = -1;
+	FILE *file;
+
+	file = fopen(path, "re");
+	if (!file)
+		return -1;
+	while (found < 0 && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%63[^: ]%*[: ]%ld", name, &value) == 2 &&
+		    !strcmp(name, key))
+			found = value;
+	fclose(file);
+	return found;
+}
+
+unsigned int kernel_version(void)
+{
+	unsigned int major = 0, minor = 0;
+	struct utsname uts;
+
+	uname(&uts);
+	sscanf(uts.release, "%u.%u", &major, &minor);
+	return VERSION(major, minor);
+}
