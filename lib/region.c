@@ -86,8 +86,8 @@ static int use_interval(void *arg)
 
 	err = dmirror_add(device, PROBE_ID, HMM_DMIRROR_INTERVAL,
 			  victim_start_of(0), victim_end_of(0));
-	/* The new one, and those that have seen the failure */
-	for (id = PROBE_ID; !err && id > 0; id--) {
+	/* The new one, those that have seen the failure, the mirror */
+	for (id = PROBE_ID + 1; !err && id-- > 0;) {
 		err = dmirror_read_begin(device, id);
 		if (err == -ENOENT || err == -EINVAL)
 			err = 0;	/* no notifier, or an hlist one */

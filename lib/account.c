@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "account.h"
+#include "callers.h"
+#include "callsite.h"
+
+static struct hmm_dmirror_call calls[HMM_DMIRROR_NR_CALLS];
+static char callers[HMM_DMIRROR_NR_CALLS][CALLERS_NAME];
+
+static bool is_same(const struct change_expected *e,
+		    const struct hmm_dmirror_call *call)
+{
+	return e->event == call->event && e->start == call->start &&
+	       e->end == call->end;
+}
+
+static bool in_regions(const struct hmm_dmirror_call *call)
+{
+	return call->start < CHANGE_END && call->end > CHANGE_BASE;
+}
+
+static void note_strange(struct account *account, const char *what,
+			 const struct hmm_dmirror_call *call, const char *caller)
+{
+	if (!account->strange++)
+		snprintf(account->first_strange, sizeof(account->first_strange),
+			 "%s: event %u of %#llx to %#llx, %sblockable, by %s",
+			 what, call->event, (unsigned long long)call->start,
+			 (unsigned long long)call->end,
+			 call->flags & HMM_DMIRROR_CALL_WAS_BLOCKABLE ?
+			 "" : "non-", caller);
+}
+
+/* The first of these that was not seen yet, or the last one seen */
+static int find_start(const struct account *account,
+		      const struct hmm_dmirror_call *call, bool repeats)
+{
+	int last = -1;
+	unsigned int i;
+
+	for (i = 0; i < account->nr; i++) {
+		if (!is_same(&account->expected[i], call))
+			continue;
+		if (!account->starts[i])
+			return i;
+		last = i;
+	}
+	return repeats ? last : -1;
+}
+
+/* The last of these that was started */
+static int find_end(const struct account *account,
+		    const struct hmm_dmirror_call *call)
+{
+	int i;
+
+	for (i = account->nr - 1; i >= 0; i--)
+		if (is_same(&account->expected[i], call) && account->starts[i])
+			return i;
+	return -1;
+}
+
+static void check_caller(struct account *account, int i, const char *caller)
+{
+	int site = account->expected[i].site;
+
+	if (site < 0 || callsite_is(&callsites[site], caller))
+		return;
+	if (!account->wrong_callers++)
+		snprintf(account->first_wrong, sizeof(account->first_wrong),
+			 "%s was to start it, %s did",
+			 callsites[site].function, caller);
+}
+
+static void take_start(struct account *account,
+		       const struct hmm_dmirror_call *call, const char *caller,
+		       unsigned int change)
+{
+	bool blockable = call->flags & HMM_DMIRROR_CALL_WAS_BLOCKABLE;
+	int i;
+
+	if (account->has_callers && *caller && !callsite_known(caller)) {
+		if (!account->wrong_callers++)
+			snprintf(account->first_wrong,
+				 sizeof(account->first_wrong),
+				 "no callsite in the table: %s", caller);
+	}
+	if (!in_regions(call))
+		return;
+	i = find_start(account, call, change & CHANGE_REPEATS);
+	if (i < 0 || blockable != !(change & CHANGE_NON_BLOCKABLE)) {
+		note_strange(account, "start", call, caller);
+		return;
+	}
+	account->starts[i]++;
+	account->hits[i] += !!(call->flags & HMM_DMIRROR_CALL_WAS_HIT);
+	if (account->has_callers)
+		check_caller(account, i, caller);
+}
+
+static void take_end(struct account *account,
+		     const struct hmm_dmirror_call *call)
+{
+	int i;
+
+	if (!in_regions(call))
+		return;
+	i = find_end(account, call);
+	if (i < 0)
+		note_strange(account, "end", call, "nobody known");
+	else
+		account->ends[i]++;
+}
+
+/* ->release and its interval counterpart come without a start. */
+static bool has_caller(const struct hmm_dmirror_call *call)
+{
+	return call->call == HMM_DMIRROR_CALL_START &&
+	       call->event != HMM_DMIRROR_EVENT_RELEASE;
+}
+
+/* A notifier that has been released is not called for what comes after. */
+static bool callers_match(const struct change *change, unsigned int id, int nr,
+			  int nr_callers)
+{
+	int i, wanted = 0;
+
+	for (i = 0; i < nr; i++)
+		wanted += calls[i].id == id && has_caller(&calls[i]);
+	return change->flags & CHANGE_ENDS_MM ? wanted <= nr_callers :
+						wanted == nr_callers;
+}
+
+int account_take(struct account *account, int device, unsigned int id,
+		 const struct change *change, unsigned int regions)
+{
+	int i, nr, nr_callers, next = 0;
+
+	memset(account, 0, sizeof(*account));
+	nr = change_expect(change, regions, account->expected, ACCOUNT_MAX);
+	if (nr < 0)
+		return nr;
+	account->nr = nr;
+
+	nr = dmirror_calls(device, calls, HMM_DMIRROR_NR_CALLS);
+	if (nr < 0)
+		return nr;
+	nr_callers = callers_take(callers, HMM_DMIRROR_NR_CALLS);
+	if (nr_callers < 0 && nr_callers != -ENOENT)
+		return nr_callers;
+	account->has_callers = nr_callers >= 0;
+	if (account->has_callers &&
+	    !callers_match(change, id, nr, nr_callers))
+		return -EBADMSG;
+
+	for (i = 0; i < nr; i++) {
+		const char *caller = "";
+
+		if (calls[i].id != id)
+			continue;
+		if (account->has_callers && has_caller(&calls[i]))
+			caller = callers[next++];
+		if (calls[i].call == HMM_DMIRROR_CALL_END)
+			take_end(account, &calls[i]);
+		else if (calls[i].call != HMM_DMIRROR_CALL_FINISH)
+			take_start(account, &calls[i], caller,
+				   change->flags);
+	}
+	return 0;
+}
+
+int account_reset(int device)
+{
+	int err = dmirror_calls(device, calls, HMM_DMIRROR_NR_CALLS);
+
+	if (err < 0 && err != -EOVERFLOW)
+		return err;
+	err = callers_take(callers, HMM_DMIRROR_NR_CALLS);
+	return err == -ENOENT || err == -E2BIG || err >= 0 ? 0 : err;
+}

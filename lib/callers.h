@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Which functions of the kernel start invalidations: the function tracer notes
+ * who calls __mmu_notifier_invalidate_range_start(). The kernel calls that for
+ * an mm with notifiers only, so what is noted belongs to a victim's mm, whoever
+ * it is that changes it, ksmd and khugepaged too.
+ */
+#ifndef HMM_NOTIFIER_CALLERS_H
+#define HMM_NOTIFIER_CALLERS_H
+
+#define CALLERS_NAME 64
+
+/*
+ * Starts noting, once for all tests of a program: it stops the machine.
+ * Returns 0, or -errno if this kernel can't (CONFIG_FUNCTION_TRACER).
+ */
+int callers_start(void);
+void callers_stop(void);
+
+/*
+ * Takes up to @max callers since the last call, in order, without the suffixes
+ * that a compiler adds (.isra.0). Returns how many, -EPIPE if some were lost,
+ * -E2BIG if there are more, -ENOENT if nothing is noted.
+ */
+int callers_take(char (*callers)[CALLERS_NAME], int max);
+
+#endif

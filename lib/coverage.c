@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "callers.h"
+#include "callsite.h"
+#include "changes.h"
+#include "coverage.h"
+#include "tuning.h"
+
+#define MAX_SITES 64
+
+/* Shared by all processes, each of which adds to it. */
+static struct row {
+	unsigned int begun, ended;	/* tests */
+	unsigned int bad;
+	unsigned int triggered, failed;	/* invalidations */
+	const char *lacks;
+} *rows;
+
+static pid_t owner;
+static bool callers_known;
+
+#define ADDRESS_OF(name) &change_##name,
+static const struct change * const changes[] = {
+	CHANGES(ADDRESS_OF) CHANGES_ENDING(ADDRESS_OF) CHANGES_FROZEN(ADDRESS_OF)
+};
+
+static const char *verdict(const struct callsite *site, const struct row *row)
+{
+	if (row->bad || row->begun != row->ended)
+		return "fail";
+	if (row->triggered)
+		return callers_known ? "ok" : "ok, but nothing tells who did it";
+	if (site->hardware)
+		return "lacks hardware";
+	if (kernel_version() < site->since)
+		return "lacks it";
+	return row->lacks ? "lacks" : "not tested";
+}
+
+static void print_and_stop(void)
+{
+	unsigned int i;
+
+	if (getpid() != owner)
+		return;
+	for (i = 0; i < callsites_nr; i++) {
+		const struct callsite *site = &callsites[i];
+		const char *what = site->hardware ?: rows[i].lacks ?: "";
+
+		printf("# callsite: %s triggered=%u failed=%u verdict=%s%s%s\n",
+		       site->function, rows[i].triggered, rows[i].failed,
+		       verdict(site, &rows[i]),
+		       rows[i].triggered || !*what ? "" : ": ",
+		       rows[i].triggered ? "" : what);
+	}
+	callers_stop();
+	tuning_stop();
+}
+
+void coverage_start(void)
+{
+	rows = mmap(NULL, MAX_SITES * sizeof(*rows), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (rows == MAP_FAILED || callsites_nr > MAX_SITES)
+		abort();
+	owner = getpid();
+	callers_known = !callers_start();
+	atexit(print_and_stop);
+}
+
+/* Calls @fn for the row of each site that @change goes to in this kernel. */
+static void for_each_row(const struct change *change,
+			 void (*fn)(struct row *row, const char *why),
+			 const char *why)
+{
+	unsigned int i;
+
+	for (i = 0; i < CHANGE_MAX_CALLS; i++)
+		if (change->calls[i].site &&
+		    callsite_find(change->calls[i].site) >= 0)
+			fn(&rows[callsite_find(change->calls[i].site)], why);
+}
+
+static void begin_row(struct row *row, const char *why)
+{
+	(void)why;
+	row->begun++;
+}
+
+static void lack_row(struct row *row, const char *why)
+{
+	row->lacks = why;
+}
+
+void coverage_begin(const struct change *change)
+{
+	for_each_row(change, begin_row, NULL);
+}
+
+void coverage_lacks(const struct change *change, const char *why)
+{
+	for_each_row(change, lack_row, why);
+}
+
+static void end_row(struct row *row, const char *why)
+{
+	row->ended++;
+	row->bad += !!why;
+}
+
+void coverage_end(const struct change *change, const struct account *account,
+		  bool failed, bool good)
+{
+	unsigned int i;
+
+	for_each_row(change, end_row, good ? NULL : "bad");
+	for (i = 0; i < account->nr; i++) {
+		int site = account->expected[i].site;
+
+		if (site < 0)
+			continue;
+		rows[site].triggered += account->starts[i];
+		rows[site].failed += failed ? account->hits[i] : 0;
+	}
+}
+
+bool coverage_has_change(unsigned int site)
+{
+	unsigned int i, k;
+
+	if (callsites[site].hardware || kernel_version() < callsites[site].since)
+		return true;
+	for (i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
+		for (k = 0; k < CHANGE_MAX_CALLS; k++)
+			if (changes[i]->calls[k].site &&
+			    callsite_find(changes[i]->calls[k].site) == (int)site)
+				return true;
+	return false;
+}

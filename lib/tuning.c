@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <string.h>
+
+#include "sysfile.h"
+#include "tuning.h"
+
+#define MM "/sys/kernel/mm/"
+
+/* A file that this kernel has not is what some test skips for. */
+static const struct {
+	const char *path;
+	const char *value;
+} settings[] = {
+	/* No hint, no collapse and no scan but those that a test is about */
+	{ "/proc/sys/kernel/numa_balancing", "0" },
+	{ MM "transparent_hugepage/enabled", "madvise" },
+	{ MM "transparent_hugepage/shmem_enabled", "advise" },
+	{ MM "transparent_hugepage/khugepaged/scan_sleep_millisecs", "3600000" },
+	{ MM "ksm/run", "0" },
+};
+
+#define NR (sizeof(settings) / sizeof(settings[0]))
+
+static char before[NR][128];
+
+/* "always [madvise] never" has the present value in brackets. */
+static void keep_value(char *text)
+{
+	char *open = strchr(text, '['), *end = strchr(text, ']');
+
+	if (!open || !end)
+		return;
+	*end = '\0';
+	memmove(text, open + 1, end - open);
+}
+
+void tuning_start(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR; i++) {
+		if (sysfile_read(settings[i].path, before[i], sizeof(before[i])))
+			continue;
+		keep_value(before[i]);
+		sysfile_write(settings[i].path, settings[i].value);
+	}
+}
+
+void tuning_stop(void)
+{
+	unsigned int i;
+
+	for (i = NR; i-- > 0;)
+		if (*before[i])
+			sysfile_write(settings[i].path, before[i]);
+}

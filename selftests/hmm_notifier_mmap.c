@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Every way in which an address space changes, by every place in the kernel that
+ * starts an invalidation (lib/callsite.c), on each kind of notifier: while
+ * nothing fails, while all fails, and while one range of three fails.
+ *
+ * A blockable caller reports a failure and goes on: so whatever a notifier
+ * returns, the change has to take effect just the same. What it has to start
+ * stands in lib/changes_*.c, what a failure has to lead to in lib/rule.c. The
+ * function tracer tells who really started it.
+ *
+ * Not tested here: __split_huge_pud and wp_clean_pre_vma, which take DAX or a
+ * graphics card, and the one non-blockable caller but for a short look
+ * (hmm_notifier_contract has all of it).
+ */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "../lib/account.h"
+#include "../lib/callers.h"
+#include "../lib/callsite.h"
+#include "../lib/changes.h"
+#include "../lib/coverage.h"
+#include "../lib/mirror.h"
+#include "../lib/tuning.h"
+#include "hmm_notifier.h"
+
+#define NON_BLOCKABLE	0
+#define BLOCKABLE	1
+
+FIXTURE(change) {
+	struct victim victim;
+	struct warn_watch watch;
+	struct mirror_view held;
+	unsigned int id;
+	bool mirrors;
+};
+
+FIXTURE_VARIANT(change) {
+	const struct change *change;
+	struct rule_notifier notifier;
+	unsigned int regions;
+	unsigned int failing;	/* the region that does */
+};
+
+#define H(ret)	{ RULE_HLIST, ret }
+#define E(ret)	{ RULE_HLIST_END, ret }
+#define I(ret)	{ RULE_INTERVAL, ret }
+
+#define ONE(name, kind, notifier)					\
+	FIXTURE_VARIANT_ADD(change, name##_##kind) {			\
+		&change_##name, notifier, 1, 0 }
+#define SECOND_OF_THREE(name, kind, notifier)				\
+	FIXTURE_VARIANT_ADD(change, name##_second_##kind) {		\
+		&change_##name, notifier, 3, 1 }
+
+#define VARIANTS(name)							\
+	ONE(name, hlist_0, H(0));					\
+	ONE(name, hlist_eagain, H(-EAGAIN));				\
+	ONE(name, hlist_enomem, H(-ENOMEM));				\
+	ONE(name, end_0, E(0));						\
+	ONE(name, end_eagain, E(-EAGAIN));				\
+	ONE(name, end_enomem, E(-ENOMEM));				\
+	ONE(name, interval_true, I(true));				\
+	ONE(name, interval_false, I(false));				\
+	SECOND_OF_THREE(name, hlist_enomem, H(-ENOMEM));		\
+	SECOND_OF_THREE(name, end_eagain, E(-EAGAIN));			\
+	SECOND_OF_THREE(name, interval_false, I(false));
+
+CHANGES(VARIANTS)
+
+/*
+ * An hlist notifier alone, or beside the interval notifier of a mirror if it has
+ * an end; the interval notifier is that of a mirror.
+ */
+static bool takes_mirror(const FIXTURE_VARIANT(change) *variant)
+{
+	return variant->notifier.kind != RULE_HLIST ||
+	       variant->change->flags & CHANGE_BY_DEVICE;
+}
+
+static bool fails(const struct rule_notifier *notifier)
+{
+	return rule_is_interval(notifier->kind) ? !notifier->ret :
+						  !!notifier->ret;
+}
+
+FIXTURE_SETUP(change)
+{
+	const struct change *change = variant->change;
+	const char *node = takes_mirror(variant) ? DMIRROR_MIRROR : DMIRROR_BARE;
+	const char *lack;
+
+	SETUP_OR_SKIP(node, &self->watch);
+	if (warns_of(&variant->notifier, BLOCKABLE))
+		ASK_OR_SKIP(consent_splat());
+	lack = change->lacks ? change->lacks() : NULL;
+	if (lack) {
+		coverage_lacks(change, lack);
+		SKIP(return, "%s", lack);
+	}
+	coverage_begin(change);
+
+	self->id = variant->notifier.kind == RULE_INTERVAL ? 0 : 1;
+	self->mirrors = takes_mirror(variant) &&
+			!(change->flags & CHANGE_BY_DEVICE);
+	ASSERT_EQ(0, victim_start(&self->victim, node));
+	ASSERT_EQ(0, change_prepare(&self->victim, change, variant->regions));
+	if (self->id)
+		ASSERT_EQ(0, dmirror_add(self->victim.device, self->id,
+					 variant->notifier.kind, 0, 0));
+	if (self->mirrors)
+		ASSERT_EQ(0, mirror_look(&self->held, self->victim.device,
+					 variant->regions));
+}
+
+FIXTURE_TEARDOWN(change)
+{
+	EXPECT_EQ(0, victim_finish(&self->victim));
+	EXPECT_EQ(0, victim_close(&self->victim));
+	warn_close(&self->watch);
+	mark_test(_metadata, variant, "end");
+}
+
+/* What is for all of the mm is told apart by its order, the rest by its range. */
+static int arm(int device, unsigned int id,
+	       const FIXTURE_VARIANT(change) *variant)
+{
+	bool whole = !variant->change->calls[0].end;
+	struct hmm_dmirror_fail_point fail = {
+		.id = id,
+		.ret = variant->notifier.ret,
+		.contexts = HMM_DMIRROR_BLOCKABLE,
+		.start = change_region(variant->failing),
+		.end = change_region(variant->failing + 1),
+		.skip = whole ? variant->failing : 0,
+		.times = whole ? 1 : 0,
+	};
+
+	return dmirror_arm(device, &fail);
+}
+
+/* What was started, by whom, what was hit, and what was ended. */
+static unsigned int check_account(struct __test_metadata *_metadata,
+				  const FIXTURE_VARIANT(change) *variant,
+				  const struct account *account)
+{
+	bool end = variant->notifier.kind == RULE_HLIST_END;
+	bool repeats = variant->change->flags & CHANGE_REPEATS;
+	unsigned int i, hits = 0;
+
+	EXPECT_EQ(0, account->strange)
+		TH_LOG("%s", account->first_strange);
+	EXPECT_EQ(0, account->wrong_callers)
+		TH_LOG("%s", account->first_wrong);
+	for (i = 0; i < account->nr; i++) {
+		const struct change_expected *e = &account->expected[i];
+		bool hit = e->region == variant->failing;
+
+		EXPECT_LE(1, account->starts[i])
+			TH_LOG("no event %u of %#lx to %#lx", e->event,
+			       e->start, e->end);
+		if (!repeats)
+			EXPECT_GE(1, account->starts[i]);
+		EXPECT_EQ(hit ? account->starts[i] : 0, account->hits[i]);
+		if (end && hit && fails(&variant->notifier) &&
+		    account->ends[i] == 2 * account->starts[i])
+			KNOWN_BUG(BUG_RANGE_END_TWICE);
+		else
+			EXPECT_EQ(end ? account->starts[i] : 0,
+				  account->ends[i]);
+		hits += account->hits[i];
+	}
+	return hits;
+}
+
+/* One WARN of each kind that the rule has for each hit, and one message */
+static void check_report(struct __test_metadata *_metadata,
+			 const struct rule_notifier *notifier,
+			 unsigned int hits, const struct warn_report *report)
+{
+	const struct rule_outcome *once = rule_expect(notifier->kind, BLOCKABLE,
+						      notifier->ret);
+	unsigned int i, expected[RULE_NR_SITES];
+
+	for (i = 0; i < RULE_NR_SITES; i++)
+		expected[i] = hits * once->warns[i];
+	EXPECT_WARNS(expected, report);
+	EXPECT_EQ(hits * once->message, report->messages);
+	for (i = 0; i < report->messages && i < WARN_MAX_MESSAGES; i++) {
+		EXPECT_EQ(notifier->ret, report->message[i].ret);
+		EXPECT_EQ(BLOCKABLE, report->message[i].blockable);
+	}
+}
+
+static bool is_invalidated(const struct account *account, uintptr_t addr)
+{
+	unsigned int i;
+
+	for (i = 0; i < account->nr; i++)
+		if (account->expected[i].start <= addr &&
+		    addr < account->expected[i].end)
+			return true;
+	return false;
+}
+
+/* The device had to drop its entry, and now sees what the victim sees. */
+static void check_mirror(struct __test_metadata *_metadata,
+			 const struct mirror_view *held, struct victim *victim,
+			 const struct account *account, unsigned int regions)
+{
+	struct mirror_view memory, mirror;
+	unsigned int region, page;
+
+	ASSERT_EQ(0, mirror_compare(&memory, victim->pid, regions));
+	ASSERT_EQ(0, mirror_look(&mirror, victim->device, regions));
+	for (region = 0; region < regions; region++)
+		for (page = 0; page < MIRROR_PAGES; page++) {
+			uintptr_t addr = change_region(region) + page * PAGE;
+			struct mirror_page *p = &mirror.page[region][page];
+			struct mirror_page *m = &memory.page[region][page];
+
+			if (held->page[region][page].how < 0)
+				continue;
+			if (is_invalidated(account, addr))
+				EXPECT_NE(0, p->how)
+					TH_LOG("a stale entry at %#lx", addr);
+			EXPECT_EQ(m->how < 0, p->how < 0);
+			if (m->how >= 0)
+				EXPECT_EQ(m->word, p->word);
+		}
+}
+
+/* Whatever a notifier returns, the change is made, and told once of all it is. */
+TEST_F(change, takes_effect)
+{
+	const struct change *change = variant->change;
+	struct warn_report report;
+	struct account account;
+	unsigned int hits;
+
+	ASSERT_EQ(0, account_reset(self->victim.device));
+	ASSERT_EQ(0, arm(self->victim.device, self->id, variant));
+
+	EXPECT_EQ(0, change_act(&self->victim, change, variant->regions));
+
+	ASSERT_EQ(0, dmirror_disarm(self->victim.device, self->id));
+	ASSERT_EQ(0, account_take(&account, self->victim.device, self->id,
+				  change, variant->regions));
+	hits = check_account(_metadata, variant, &account);
+	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
+	check_report(_metadata, &variant->notifier, hits, &report);
+	EXPECT_EQ(0, change_check(&self->victim, change, variant->regions));
+	if (self->mirrors)
+		check_mirror(_metadata, &self->held, &self->victim, &account,
+			     variant->regions);
+
+	EXPECT_EQ(0, region_soundness(self->victim.device));
+	EXPECT_EQ(0, victim_finish(&self->victim));
+	EXPECT_EQ(0, victim_close(&self->victim));
+	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
+	EXPECT_EQ(0, sum_warns(report.warns));
+	EXPECT_EQ(0, report.messages);
+	coverage_end(change, &account, fails(&variant->notifier),
+		     _metadata->exit_code != KSFT_FAIL);
+}
+
+/*
+ * The end of an mm: an interval notifier is told first that it is released, then
+ * of the unmapping; an hlist notifier is released, and called no more.
+ */
+FIXTURE(ending) {
+	struct victim victim;
+	struct warn_watch watch;
+};
+
+FIXTURE_VARIANT(ending) {
+	const struct change *change;
+	struct rule_notifier notifier;
+	unsigned int starts;	/* of what change_expect() says */
+};
+
+#define ENDING(name, kind, notifier, starts)				\
+	FIXTURE_VARIANT_ADD(ending, name##_##kind) {			\
+		&change_##name, notifier, starts };
+#define ENDINGS(name)							\
+	ENDING(name, hlist_0, H(0), 1)					\
+	ENDING(name, end_0, E(0), 1)					\
+	ENDING(name, interval_true, I(true), 2)				\
+	ENDING(name, interval_false, I(false), 2)
+
+CHANGES_ENDING(ENDINGS)
+
+FIXTURE_SETUP(ending)
+{
+	bool mirror = variant->notifier.kind == RULE_INTERVAL;
+	const char *node = mirror ? DMIRROR_MIRROR : DMIRROR_BARE;
+
+	SETUP_OR_SKIP(node, &self->watch);
+	if (fails(&variant->notifier))
+		ASK_OR_SKIP(consent_splat());
+	coverage_begin(variant->change);
+	ASSERT_EQ(0, victim_start(&self->victim, node));
+	ASSERT_EQ(0, change_prepare(&self->victim, variant->change, 1));
+	if (!mirror)
+		ASSERT_EQ(0, dmirror_add(self->victim.device, 1,
+					 variant->notifier.kind, 0, 0));
+}
+
+FIXTURE_TEARDOWN(ending)
+{
+	EXPECT_EQ(0, victim_finish(&self->victim));
+	EXPECT_EQ(0, victim_close(&self->victim));
+	warn_close(&self->watch);
+	mark_test(_metadata, variant, "end");
+}
+
+/* The mm ends whatever a notifier returns, and the mirror has nothing left. */
+TEST_F(ending, is_told)
+{
+	unsigned int i, id = variant->notifier.kind == RULE_INTERVAL ? 0 : 1;
+	unsigned int expected[RULE_NR_SITES];
+	int device = self->victim.device;
+	struct hmm_dmirror_fail_point fail = {
+		.id = id,
+		.ret = variant->notifier.ret,
+		.contexts = HMM_DMIRROR_BLOCKABLE,
+		.end = -1UL,
+	};
+	struct warn_report report;
+	struct mirror_view view;
+	struct account account;
+
+	ASSERT_EQ(0, mirror_look(&view, device, 1));
+	ASSERT_EQ(0, account_reset(device));
+	ASSERT_EQ(0, dmirror_arm(device, &fail));
+
+	EXPECT_EQ(0, change_act(&self->victim, variant->change, 1));
+	EXPECT_EQ(0, victim_finish(&self->victim));
+
+	ASSERT_EQ(0, account_take(&account, device, id, variant->change, 1));
+	EXPECT_EQ(0, account.strange)
+		TH_LOG("%s", account.first_strange);
+	EXPECT_EQ(0, account.wrong_callers)
+		TH_LOG("%s", account.first_wrong);
+	ASSERT_EQ(2, account.nr);
+	for (i = 0; i < account.nr; i++) {
+		EXPECT_EQ(i < variant->starts, account.starts[i]);
+		EXPECT_EQ(id ? 0 : 1, account.hits[i]);
+		EXPECT_EQ(0, account.ends[i]);
+	}
+	for (i = 0; i < RULE_NR_SITES; i++)
+		expected[i] = id ? 0 :
+			rule_expect_release(variant->notifier.ret)->warns[i] +
+			rule_expect(RULE_INTERVAL, BLOCKABLE,
+				    variant->notifier.ret)->warns[i];
+	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
+	EXPECT_WARNS(expected, &report);
+	EXPECT_EQ(0, report.messages);
+	ASSERT_EQ(0, mirror_look(&view, device, 1));
+	for (i = 0; i < MIRROR_PAGES; i++)
+		EXPECT_GT(0, view.page[0][i].how);
+	EXPECT_EQ(0, victim_close(&self->victim));
+	coverage_end(variant->change, &account, fails(&variant->notifier),
+		     _metadata->exit_code != KSFT_FAIL);
+}
+
+/*
+ * The one non-blockable caller: what it starts; the rest is in
+ * hmm_notifier_contract.
+ */
+FIXTURE(reap) {
+	struct victim victim;
+	struct warn_watch watch;
+	unsigned int id;
+};
+
+FIXTURE_VARIANT(reap) {
+	struct rule_notifier notifier;
+};
+
+FIXTURE_VARIANT_ADD(reap, hlist_0) { H(0) };
+FIXTURE_VARIANT_ADD(reap, second_hlist_eagain) { H(-EAGAIN) };
+FIXTURE_VARIANT_ADD(reap, second_hlist_enomem) { H(-ENOMEM) };
+FIXTURE_VARIANT_ADD(reap, end_0) { E(0) };
+FIXTURE_VARIANT_ADD(reap, second_end_eagain) { E(-EAGAIN) };
+FIXTURE_VARIANT_ADD(reap, second_end_enomem) { E(-ENOMEM) };
+FIXTURE_VARIANT_ADD(reap, interval_true) { I(true) };
+FIXTURE_VARIANT_ADD(reap, second_interval_false) { I(false) };
+
+FIXTURE_SETUP(reap)
+{
+	bool mirror = variant->notifier.kind == RULE_INTERVAL;
+	const char *node = mirror ? DMIRROR_MIRROR : DMIRROR_BARE;
+
+	SETUP_OR_SKIP(node, &self->watch);
+	if (warns_of(&variant->notifier, NON_BLOCKABLE))
+		ASK_OR_SKIP(consent_splat());
+	coverage_begin(&change_reap);
+	self->id = mirror ? 0 : 1;
+	ASSERT_EQ(0, victim_start(&self->victim, node));
+	ASSERT_EQ(0, change_prepare(&self->victim, &change_reap, 3));
+	if (!mirror)
+		ASSERT_EQ(0, dmirror_add(self->victim.device, 1,
+					 variant->notifier.kind, 0, 0));
+	ASSERT_EQ(0, victim_freeze(&self->victim));
+}
+
+FIXTURE_TEARDOWN(reap)
+{
+	EXPECT_EQ(0, victim_finish(&self->victim));
+	EXPECT_EQ(0, victim_close(&self->victim));
+	warn_close(&self->watch);
+	mark_test(_metadata, variant, "end");
+}
+
+/* A VMA whose start fails is left alone and never ended by the caller. */
+TEST_F(reap, leaves_what_failed)
+{
+	const struct rule_outcome *outcome = rule_expect(variant->notifier.kind,
+							 NON_BLOCKABLE,
+							 variant->notifier.ret);
+	bool end = variant->notifier.kind == RULE_HLIST_END;
+	struct hmm_dmirror_fail_point fail = {
+		.id = self->id,
+		.ret = variant->notifier.ret,
+		.contexts = HMM_DMIRROR_NON_BLOCKABLE,
+		.start = change_region(1),
+		.end = change_region(2),
+	};
+	int device = self->victim.device;
+	struct mirror_view memory;
+	struct warn_report report;
+	struct account account;
+	unsigned int i;
+
+	ASSERT_EQ(0, account_reset(device));
+	ASSERT_EQ(0, dmirror_arm(device, &fail));
+
+	EXPECT_EQ(outcome->fails ? -EAGAIN : 0, victim_reap(&self->victim));
+
+	ASSERT_EQ(0, account_take(&account, device, self->id, &change_reap, 3));
+	EXPECT_EQ(0, account.strange)
+		TH_LOG("%s", account.first_strange);
+	EXPECT_EQ(0, account.wrong_callers)
+		TH_LOG("%s", account.first_wrong);
+	ASSERT_EQ(0, mirror_compare(&memory, self->victim.pid, 3));
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(1, account.starts[i]);
+		EXPECT_EQ(i == 1, account.hits[i]);
+		EXPECT_EQ(end, account.ends[i]);
+		EXPECT_EQ(outcome->fails && i == 1,
+			  !memory.page[i][0].how);
+	}
+	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
+	EXPECT_WARNS(outcome->warns, &report);
+	EXPECT_EQ(outcome->message, report.messages);
+	EXPECT_EQ(0, region_soundness(device));
+	coverage_end(&change_reap, &account, fails(&variant->notifier),
+		     _metadata->exit_code != KSFT_FAIL);
+}
+
+int main(int argc, char **argv)
+{
+	/* See change_exec: all that this has to do is to be another mm. */
+	if (!strcmp(argv[0], CHANGE_EXECED))
+		return 0;
+	if (getenv("HMM_NOTIFIER_VM"))
+		tuning_start();
+	coverage_start();
+	return test_harness_run(argc, argv);
+}
