@@ -37,7 +37,7 @@ key() {
 		"$CC" --version
 		stat -Lc '%s %Y' "$kernel/config" "$kernel/build/Module.symvers" \
 			"$kernel/src/lib/test_hmm.c"
-		cat "$kernel"/patched/lib/test_hmm*.[ch] 2>/dev/null
+		cat "$kernel"/src/lib/test_hmm*.[ch] "$kernel/src/mm/mmu_notifier.c" 2>/dev/null
 		cd "$TOP" && find "$series" lib "$selftests" vm/guest \
 			vm/build.sh vm/initramfs.sh -type f ! -name '*.o' -print0 |
 			sort -z | xargs -0 sha256sum
@@ -50,14 +50,9 @@ patch_module() {
 	local patch strip
 
 	mkdir -p "$new/module/lib" || die "cannot write to the cache"
-	# a kernel that was built with the series has it patched already
-	if [ -e "$kernel/patched" ]; then
-		cp "$kernel"/patched/lib/test_hmm*.[ch] "$new/module/lib/" || exit 2
-		chmod -R u+w "$new/module"
-		return
-	fi
-	cp "$kernel"/src/lib/test_hmm* "$new/module/lib/" || exit 2
+	cp "$kernel"/src/lib/test_hmm*.[ch] "$new/module/lib/" || exit 2
 	chmod -R u+w "$new/module"
+	[ ! -e "$kernel/patched" ] || return 0 # the kernel was built with the series
 	sed 's/#.*//' "$series/series" | while read -r patch strip; do
 		[ -n "$patch" ] || continue
 		(cd "$new/module" && GIT_CEILING_DIRECTORIES=$new \

@@ -7,7 +7,7 @@
 config_request() {
 	cat "$here/config/base.config" "$here/config/$karch.config" \
 		"$here/config/optional.config"
-	[ -z "$debug" ] || cat "$here/config/debug.config"
+	[ -z "$variant" ] || cat "$here/config/$variant.config"
 }
 
 requested() { grep -E '^(CONFIG_[A-Z0-9_a-z]+=|# CONFIG_.* is not set)' "$1"; }

@@ -14,7 +14,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 usage() {
 	cat <<-'EOF'
-	usage: kernel-source.sh [--debug] [--patch FILE]... SPEC
+	usage: kernel-source.sh [--debug|--gcov] [--patch FILE]... SPEC
 
 	SPEC is one of
 	  source:6.1, source:6.12, source:7.2
@@ -37,6 +37,7 @@ usage() {
 
 	  --debug       add DEBUG_ATOMIC_SLEEP, PROVE_LOCKING, KASAN, DETECT_HUNG_TASK,
 	                KMEMLEAK, and GCOV for mm/mmu_notifier.o
+	  --gcov        add GCOV for mm/mmu_notifier.o and nothing else
 	  --patch FILE  apply this one as well (again and again for several)
 
 	Exit status: 0 and the directory on stdout; 2 it can't be got or set up; 3 it does
@@ -94,7 +95,7 @@ image_target() { if [ "$karch" = arm64 ]; then echo Image; else echo bzImage; fi
 compile() { # BUILD
 	local gcov=() log=$1/make.log
 
-	[ -z "$debug" ] || gcov=(GCOV_PROFILE_mmu_notifier.o=y)
+	[ -z "$variant" ] || gcov=(GCOV_PROFILE_mmu_notifier.o=y)
 	say "building Linux $(kmake "$1" kernelrelease 2>/dev/null)"
 	kmake "$1" "${gcov[@]}" "$(image_target)" modules >"$log" 2>&1 && return
 	grep -aE -A3 'error:|Error [0-9]|undefined reference' "$log" | head -n 20 >&2
@@ -111,22 +112,24 @@ publish() { # BUILD KERNELDIR
 	cp "$1/.config" "$new/config" &&
 	cp "$1/include/config/kernel.release" "$new/release" || die "cannot write to $cache"
 	echo "$base" >"$new/base"
-	echo "$spec${debug:+ --debug}" >"$new/origin"
+	echo "$spec${variant:+ --$variant}" >"$new/origin"
 	: >"$new/modules/order"
 	ln -s "$1" "$new/build"
-	ln -s "$source" "$new/src"
-	ln -s "$work/tree" "$new/patched"
+	# what was built; vm/build.sh has nothing to patch there
+	ln -s "$work/tree" "$new/src"
+	ln -s "$source" "$new/pristine"
+	touch "$new/patched"
 	rm -rf "$2" && mv -T "$new" "$2" || die "cannot write to $cache"
 }
 
 build_kernel() {
-	local build=$work/build${debug:+-debug}
+	local build=$work/build${variant:+-$variant}
 
 	mkdir -p "$build" || die "cannot write to $cache"
 	make_tree
 	make_config "$build"
 	compile "$build"
-	publish "$build" "$work/kernel${debug:+-debug}"
+	publish "$build" "$work/kernel${variant:+-$variant}"
 }
 
 from_image() { # BZIMAGE,MODULES
@@ -154,14 +157,14 @@ from_image() { # BZIMAGE,MODULES
 	echo "$base" >"$dir/base"
 	echo "image:$1" >"$dir/origin"
 	: >"$dir/modules/order"
-	! has_fail_points "$source" || ln -s "$source" "$dir/patched"
+	! has_fail_points "$source" || touch "$dir/patched"
 	echo "$dir"
 }
 
-debug='' fixes='' spec='' extra=()
+variant='' fixes='' spec='' extra=()
 while [ $# -gt 0 ]; do
 	case $1 in
-	--debug)	debug=1;;
+	--debug|--gcov)	variant=${1#--};;
 	--patch)	[ -f "${2:-}" ] || die "--patch: no file ${2:-}"
 			extra+=("$(realpath "$2")"); shift;;
 	--help|-h)	usage; exit 0;;
@@ -201,4 +204,4 @@ esac
 work=$cache/linux/$key
 mkdir -p "$work" || die "cannot write to $cache"
 with_lock "linux-$key" build_kernel || exit
-echo "$work/kernel${debug:+-debug}"
+echo "$work/kernel${variant:+-$variant}"
