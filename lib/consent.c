@@ -25,6 +25,9 @@ static bool is_set(const char *sysctl)
 
 const char *consent_splat(void)
 {
+	/* Said by who has booted a kernel to see it panic */
+	if (getenv("HMM_NOTIFIER_MAY_PANIC"))
+		return NULL;
 	if (is_set("/proc/sys/kernel/panic_on_warn"))
 		return "kernel.panic_on_warn is set";
 	if (is_set("/proc/sys/kernel/warn_limit"))

@@ -7,7 +7,10 @@
 #ifndef HMM_NOTIFIER_CONSENT_H
 #define HMM_NOTIFIER_CONSENT_H
 
-/* To provoke a WARN: CI takes each for a bug. Never where one is fatal. */
+/*
+ * To provoke a WARN: CI takes each for a bug. Where one is fatal, only with
+ * HMM_NOTIFIER_MAY_PANIC=1.
+ */
 const char *consent_splat(void);
 
 /* To leave a task in state D for ever, as today's kernels do in some tests */

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -208,20 +209,21 @@ static bool is_exit_event(int status)
 	       status >> 8 == (SIGTRAP | PTRACE_EVENT_EXIT << 8);
 }
 
-int victim_freeze(struct victim *victim)
+int victim_hold(pid_t pid)
+{
+	return ptrace(PTRACE_SEIZE, pid, 0,
+		      PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL) ? -errno : 0;
+}
+
+int victim_held(pid_t pid)
 {
 	siginfo_t info = {};
 	int waited, status;
 
-	if (ptrace(PTRACE_SEIZE, victim->pid, 0,
-		   PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL))
-		return -errno;
-	if (kill(victim->pid, SIGKILL))
-		return -errno;
 	/* Until it stops: no descriptor tells of that. */
 	for (waited = 0; waited < BOUND_MS; waited++) {
-		if (waitid(P_PID, victim->pid, &info,
-			   WSTOPPED | WEXITED | WNOHANG | WNOWAIT))
+		if (waitid(P_PID, pid, &info,
+			   WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL))
 			return -errno;
 		if (info.si_pid)
 			break;
@@ -229,14 +231,30 @@ int victim_freeze(struct victim *victim)
 	}
 	if (!info.si_pid)
 		return -ETIMEDOUT;
-	if (waitpid(victim->pid, &status, 0) != victim->pid)
+	if (waitpid(pid, &status, __WALL) != pid)
 		return -errno;
 	return is_exit_event(status) ? 0 : -ECHILD;
 }
 
+int victim_freeze(struct victim *victim)
+{
+	int err = victim_hold(victim->pid);
+
+	if (err)
+		return err;
+	if (kill(victim->pid, SIGKILL))
+		return -errno;
+	return victim_held(victim->pid);
+}
+
+int victim_mrelease(int pidfd, unsigned int flags)
+{
+	return syscall(SYS_process_mrelease, pidfd, flags) ? -errno : 0;
+}
+
 int victim_reap(struct victim *victim)
 {
-	return syscall(SYS_process_mrelease, victim->pidfd, 0) ? -errno : 0;
+	return victim_mrelease(victim->pidfd, 0);
 }
 
 static int open_proc(const struct victim *victim, const char *name)
@@ -283,6 +301,23 @@ int victim_intact(const struct victim *victim, unsigned int region)
 			  word == addr;
 	close(fd);
 	return intact;
+}
+
+long victim_rss(const struct victim *victim)
+{
+	int fd = open_proc(victim, "smaps_rollup");
+	char text[1024], *at;
+	ssize_t len;
+
+	if (fd < 0)
+		return fd;
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (len < 0)
+		return -EIO;
+	text[len] = '\0';
+	at = strstr(text, "\nRss:");
+	return at ? atol(at + strlen("\nRss:")) * 1024 / getpagesize() : -EIO;
 }
 
 int victim_finish(struct victim *victim)

@@ -69,6 +69,17 @@ int victim_dontneed(struct victim *victim, unsigned int region);
  */
 int victim_freeze(struct victim *victim);
 
+/*
+ * The same in two halves, for who is killed by somebody else: from
+ * victim_hold() on, the task @pid (a process, or one thread) will stand still
+ * in do_exit(); victim_held() waits for that. @pid need not be a child of ours.
+ */
+int victim_hold(pid_t pid);
+int victim_held(pid_t pid);
+
+/* process_mrelease(), as it is; 0 or -errno */
+int victim_mrelease(int pidfd, unsigned int flags);
+
 /* process_mrelease() of a frozen victim, as often as you like; 0 or -errno */
 int victim_reap(struct victim *victim);
 
@@ -78,6 +89,9 @@ int victim_reap(struct victim *victim);
  */
 int victim_resident(const struct victim *victim, unsigned int region);
 int victim_intact(const struct victim *victim, unsigned int region);
+
+/* Pages of all that the victim maps, by /proc/PID/smaps_rollup; or -errno */
+long victim_rss(const struct victim *victim);
 
 /*
  * Lets a frozen victim go, kills one that is not, and waits for its end.

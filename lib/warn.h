@@ -52,6 +52,17 @@ int warn_start(struct warn_watch *watch);
 const char *warn_missing(const struct warn_watch *watch);
 
 /*
+ * Adds to @report what came since, up to and including the record of which
+ * @until says true. Returns 1, 0 if that record has not come yet, -EPIPE if
+ * some were lost, or -errno. For who tells splats apart by what the log says
+ * next; warn_check() then compares all of them with the other detectors, and
+ * goes on watching from there.
+ */
+int warn_read(struct warn_watch *watch, struct warn_report *report,
+	      bool (*until)(const char *text, void *arg), void *arg);
+int warn_check(struct warn_watch *watch, struct warn_report *all);
+
+/*
  * Fills @report with what came since warn_start(), and goes on watching from
  * here. Returns 0, -EPIPE if the log or the trace lost records, -EBADMSG if the
  * detectors disagree (both with the reason in @report->why), or -errno.
