@@ -18,11 +18,13 @@
 #define BESIDE_ID	2
 
 /*
- * Enough for a static program, its regions and page tables, which are what stays
- * charged, at 100 to 200 KiB; so that is little of what a victim has.
+ * What stays charged when a victim is reaped is 40 to 250 KiB: page tables, and
+ * the 64 pages that each CPU charges in advance, unless memory.max had these back.
+ * So a victim has much more than that.
  */
 #define MEMCG_LIMIT	(4 << 20)
-#define TAKEN_BEFORE	(2 << 20)
+#define TAKEN_BEFORE	(1 << 20)
+#define TAKEN_SYSRQ	(16 << 20)
 
 #define GO_MS		10000
 
@@ -183,7 +185,9 @@ int oom_victim_set_up(struct oom_victim *ov, const char *name,
 		err = fail(ov, "populate",
 			   victim_populate(&ov->victim, OOM_REGIONS));
 	if (!err)
-		err = fail(ov, "take", filler_take(&ov->victim, TAKEN_BEFORE));
+		err = fail(ov, "take",
+			   filler_take(&ov->victim, plan->place == OOM_SYSRQ ?
+				       TAKEN_SYSRQ : TAKEN_BEFORE));
 	if (!err && plan->place == OOM_NUMA_BIND)
 		err = fail(ov, "bind", filler_bind(&ov->victim));
 	if (!err)

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Each class of illegal failure is seen by each of the ways in which a machine
+ * looks for WARNs, by that alone, as one.
+ *
+ * The taint flag is never cleared, so it can be tested once in each boot: run
+ * alone, or by run_tests.sh --panic-on-warn, which boots once for each class and
+ * makes the table of who saw what.
+ *
+ * With HMM_NOTIFIER_MAY_PANIC=1 on a kernel with panic_on_warn, any of these is
+ * the last thing that the kernel does.
+ */
+#include <errno.h>
+
+#include "../lib/detector.h"
+#include "hmm_notifier.h"
+
+/*
+ * Each detector counts WARNs; the first call of one that counts from its first
+ * call on is 0. Negative: it does not work.
+ */
+static long count_in_trace(struct kmsg *kmsg)
+{
+	static long counted;
+	int more = detector_trace_read();
+
+	(void)kmsg;
+	counted += more;
+	return more < 0 ? more : counted;
+}
+
+static long count_by_kernel(struct kmsg *kmsg)
+{
+	(void)kmsg;
+	return detector_warn_count();
+}
+
+static long count_taint(struct kmsg *kmsg)
+{
+	(void)kmsg;
+	return detector_taint();
+}
+
+static long count_titles(struct kmsg *kmsg)
+{
+	struct kmsg_record record;
+	static long counted;
+	char title[128];
+	int ret;
+
+	while ((ret = kmsg_next(kmsg, &record)) > 0)
+		counted += detector_title(record.text, title, sizeof(title)) &&
+			   (!strncmp(title, "WARNING in __mmu_notifier_", 26) ||
+			    !strncmp(title, "WARNING in mn_", 14));
+	return ret < 0 ? ret : counted;
+}
+
+static const char *why_no_trace(void)
+{
+	return detector_trace_start() ? NULL :
+		"no error_report tracepoint (5.17, CONFIG_TRACING)";
+}
+
+static const char *why_no_count(void)
+{
+	return detector_warn_count() < 0 ? "no /sys/kernel/warn_count (6.2)" :
+					   NULL;
+}
+
+static const char *why_no_taint(void)
+{
+	return detector_taint() == 1 ?
+		"a WARN has tainted this kernel since it booted" : NULL;
+}
+
+static const char *why_no_console(void)
+{
+	return NULL;
+}
+
+FIXTURE(detector) {
+	struct victim victim;
+	struct kmsg kmsg;
+};
+
+FIXTURE_VARIANT(detector) {
+	const char *(*why_not)(void);
+	long (*count)(struct kmsg *kmsg);
+	bool blockable;
+	struct rule_notifier notifier;
+};
+
+#define SEEN(name, blockable, kind, ret)				\
+	FIXTURE_VARIANT_ADD(detector, warn_count_sees_##name) {		\
+		why_no_count, count_by_kernel, blockable, { kind, ret } }; \
+	FIXTURE_VARIANT_ADD(detector, tracepoint_sees_##name) {		\
+		why_no_trace, count_in_trace, blockable, { kind, ret } }; \
+	FIXTURE_VARIANT_ADD(detector, console_sees_##name) {		\
+		why_no_console, count_titles, blockable, { kind, ret } }; \
+	FIXTURE_VARIANT_ADD(detector, taint_sees_##name) {		\
+		why_no_taint, count_taint, blockable, { kind, ret } }
+
+SEEN(blockable_eagain, true, RULE_HLIST, -EAGAIN);
+SEEN(blockable_errno, true, RULE_HLIST, -ENOMEM);
+SEEN(nonblock_errno, false, RULE_HLIST, -ENOMEM);
+SEEN(failure_with_range_end, false, RULE_HLIST_END, -EAGAIN);
+SEEN(blockable_interval_false, true, RULE_INTERVAL, false);
+
+FIXTURE_SETUP(detector)
+{
+	bool interval = rule_is_interval(variant->notifier.kind);
+	struct hmm_dmirror_fail_point fail = {
+		.id = 1,
+		.ret = variant->notifier.ret,
+		.contexts = variant->blockable ? HMM_DMIRROR_BLOCKABLE :
+						 HMM_DMIRROR_NON_BLOCKABLE,
+		.start = victim_start_of(0),
+		.end = victim_end_of(0),
+	};
+
+	ASK_OR_SKIP(dmirror_why_not(DMIRROR_BARE));
+	ASK_OR_SKIP(consent_splat());
+	ASK_OR_SKIP(variant->why_not());
+	mark_test(_metadata, variant, "begin");
+	ASSERT_EQ(0, kmsg_open(&self->kmsg));
+	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_BARE));
+	ASSERT_EQ(0, victim_populate(&self->victim, 1));
+	ASSERT_EQ(0, dmirror_add(self->victim.device, 1, variant->notifier.kind,
+				 interval ? victim_start_of(0) : 0,
+				 interval ? victim_end_of(0) : 0));
+	ASSERT_EQ(0, dmirror_arm(self->victim.device, &fail));
+	if (!variant->blockable)
+		ASSERT_EQ(0, victim_freeze(&self->victim));
+}
+
+FIXTURE_TEARDOWN(detector)
+{
+	EXPECT_EQ(0, victim_finish(&self->victim));
+	EXPECT_EQ(0, victim_close(&self->victim));
+	kmsg_close(&self->kmsg);
+	mark_test(_metadata, variant, "end");
+}
+
+/* One WARN more than before */
+TEST_F(detector, as_one)
+{
+	struct hmm_dmirror_counts counts;
+	long before;
+
+	before = variant->count(&self->kmsg);
+	ASSERT_LE(0, before);
+
+	if (variant->blockable)
+		victim_munmap(&self->victim, 0);
+	else
+		victim_reap(&self->victim);
+
+	ASSERT_EQ(0, dmirror_counts(self->victim.device, 1, &counts));
+	ASSERT_EQ(1, counts.hits);
+	ASSERT_EQ(1, warns_of(&variant->notifier, variant->blockable));
+	EXPECT_EQ(before + 1, variant->count(&self->kmsg));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * process_mrelease() itself: of a process that is not dying it leaves all memory
+ * alone, and says why; the other tests rely on what it does to one that is.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "../lib/filler.h"
+#include "hmm_notifier.h"
+
+#define PAGES	VICTIM_REGION_PAGES
+
+FIXTURE(mrelease) {
+	struct victim victim;
+	struct warn_watch watch;
+};
+
+FIXTURE_SETUP(mrelease)
+{
+	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
+	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_BARE));
+	ASSERT_EQ(0, victim_populate(&self->victim, 1));
+	ASSERT_EQ(0, dmirror_add(self->victim.device, 1, HMM_DMIRROR_HLIST, 0, 0));
+}
+
+FIXTURE_TEARDOWN(mrelease)
+{
+	struct warn_report report;
+
+	EXPECT_EQ(0, victim_finish(&self->victim));
+	EXPECT_EQ(0, victim_close(&self->victim));
+	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
+	warn_close(&self->watch);
+	mark_test(_metadata, variant, "end");
+}
+
+/* Non-blockable calls of the notifier so far, or -errno */
+static int calls(const struct victim *victim)
+{
+	struct hmm_dmirror_counts counts;
+	int err = dmirror_counts(victim->device, 1, &counts);
+
+	return err ? err : (int)dmirror_sum(counts.calls[DMIRROR_NON_BLOCKABLE]);
+}
+
+TEST_F(mrelease, of_the_dying_reaps)
+{
+	ASSERT_EQ(0, victim_freeze(&self->victim));
+
+	EXPECT_EQ(0, victim_mrelease(self->victim.pidfd, 0));
+
+	EXPECT_LT(0, calls(&self->victim));
+	EXPECT_EQ(0, victim_resident(&self->victim, 0));
+}
+
+TEST_F(mrelease, of_the_living_is_einval)
+{
+	EXPECT_EQ(-EINVAL, victim_mrelease(self->victim.pidfd, 0));
+
+	EXPECT_EQ(0, calls(&self->victim));
+	EXPECT_EQ(PAGES, victim_intact(&self->victim, 0));
+}
+
+TEST_F(mrelease, of_a_stopped_one_is_einval)
+{
+	ASSERT_EQ(0, kill(self->victim.pid, SIGSTOP));
+	ASSERT_EQ(self->victim.pid,
+		  waitpid(self->victim.pid, NULL, WUNTRACED));
+
+	EXPECT_EQ(-EINVAL, victim_mrelease(self->victim.pidfd, 0));
+
+	EXPECT_EQ(0, calls(&self->victim));
+	EXPECT_EQ(PAGES, victim_intact(&self->victim, 0));
+}
+
+/* Its mm is in use by a process that nobody has killed. */
+TEST_F(mrelease, of_one_whose_mm_lives_on_is_einval)
+{
+	ASSERT_LT(0, filler_start_sharer(&self->victim));
+	ASSERT_EQ(0, victim_freeze(&self->victim));
+
+	EXPECT_EQ(-EINVAL, victim_mrelease(self->victim.pidfd, 0));
+
+	EXPECT_EQ(0, calls(&self->victim));
+	EXPECT_EQ(PAGES, victim_intact(&self->victim, 0));
+}
+
+TEST_F(mrelease, of_a_zombie_is_esrch)
+{
+	siginfo_t info;
+
+	ASSERT_EQ(0, kill(self->victim.pid, SIGKILL));
+	ASSERT_EQ(0, waitid(P_PID, self->victim.pid, &info, WEXITED | WNOWAIT));
+
+	EXPECT_EQ(-ESRCH, victim_mrelease(self->victim.pidfd, 0));
+}
+
+TEST_F(mrelease, of_the_gone_is_esrch)
+{
+	pid_t pid = fork();
+	int pidfd;
+
+	if (!pid)
+		_exit(0);
+	pidfd = syscall(SYS_pidfd_open, pid, 0);
+	ASSERT_LE(0, pidfd);
+	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+
+	EXPECT_EQ(-ESRCH, victim_mrelease(pidfd, 0));
+
+	close(pidfd);
+}
+
+TEST_F(mrelease, without_a_pidfd_is_ebadf)
+{
+	EXPECT_EQ(-EBADF, victim_mrelease(-1, 0));
+	EXPECT_EQ(-EBADF, victim_mrelease(self->victim.device, 0));
+}
+
+TEST_F(mrelease, with_flags_is_einval)
+{
+	ASSERT_EQ(0, victim_freeze(&self->victim));
+
+	EXPECT_EQ(-EINVAL, victim_mrelease(self->victim.pidfd, 1));
+
+	EXPECT_EQ(0, calls(&self->victim));
+	EXPECT_EQ(PAGES, victim_intact(&self->victim, 0));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What has to become of a victim of hmm_notifier_oom, by its plan and the rule.
+ */
+#ifndef HMM_NOTIFIER_OOM_CHECKS_H
+#define HMM_NOTIFIER_OOM_CHECKS_H
+
+#include <errno.h>
+
+#include "../lib/oom.h"
+#include "hmm_notifier.h"
+
+#define SLEEP_SPLAT	"BUG: sleeping function called from invalid context"
+
+#define PAGES		VICTIM_REGION_PAGES
+
+static inline const struct rule_outcome *
+outcome_of(const struct oom_plan *plan)
+{
+	return rule_expect(plan->kind, false, plan->ret);
+}
+
+/* In how many tries the plan has something fail; see struct oom_plan */
+static inline unsigned int failing_tries(const struct oom_plan *plan)
+{
+	if (!outcome_of(plan)->fails)
+		return 0;
+	if (plan->everywhere && plan->times)
+		return 1;
+	return plan->times ? plan->times : OOM_MAX_TRIES;
+}
+
+static inline enum oom_end expected_end(const struct oom_plan *plan)
+{
+	return failing_tries(plan) < OOM_MAX_TRIES ? OOM_REAPED : OOM_UNABLE;
+}
+
+static inline bool fails_in(const struct oom_plan *plan, unsigned int region)
+{
+	return plan->everywhere || !region;
+}
+
+static inline int expected_pages(const struct oom_plan *plan,
+				 unsigned int region)
+{
+	return expected_end(plan) == OOM_UNABLE && fails_in(plan, region) ?
+	       PAGES : 0;
+}
+
+/* The reaper tries until nothing fails, ten times at most, and says which. */
+static inline void check_tries(struct __test_metadata *_metadata,
+			       const struct oom_plan *plan,
+			       const struct oom_seen *seen)
+{
+	unsigned int failing = failing_tries(plan);
+	unsigned int i;
+
+	EXPECT_EQ(expected_end(plan), seen->end);
+	for (i = 0; i < OOM_REGIONS; i++) {
+		EXPECT_EQ(failing < OOM_MAX_TRIES ? failing + 1 : OOM_MAX_TRIES,
+			  seen->tries[i]);
+		/* Which VMAs are the first ones differs from kernel to kernel. */
+		if (plan->everywhere && plan->times)
+			continue;
+		EXPECT_EQ(fails_in(plan, i) ? failing : 0, seen->failed[i]);
+	}
+}
+
+/* Each hit, which is one for each try and VMA, leads to what the rule says. */
+static inline void check_warns(struct __test_metadata *_metadata,
+			       const struct oom_plan *plan,
+			       const struct oom_seen *seen)
+{
+	const struct rule_outcome *outcome = outcome_of(plan);
+	unsigned int warns[RULE_NR_SITES], i;
+
+	if (plan->times) {
+		EXPECT_EQ(plan->times, seen->hits);
+	} else if (plan->everywhere) {
+		EXPECT_EQ(seen->starts, seen->hits);
+		EXPECT_LT(OOM_REGIONS * seen->tries[0], seen->hits);
+	} else {
+		EXPECT_EQ(OOM_MAX_TRIES, seen->hits);
+	}
+	for (i = 0; i < RULE_NR_SITES; i++)
+		warns[i] = outcome->warns[i] * seen->hits;
+	EXPECT_WARNS(warns, &seen->report);
+	EXPECT_EQ(outcome->message * seen->hits, seen->report.messages);
+	for (i = 0; i < seen->report.messages && i < WARN_MAX_MESSAGES; i++) {
+		EXPECT_EQ(plan->ret, seen->report.message[i].ret);
+		EXPECT_FALSE(seen->report.message[i].blockable);
+	}
+	EXPECT_EQ(plan->kind == RULE_HLIST_END ? seen->starts : 0, seen->ends);
+	EXPECT_EQ(plan->act == HMM_DMIRROR_ACT_SLEEP &&
+		  !rule_is_interval(plan->kind), seen->report.others) {
+		TH_LOG("%s", seen->report.first_other);
+	}
+	if (seen->report.others)
+		EXPECT_NE(NULL, strstr(seen->report.first_other, SLEEP_SPLAT));
+}
+
+/*
+ * Only what failed to the last keeps its pages; all others come back, to the
+ * victim's RSS and to the cgroup. More than 90 %: see lib/oom_victim.c for what
+ * else is charged there.
+ */
+static inline void check_memory(struct __test_metadata *_metadata,
+				const struct oom_plan *plan,
+				const struct oom_seen *seen)
+{
+	bool all_kept = plan->everywhere && expected_end(plan) == OOM_UNABLE;
+	long kept = 0;
+	unsigned int i;
+
+	for (i = 0; i < OOM_REGIONS; i++) {
+		EXPECT_EQ(expected_pages(plan, i), seen->resident[i]);
+		EXPECT_EQ(expected_pages(plan, i), seen->intact[i]);
+		kept += expected_pages(plan, i);
+	}
+	EXPECT_LT(OOM_REGIONS * PAGES, seen->rss_before);
+	EXPECT_LT(0, seen->charged_at_kill);
+	if (all_kept) {
+		EXPECT_LE(seen->rss_before, seen->rss_after);
+		EXPECT_LE(seen->charged_at_kill * 9 / 10, seen->charged_after);
+	} else {
+		EXPECT_EQ(kept, seen->rss_after);
+		EXPECT_GT(seen->charged_at_kill / 10, seen->charged_after);
+	}
+}
+
+/* The reaper is one of several that want the mirror: it may try more often. */
+static inline void check_mirror(struct __test_metadata *_metadata,
+				const struct oom_plan *plan,
+				const struct oom_seen *seen)
+{
+	unsigned int i, failing = failing_tries(plan);
+
+	EXPECT_EQ(expected_end(plan), seen->end);
+	EXPECT_LE(failing < OOM_MAX_TRIES ? failing + 1 : OOM_MAX_TRIES,
+		  seen->tries[0]);
+	for (i = 0; i < OOM_REGIONS; i++) {
+		EXPECT_EQ(seen->tries[0], seen->tries[i]);
+		EXPECT_EQ(PAGES, seen->mirrored_before[i]);
+		EXPECT_EQ(expected_pages(plan, i) ?: -EFAULT, seen->mirrored[i]);
+	}
+}
+
+/* It was the OOM killer, and a victim that is let go is gone. */
+static inline void check_exit(struct __test_metadata *_metadata,
+			      const struct oom_plan *plan,
+			      const struct oom_seen *seen)
+{
+	EXPECT_TRUE(seen->killed);
+	EXPECT_EQ(0, seen->finish);
+	if (plan->beside_interval && seen->close == -ETIMEDOUT)
+		KNOWN_BUG(BUG_INTERVAL_TREE_NOT_ENDED);
+	else
+		EXPECT_EQ(0, seen->close);
+}
+
+#endif
