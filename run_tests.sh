@@ -22,6 +22,8 @@ usage() {
 	  --accel ACCEL    auto (default), kvm or tcg
 	  --timeout S      seconds that one test program may take (default 300)
 	  --results DIR    where results go (default: results, here)
+	  --bisect         exit as "git bisect run" wants it: 0 good, 1 bad, 125 when
+	                   the kernel does not build or boot, or nothing was tested
 	  --strict         count known kernel bugs as failures
 	  --keep           keep the guest's initramfs and modules with the results
 	  --verbose        show all that the guest says
@@ -32,11 +34,14 @@ usage() {
 	END
 }
 
-bad_usage() { echo "run_tests.sh: $*" >&2; usage >&2; exit 2; }
+# git bisect takes 2 for a bad kernel, and ends at 255.
+not_the_kernel() { [ -z "${bisect:-}" ] || exit 255; exit 2; }
+
+bad_usage() { echo "run_tests.sh: $*" >&2; usage >&2; not_the_kernel; }
 
 parse_options() {
 	kernel_spec=debian:6.12 accel=auto timeout=300 results_root=$top/results
-	globs=() debug='' list='' strict='' keep='' verbose='' no_install=''
+	globs=() bisect='' debug='' list='' strict='' keep='' verbose='' no_install=''
 
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -52,6 +57,7 @@ parse_options() {
 		--accel)	accel=$2; shift;;
 		--timeout)	timeout=$2; shift;;
 		--results)	results_root=$2; shift;;
+		--bisect)	bisect=1;;
 		--debug)	debug=--debug;;
 		--list)		list=1;;
 		--strict)	strict=--strict;;
@@ -126,8 +132,20 @@ describe_run() {
 	END
 }
 
+# A kernel on which no test began did not boot, whatever the reason.
+bisect_status() { # EXIT-STATUS
+	case $1 in
+	0)	echo 0;;
+	1)	grep -qs 'hmm_notifier: begin' "${results:-}/kmsg.log" && echo 1 || echo 125;;
+	*)	[ "$1" -ge 128 ] && echo "$1" || echo 125;;
+	esac
+}
+
 cleanup() {
+	local ret=$?
+
 	[ -n "${tmp:-}" ] && rm -rf "$tmp"
+	[ -z "$bisect" ] || exit "$(bisect_status $ret)"
 }
 
 interrupted() {
@@ -155,9 +173,9 @@ started=$(date +%s.%N)
 parse_options "$@"
 [ -n "${HOME:-}${XDG_CACHE_HOME:-}" ] || export HOME=/root
 case $kernel_spec in
-source:*|tree:*) "$vm/packages.sh" $no_install run source || exit 2;;
+source:*|tree:*) "$vm/packages.sh" $no_install run source || not_the_kernel;;
 *)	[ -z "$debug" ] || bad_usage "--debug needs a kernel that is built here"
-	"$vm/packages.sh" $no_install run || exit 2;;
+	"$vm/packages.sh" $no_install run || not_the_kernel;;
 esac
 
 tmp=$(mktemp -d) || exit 2
