@@ -262,7 +262,7 @@ TEST_F(change, takes_effect)
 	EXPECT_EQ(0, sum_warns(report.warns));
 	EXPECT_EQ(0, report.messages);
 	coverage_end(change, &account, fails(&variant->notifier),
-		     _metadata->exit_code != KSFT_FAIL);
+		     !TEST_HAS_FAILED());
 }
 
 /*
@@ -362,7 +362,7 @@ TEST_F(ending, is_told)
 		EXPECT_GT(0, view.page[0][i].how);
 	EXPECT_EQ(0, victim_close(&self->victim));
 	coverage_end(variant->change, &account, fails(&variant->notifier),
-		     _metadata->exit_code != KSFT_FAIL);
+		     !TEST_HAS_FAILED());
 }
 
 /*
@@ -457,7 +457,7 @@ TEST_F(reap, leaves_what_failed)
 	EXPECT_EQ(outcome->message, report.messages);
 	EXPECT_EQ(0, region_soundness(device));
 	coverage_end(&change_reap, &account, fails(&variant->notifier),
-		     _metadata->exit_code != KSFT_FAIL);
+		     !TEST_HAS_FAILED());
 }
 
 int main(int argc, char **argv)
