@@ -34,6 +34,7 @@ int warn_start(struct warn_watch *watch)
 	if (err)
 		return err;
 	watch->count = detector_warn_count();
+	watch->traced = 0;
 	watch->trace = detector_trace_start() && detector_trace_read() >= 0;
 	return 0;
 }
@@ -114,6 +115,7 @@ static void count_message(struct warn_report *report, const char *text,
 	if (report->messages < WARN_MAX_MESSAGES)
 		report->message[report->messages] = message;
 	report->messages++;
+	report->messages_by[message.blockable][message.ret == -EAGAIN]++;
 }
 
 static void count_record(struct warn_report *report, const char *text)
@@ -137,17 +139,19 @@ static unsigned int count_warnings(const struct warn_report *report)
 	return warnings;
 }
 
-/* The cross-checks count splats of others, too; the log names those. */
+/*
+ * The cross-checks count splats of others, too; the log names those. What they
+ * counted stays with @watch until they agree.
+ */
 int warn_check(struct warn_watch *watch, struct warn_report *report)
 {
 	unsigned int least = count_warnings(report);
 	unsigned int most = least + report->others;
-	long count = detector_warn_count();
+	long count = 0;
 	int traced;
 
 	if (watch->count >= 0) {
-		count -= watch->count;
-		watch->count += count;
+		count = detector_warn_count() - watch->count;
 		if (count < least || count > most) {
 			snprintf(report->why, sizeof(report->why),
 				 "warn_count says %ld, the log %u to %u", count,
@@ -164,13 +168,16 @@ int warn_check(struct warn_watch *watch, struct warn_report *report)
 				 "the error_report trace can't be read");
 			return traced;
 		}
-		if ((unsigned int)traced < least || (unsigned int)traced > most) {
+		watch->traced += traced;
+		if (watch->traced < least || watch->traced > most) {
 			snprintf(report->why, sizeof(report->why),
-				 "the error_report trace says %d, the log %u to %u",
-				 traced, least, most);
+				 "the error_report trace says %u, the log %u to %u",
+				 watch->traced, least, most);
 			return -EBADMSG;
 		}
+		watch->traced = 0;
 	}
+	watch->count += count;
 	return 0;
 }
 
@@ -182,7 +189,7 @@ int warn_read(struct warn_watch *watch, struct warn_report *report,
 
 	while ((ret = kmsg_next(&watch->kmsg, &record)) > 0) {
 		count_record(report, record.text);
-		if (until(record.text, arg))
+		if (until && until(record.text, arg))
 			return 1;
 	}
 	if (ret == -EPIPE)
@@ -191,19 +198,12 @@ int warn_read(struct warn_watch *watch, struct warn_report *report,
 	return ret;
 }
 
-static bool never(const char *text, void *arg)
-{
-	(void)text;
-	(void)arg;
-	return false;
-}
-
 int warn_stop(struct warn_watch *watch, struct warn_report *report)
 {
 	int ret;
 
 	memset(report, 0, sizeof(*report));
-	ret = warn_read(watch, report, never, NULL);
+	ret = warn_read(watch, report, NULL, NULL);
 	return ret ? ret : warn_check(watch, report);
 }
 

@@ -26,6 +26,7 @@ struct warn_report {
 	char first_other[256];
 	unsigned int messages;
 	struct warn_message message[WARN_MAX_MESSAGES];
+	unsigned int messages_by[2][2];	/* [blockable][with -EAGAIN] */
 	char why[256];			/* explains an error of warn_stop() */
 };
 
@@ -33,6 +34,7 @@ struct warn_watch {
 	struct kmsg kmsg;
 	long count;			/* warn_count at the start, -1: no such file */
 	bool trace;			/* there is an error_report tracepoint */
+	unsigned int traced;		/* read from it, not yet accounted for */
 };
 
 /*
@@ -53,14 +55,15 @@ const char *warn_missing(const struct warn_watch *watch);
 
 /*
  * Adds to @report what came since, up to and including the record of which
- * @until says true. Returns 1, 0 if that record has not come yet, -EPIPE if
- * some were lost, or -errno. For who tells splats apart by what the log says
- * next; warn_check() then compares all of them with the other detectors, and
- * goes on watching from there.
+ * @until (may be NULL) says true. Returns 1, 0 if that record has not come yet,
+ * -EPIPE if some were lost, or -errno. For who tells splats apart by what the
+ * log says next, or reads while they come; warn_check() then compares all of
+ * them with the other detectors. When they agree it goes on watching from
+ * there, when not (-EBADMSG) it can be called again with what came meanwhile.
  */
 int warn_read(struct warn_watch *watch, struct warn_report *report,
 	      bool (*until)(const char *text, void *arg), void *arg);
-int warn_check(struct warn_watch *watch, struct warn_report *all);
+int warn_check(struct warn_watch *watch, struct warn_report *report);
 
 /*
  * Fills @report with what came since warn_start(), and goes on watching from
