@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,7 +28,10 @@ struct order {
 	struct victim_args args;
 };
 
-static void obey(int orders, int answers)
+/* In the victim: where its orders come from and its answers go */
+static int own_files[2] = { -1, -1 };
+
+void victim_obey(int orders, int answers)
 {
 	struct order order;
 	long result;
@@ -37,7 +41,6 @@ static void obey(int orders, int answers)
 		if (write(answers, &result, sizeof(result)) != sizeof(result))
 			break;
 	}
-	_exit(0);
 }
 
 static long do_open(const struct victim_args *args)
@@ -52,7 +55,7 @@ int victim_getfd(const struct victim *victim, int fd)
 	return ours < 0 ? -errno : ours;
 }
 
-static int open_device(struct victim *victim, const char *node)
+int victim_open(struct victim *victim, const char *node)
 {
 	struct victim_args args = { .arg = { (uintptr_t)node } };
 	long fd;
@@ -88,7 +91,10 @@ int victim_start(struct victim *victim, const char *node)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(orders[1]);
 		close(answers[0]);
-		obey(orders[0], answers[1]);
+		own_files[0] = orders[0];
+		own_files[1] = answers[1];
+		victim_obey(orders[0], answers[1]);
+		_exit(0);
 	}
 	close(orders[0]);
 	close(answers[1]);
@@ -97,7 +103,7 @@ int victim_start(struct victim *victim, const char *node)
 	victim->pidfd = syscall(SYS_pidfd_open, victim->pid, 0);
 	if (victim->pidfd < 0)
 		return -errno;
-	err = node ? open_device(victim, node) : 0;
+	err = node ? victim_open(victim, node) : 0;
 	if (err)
 		victim_finish(victim);
 	return err;
@@ -130,6 +136,34 @@ int victim_call(struct victim *victim, long (*fn)(const struct victim_args *),
 	int err = victim_order(victim, fn, args);
 
 	return err ? err : victim_answer(victim, result);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+static long do_close_files(const struct victim_args *args)
+{
+	int keep[] = { 2, own_files[0], own_files[1], args->arg[0] };
+	size_t i, nr = sizeof(keep) / sizeof(keep[0]);
+
+	qsort(keep, nr, sizeof(keep[0]), by_number);
+	for (i = 0; i < nr; i++) {
+		int last = i + 1 < nr ? keep[i + 1] - 1 : INT_MAX;
+
+		if (keep[i] >= 2 && last > keep[i])
+			close_range(keep[i] + 1, last, 0);
+	}
+	return 0;
+}
+
+int victim_close_files(struct victim *victim, int keep)
+{
+	struct victim_args args = { .arg = { keep } };
+	long result;
+
+	return victim_call(victim, do_close_files, &args, &result);
 }
 
 uintptr_t victim_start_of(unsigned int region)
@@ -320,14 +354,19 @@ long victim_rss(const struct victim *victim)
 	return at ? atol(at + strlen("\nRss:")) * 1024 / getpagesize() : -EIO;
 }
 
+void victim_let_go(struct victim *victim)
+{
+	kill(victim->pid, SIGKILL);
+	ptrace(PTRACE_CONT, victim->pid, 0, 0);
+}
+
 int victim_finish(struct victim *victim)
 {
 	int err;
 
 	if (victim->pid <= 0)
 		return 0;
-	kill(victim->pid, SIGKILL);
-	ptrace(PTRACE_CONT, victim->pid, 0, 0);
+	victim_let_go(victim);
 	err = bounded_wait(victim->pid, victim->pidfd);
 	if (!err)
 		waitpid(victim->pid, NULL, 0);

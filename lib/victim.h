@@ -37,6 +37,14 @@ struct victim_args {
 int victim_start(struct victim *victim, const char *node);
 
 /*
+ * The two steps of that, for who has files that a victim should not hold:
+ * victim_start(NULL), then closing all that it inherited above 2 but @keep (-1:
+ * nothing), then opening the node.
+ */
+int victim_close_files(struct victim *victim, int keep);
+int victim_open(struct victim *victim, const char *node);
+
+/*
  * Runs @fn in the victim, which has our code and, but for what it changed, our
  * memory. Returns in @result what @fn did. Returns 0, -ETIMEDOUT after 10 s, or
  * -EPIPE if the victim is dead.
@@ -48,6 +56,9 @@ int victim_call(struct victim *victim, long (*fn)(const struct victim_args *),
 int victim_order(struct victim *victim, long (*fn)(const struct victim_args *),
 		 const struct victim_args *args);
 int victim_answer(struct victim *victim, long *result);
+
+/* In a victim: does what comes from @orders until its other end is closed */
+void victim_obey(int orders, int answers);
 
 /* Its file @fd as one of ours, or -errno */
 int victim_getfd(const struct victim *victim, int fd);
@@ -92,6 +103,9 @@ int victim_intact(const struct victim *victim, unsigned int region);
 
 /* Pages of all that the victim maps, by /proc/PID/smaps_rollup; or -errno */
 long victim_rss(const struct victim *victim);
+
+/* Kills it, or lets it go if it is frozen, and does not wait for its end. */
+void victim_let_go(struct victim *victim);
 
 /*
  * Lets a frozen victim go, kills one that is not, and waits for its end.
