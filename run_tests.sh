@@ -19,6 +19,9 @@ usage() {
 	  --test GLOB      run what matches: program:fixture.variant.test, or a part of
 	                   it; may be given several times
 	  --list           print the names of the tests, boot nothing
+	  --stress S       how many seconds of random operations (default 10 if
+	                   --test asks for them, else 1)
+	  --seed N         of the random operations of an earlier run
 	  --accel ACCEL    auto (default), kvm or tcg
 	  --timeout S      seconds that one test program may take (default 300)
 	  --results DIR    where results go (default: results, here)
@@ -41,6 +44,7 @@ bad_usage() { echo "run_tests.sh: $*" >&2; usage >&2; not_the_kernel; }
 
 parse_options() {
 	kernel_spec=debian:6.12 accel=auto timeout=300 results_root=$top/results
+	stress='' seed=''
 	globs=() bisect='' debug='' list='' strict='' keep='' verbose='' no_install=''
 
 	while [ $# -gt 0 ]; do
@@ -48,7 +52,7 @@ parse_options() {
 		--*=*)	local arg=$1; shift; set -- "${arg%%=*}" "${arg#*=}" "$@";;
 		esac
 		case $1 in
-		--kernel|--test|--accel|--timeout|--results)
+		--kernel|--test|--accel|--timeout|--results|--stress|--seed)
 			[ $# -ge 2 ] || bad_usage "$1 needs an argument";;
 		esac
 		case $1 in
@@ -56,6 +60,8 @@ parse_options() {
 		--test)		globs+=("$2"); shift;;
 		--accel)	accel=$2; shift;;
 		--timeout)	timeout=$2; shift;;
+		--stress)	stress=$2; shift;;
+		--seed)		seed=$2; shift;;
 		--results)	results_root=$2; shift;;
 		--bisect)	bisect=1;;
 		--debug)	debug=--debug;;
@@ -71,6 +77,11 @@ parse_options() {
 	done
 	case $accel in auto|kvm|tcg) ;; *) bad_usage "--accel: auto, kvm or tcg";; esac
 	[[ $timeout =~ ^[1-9][0-9]*$ ]] || bad_usage "--timeout: a number of seconds"
+	[[ $stress =~ ^([1-9][0-9]*)?$ ]] || bad_usage "--stress: a number of seconds"
+	[[ $seed =~ ^[0-9]*$ ]] || bad_usage "--seed: a number"
+	# As part of everything it is to be short; what failed has to be shrunk.
+	[ -n "$stress" ] || stress=$((${#globs[@]} ? 10 : 1))
+	timeout=$((timeout + 2 * stress))
 }
 
 # A directory of its own for each run, whoever else runs; latest is replaced, never
@@ -106,6 +117,7 @@ make_job() {
 	TIMEOUT=$timeout
 	SILENCE=$((timeout < 45 ? timeout : 45))
 	export HMM_NOTIFIER_VM=1
+	export HMM_NOTIFIER_STRESS_SECONDS=$stress HMM_NOTIFIER_SEED=$seed
 	END
 }
 
@@ -161,6 +173,7 @@ run_guest() {
 	"$vm/boot.py" --kernel "$kernel/vmlinuz" --initramfs "$tmp/out/initramfs.cpio" \
 		--job "$tmp/job" --results "$results" --accel "$accel" \
 		--started "$started" --timeout "$total" --silence $((timeout < 45 ? timeout + 45 : 90)) \
+		--log-limit $((64 + stress / 2)) \
 		$verbose &
 	child=$!
 	wait $child

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The rule, exactly, while everything happens at once: random changes of memory
+ * in several processes by several threads, while others arm fail points, add
+ * and remove notifiers, fork, exit, get killed and reaped. Whatever the schedule
+ * was, the kernel's WARNs and messages must be those that the rule predicts from
+ * what the device counted, to the last one, and starts must equal ends.
+ *
+ * --seed N	 (or HMM_NOTIFIER_SEED) the same random steps once more
+ * --stress S	 (or HMM_NOTIFIER_STRESS_SECONDS) how long, default 10
+ *
+ * Not tested here: which change calls what (hmm_notifier_mmap), the reaper's
+ * own thread (hmm_notifier_oom). Not random: on kernels with a known bug, what
+ * can't be gone on from after it; see allowed_contexts() in lib/slot.c.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "../lib/shrink.h"
+#include "../lib/stress.h"
+#include "hmm_notifier.h"
+
+#define STEPS_BETWEEN_CHECKPOINTS	150
+#define STEPS_OF_A_SEQUENCE		500
+#define SHRINK_TRIES			150
+
+/* The harness has no upper bound for what --stress says. */
+#define TIMEOUT_S			(24 * 60 * 60)
+
+static uint64_t number_from(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+
+	return text && *text ? strtoull(text, NULL, 0) : otherwise;
+}
+
+static uint64_t random_seed_number(void)
+{
+	uint32_t seed;
+
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		seed = getpid();
+	return seed;
+}
+
+static void say(const char *text)
+{
+	fprintf(TH_LOG_STREAM, "# %s\n", text);
+}
+
+/* Who watches from outside takes long silence for a hang. */
+static void say_now_and_then(const char *what, unsigned int nr)
+{
+	static uint64_t said;
+	uint64_t now = stress_now();
+
+	if (now - said < 10000)
+		return;
+	said = now;
+	fprintf(TH_LOG_STREAM, "# %s: %u\n", what, nr);
+}
+
+/*
+ * Which known bugs this kernel has, each seen once before it is reckoned with.
+ * Returns 0, or -errno if it does something else.
+ */
+static int probe_range_end_twice(unsigned int *bugs)
+{
+	struct hmm_dmirror_fail_point fail = {
+		.id = 2,
+		.ret = -EAGAIN,
+		.contexts = HMM_DMIRROR_BLOCKABLE,
+		.start = victim_start_of(0),
+		.end = victim_end_of(0),
+	};
+	struct hmm_dmirror_counts counts = {};
+	struct victim victim;
+	uint64_t ends;
+	int err;
+
+	err = victim_start(&victim, DMIRROR_BARE);
+	if (err)
+		return err;
+	err = victim_populate(&victim, 1);
+	err = err ?: dmirror_add(victim.device, 1, HMM_DMIRROR_HLIST_END, 0, 0);
+	err = err ?: dmirror_add(victim.device, 2, HMM_DMIRROR_HLIST, 0, 0);
+	err = err ?: dmirror_arm(victim.device, &fail);
+	err = err ?: victim_munmap(&victim, 0);
+	err = err ?: dmirror_counts(victim.device, 1, &counts);
+	ends = dmirror_sum(counts.ends[DMIRROR_BLOCKABLE]);
+	if (!err && dmirror_sum(counts.calls[DMIRROR_BLOCKABLE]) + 1 == ends)
+		*bugs |= STRESS_BUG_RANGE_END_TWICE;
+	err = victim_finish(&victim) ?: err;
+	return victim_close(&victim) ?: err;
+}
+
+static int use_interval(void *arg)
+{
+	int device = *(int *)arg;
+	int err;
+
+	err = dmirror_add(device, 3, HMM_DMIRROR_INTERVAL, victim_start_of(0),
+			  victim_end_of(0));
+	err = err ?: dmirror_read_begin(device, 3);
+	return err ?: dmirror_del(device, 3);
+}
+
+static int probe_tree_not_ended(unsigned int *bugs)
+{
+	struct hmm_dmirror_fail_point fail = {
+		.id = 2,
+		.ret = -EAGAIN,
+		.contexts = HMM_DMIRROR_NON_BLOCKABLE,
+		.start = victim_start_of(0),
+		.end = victim_end_of(0),
+	};
+	struct victim victim;
+	int err;
+
+	err = victim_start(&victim, DMIRROR_BARE);
+	if (err)
+		return err;
+	err = victim_populate(&victim, 1);
+	err = err ?: dmirror_add(victim.device, 1, HMM_DMIRROR_INTERVAL,
+				 victim_start_of(0), victim_end_of(0));
+	err = err ?: dmirror_add(victim.device, 2, HMM_DMIRROR_HLIST, 0, 0);
+	err = err ?: dmirror_arm(victim.device, &fail);
+	err = err ?: victim_freeze(&victim);
+	if (!err && victim_reap(&victim) != -EAGAIN)
+		err = -EPROTO;
+	if (!err)
+		err = bounded_call(use_interval, &victim.device);
+	if (err == -ETIMEDOUT) {
+		*bugs |= STRESS_BUG_TREE_NOT_ENDED;
+		err = 0;
+		/* The last close would hang as well; the keeper does that. */
+		victim.device = -1;
+	}
+	err = victim_finish(&victim) ?: err;
+	return victim_close(&victim) ?: err;
+}
+
+/*
+ * Tasks that the known bug leaves in state D, here and in earlier tests, would
+ * be told of after two minutes in the midst of ours. Hangs of ours are found by
+ * bounds.
+ */
+static void silence_hung_task_reports(void)
+{
+	FILE *file = fopen("/proc/sys/kernel/hung_task_timeout_secs", "w");
+
+	if (!file)
+		return;
+	fputs("0", file);
+	fclose(file);
+}
+
+FIXTURE(stress) {
+	struct stress_options options;
+};
+
+FIXTURE_SETUP(stress)
+{
+	struct warn_watch watch;
+
+	SETUP_OR_SKIP(DMIRROR_BARE, &watch);
+	warn_close(&watch);
+	ASK_OR_SKIP(consent_splat());
+	/* What is looked for first can hang. */
+	ASK_OR_SKIP(consent_hang());
+	self->options = (struct stress_options) {
+		.seed = number_from("HMM_NOTIFIER_SEED", random_seed_number()),
+		.seconds = number_from("HMM_NOTIFIER_STRESS_SECONDS", 10),
+		.steps = STEPS_BETWEEN_CHECKPOINTS,
+		/* For the suite's own tests: a model that is wrong */
+		.forgets = number_from("HMM_NOTIFIER_STRESS_FORGETS",
+				       RULE_NR_SITES),
+		.progress = say,
+	};
+	ASSERT_EQ(0, probe_range_end_twice(&self->options.bugs));
+	ASSERT_EQ(0, probe_tree_not_ended(&self->options.bugs));
+	if (self->options.bugs & STRESS_BUG_TREE_NOT_ENDED) {
+		silence_hung_task_reports();
+		TH_LOG("%s", BUG_INTERVAL_TREE_NOT_ENDED);
+		TH_LOG("so no hlist notifier fails non-blockably beside interval notifiers");
+	}
+	if (self->options.bugs & STRESS_BUG_RANGE_END_TWICE) {
+		TH_LOG("%s", BUG_RANGE_END_TWICE);
+		TH_LOG("so one hlist notifier at a time fails blockably, and each of its failures");
+		TH_LOG("is one range_end too many for the others");
+	}
+}
+
+FIXTURE_TEARDOWN(stress)
+{
+	mark_test(_metadata, variant, "end");
+}
+
+static void show_kind(struct __test_metadata *_metadata, const char *name,
+		      const struct model *model, enum rule_kind kind)
+{
+	if (!model->calls[kind][0] && !model->calls[kind][1])
+		return;
+	TH_LOG("%s, non-blockable + blockable: calls %" PRIu64 " + %" PRIu64, name,
+	       model->calls[kind][0], model->calls[kind][1]);
+	TH_LOG("    failed with -EAGAIN %" PRIu64 " + %" PRIu64
+	       ", otherwise %" PRIu64 " + %" PRIu64,
+	       model->failures[kind][0][1], model->failures[kind][1][1],
+	       model->failures[kind][0][0], model->failures[kind][1][0]);
+}
+
+static void show_warns(struct __test_metadata *_metadata, const char *name,
+		       const struct stress_result *result, enum rule_site site)
+{
+	TH_LOG("WARNs, %s: %" PRIu64 " predicted, %u came", name,
+	       result->model.warns[site], result->said.warns[site]);
+}
+
+static void show_figures(struct __test_metadata *_metadata,
+			 const struct stress_result *result)
+{
+	const struct model *model = &result->model;
+	uint64_t steps = 0;
+	unsigned int i;
+
+	for (i = 0; i < OP_NR_KINDS; i++)
+		steps += result->ran[i];
+	TH_LOG("%" PRIu64 " steps, %" PRIu64 " checkpoints in %u.%u s",
+	       steps, result->checkpoints, result->milliseconds / 1000,
+	       result->milliseconds / 100 % 10);
+	show_kind(_metadata, "interval", model, RULE_INTERVAL);
+	show_kind(_metadata, "two-pass", model, RULE_INTERVAL_TWO_PASS);
+	show_kind(_metadata, "hlist", model, RULE_HLIST);
+	show_kind(_metadata, "hlist_end", model, RULE_HLIST_END);
+	show_warns(_metadata, "release", result, RULE_SITE_INTERVAL_RELEASE);
+	show_warns(_metadata, "interval", result, RULE_SITE_INTERVAL);
+	show_warns(_metadata, "hlist", result, RULE_SITE_HLIST);
+	show_warns(_metadata, "range_end", result, RULE_SITE_HLIST_END);
+	TH_LOG("not armed: %" PRIu64 " for known bugs, %" PRIu64 " to keep the log readable",
+	       result->avoided, result->held_back);
+}
+
+struct attempt {
+	struct stress_options options;
+	enum stress_fault fault;
+};
+
+static bool still_fails(const struct op *ops, unsigned int nr, void *arg)
+{
+	struct attempt *attempt = arg;
+	struct stress_result result;
+
+	say_now_and_then("fewer steps", nr);
+	attempt->options.ops = ops;
+	attempt->options.nr_ops = nr;
+	return !stress_run(&attempt->options, &result) &&
+	       result.fault == attempt->fault;
+}
+
+/* @ops fail as @result says; returns how many of them are left. */
+static unsigned int shrink(struct __test_metadata *_metadata,
+			   const struct stress_options *options,
+			   struct op *ops, const struct stress_result *result)
+{
+	struct attempt attempt = {
+		.options = *options,
+		.fault = result->fault,
+	};
+	unsigned int i, nr, steps = result->failed_op + 1;
+	char text[200];
+
+	attempt.options.progress = NULL;
+	nr = shrink_ops(ops, steps, SHRINK_TRIES, still_fails, &attempt);
+	TH_LOG("the shortest sequence found that fails so, of %u steps:", steps);
+	for (i = 0; i < nr; i++) {
+		op_describe(&ops[i], text, sizeof(text));
+		TH_LOG("  %2u. %s", i + 1, text);
+	}
+	TH_LOG("and then the end of all processes");
+	return nr;
+}
+
+static void show_fault(struct __test_metadata *_metadata,
+		       const struct stress_options *options,
+		       const struct stress_result *result)
+{
+	TH_LOG("seed %" PRIu64 ", %s: %s: %s", options->seed,
+	       options->ops ? "one step at a time" : "with threads",
+	       stress_fault_names[result->fault], result->why);
+}
+
+/* One sequence of the steps of all threads, one after the other */
+static void run_sequence(struct __test_metadata *_metadata,
+			 struct stress_options *options,
+			 struct op ops[STEPS_OF_A_SEQUENCE],
+			 struct stress_result *result)
+{
+	stress_ops(options, ops, STEPS_OF_A_SEQUENCE);
+	options->ops = ops;
+	options->nr_ops = STEPS_OF_A_SEQUENCE;
+	ASSERT_EQ(0, stress_run(options, result));
+}
+
+/*
+ * Without threads, the log and the counts agree after every single step, and
+ * the reaper fails just when a callback did. Repeats exactly.
+ */
+TEST_F_TIMEOUT(stress, one_step_at_a_time, TIMEOUT_S)
+{
+	struct op ops[STEPS_OF_A_SEQUENCE];
+	struct stress_options options = self->options;
+	struct stress_result result = {}, sum = {};
+
+	TH_LOG("seeds from %" PRIu64, options.seed);
+	while (!result.fault && sum.milliseconds < options.seconds * 300) {
+		run_sequence(_metadata, &options, ops, &result);
+		stress_sum(&sum, &result);
+		options.seed++;
+		say_now_and_then("checkpoints", sum.checkpoints);
+	}
+	options.seed--;
+
+	show_figures(_metadata, &sum);
+	EXPECT_EQ(STRESS_OK, result.fault);
+	if (result.fault) {
+		show_fault(_metadata, &options, &result);
+		shrink(_metadata, &options, ops, &result);
+		return;
+	}
+	EXPECT_LT(0, model_failures(&sum.model));
+}
+
+/* With threads, they agree at every checkpoint. */
+TEST_F_TIMEOUT(stress, all_at_once, TIMEOUT_S)
+{
+	struct op ops[STEPS_OF_A_SEQUENCE];
+	struct stress_result result;
+
+	TH_LOG("seed %" PRIu64, self->options.seed);
+	ASSERT_EQ(0, stress_run(&self->options, &result));
+
+	show_figures(_metadata, &result);
+	EXPECT_EQ(STRESS_OK, result.fault);
+	if (result.fault) {
+		show_fault(_metadata, &self->options, &result);
+		run_sequence(_metadata, &self->options, ops, &result);
+		show_fault(_metadata, &self->options, &result);
+		if (result.fault)
+			shrink(_metadata, &self->options, ops, &result);
+		return;
+	}
+	EXPECT_LT(0, model_failures(&result.model));
+	EXPECT_LT(0, model_warns(&result.model));
+}
+
+/* Ours come first, as the harness does not know them. */
+static int take_option(char **argv)
+{
+	if (!argv[1] || !argv[2])
+		return 0;
+	if (!strcmp(argv[1], "--seed"))
+		return !setenv("HMM_NOTIFIER_SEED", argv[2], 1);
+	if (!strcmp(argv[1], "--stress"))
+		return !setenv("HMM_NOTIFIER_STRESS_SECONDS", argv[2], 1);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	while (take_option(argv)) {
+		argv[2] = argv[0];
+		argv += 2;
+		argc -= 2;
+	}
+	return test_harness_run(argc, argv);
+}
