@@ -128,7 +128,7 @@ describe_run() {
 	programs=$(wc -l <"$tmp/job/tests")
 	total=$(((timeout + 10) * programs + 60))
 	cp "$tmp/job/expected" "$results/"
-	mkdir "$results/kunit"
+	mkdir -p "$results/kunit"
 	cp "$kernel/src/tools/testing/kunit/kunit_parser.py" \
 		"$kernel/src/tools/testing/kunit/kunit_printer.py" "$results/kunit/"
 	python3 - "$results/meta.json" <<-END
@@ -169,17 +169,32 @@ interrupted() {
 }
 
 # In the background, so that a signal to this shell is served at once.
-run_guest() {
+# BOOT_OPTIONS: for tests/, which want other bounds or kernel parameters.
+boot() {
+	# shellcheck disable=SC2086 # BOOT_OPTIONS are several words
 	"$vm/boot.py" --kernel "$kernel/vmlinuz" --initramfs "$tmp/out/initramfs.cpio" \
 		--job "$tmp/job" --results "$results" --accel "$accel" \
 		--started "$started" --timeout "$total" --silence $((timeout < 45 ? timeout + 45 : 90)) \
 		--log-limit $((64 + stress / 2)) \
-		$verbose &
+		$verbose ${BOOT_OPTIONS:-} &
 	child=$!
 	wait $child
 	local ret=$?
 	child=''
 	[ $ret -lt 2 ] || exit $ret
+}
+
+# KVM that passed its trial may still fail: then it is of no use, and forgotten.
+run_guest() {
+	boot
+	if [ "$accel" = kvm ] && [ -n "$auto" ] &&
+	   grep -qE '"ended": "(no-boot|qemu-error)"' "$results/boot.json"; then
+		say "no boot with KVM: trying once more with TCG"
+		rm -f "$(cache_dir)"/accel-*
+		accel=tcg
+		describe_run
+		boot
+	fi
 }
 
 started=$(date +%s.%N)
@@ -202,7 +217,9 @@ if [ -n "$list" ]; then
 	exit
 fi
 make_job
+auto=
 if [ "$accel" = auto ]; then
+	auto=1
 	accel=$("$vm/accel.py" "$kernel/vmlinuz" "$tmp/out/initramfs.cpio" "$(cache_dir)") ||
 		exit 2
 fi

@@ -30,10 +30,6 @@ def host_key(binary):
 
 def probe(arch, kernel, initrd):
     """None if KVM boots the kernel, or the reason why not."""
-    if not os.path.exists("/dev/kvm"):
-        return "there is no /dev/kvm"
-    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
-        return "no permission to use /dev/kvm"
     with tempfile.TemporaryDirectory() as tmp:
         console, err = os.path.join(tmp, "console"), os.path.join(tmp, "err")
         cmd = qemu.command(arch, "kvm", kernel, initrd, console,
@@ -60,6 +56,15 @@ def began_to_boot(said):
     return b"Linux version" in said or b"early console in extract" in said
 
 
+def no_device():
+    """Why there is nothing to try; this may change, and is not worth keeping."""
+    if not os.path.exists("/dev/kvm"):
+        return "there is no /dev/kvm"
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return "no permission to use /dev/kvm"
+    return None
+
+
 def watch(vm, console, err):
     began = time.monotonic()
     while True:
@@ -76,21 +81,32 @@ def watch(vm, console, err):
         time.sleep(0.03)
 
 
+def trial(arch, kernel, initrd, memo):
+    """(accelerator, why not kvm), by trying or from the last time."""
+    try:
+        accel, _, why = memo.read_text().strip().partition(" ")
+        if accel in ("kvm", "tcg"):
+            return accel, why
+    except OSError:
+        pass
+    why = probe(arch, kernel, initrd)
+    accel = "tcg" if why else "kvm"
+    tmp = memo.with_suffix(f".{os.getpid()}")
+    tmp.write_text(f"{accel} {why or ''}\n")
+    tmp.rename(memo)
+    return accel, why
+
+
 def main():
     kernel, initrd, cache = sys.argv[1:4]
     arch = os.uname().machine
     binary = qemu.ARCHES[arch]["binary"]
-    memo = pathlib.Path(cache) / f"accel-{host_key(binary)}"
-    try:
-        accel, _, why = memo.read_text().strip().partition(" ")
-    except OSError:
-        accel = ""
-    if accel not in ("kvm", "tcg"):
-        why = probe(arch, kernel, initrd)
-        accel = "tcg" if why else "kvm"
-        tmp = memo.with_suffix(f".{os.getpid()}")
-        tmp.write_text(f"{accel} {why or ''}\n")
-        tmp.rename(memo)
+    why = no_device()
+    if why:
+        accel = "tcg"
+    else:
+        accel, why = trial(arch, kernel, initrd,
+                           pathlib.Path(cache) / f"accel-{host_key(binary)}")
     if accel == "tcg":
         print(f"KVM is of no use here ({why}): using TCG", file=sys.stderr)
     print(accel)

@@ -11,7 +11,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=deb.sh
 . "$here/deb.sh"
 
-LAYOUT=2 # counts the changes of what a kernel directory holds
+LAYOUT=3 # counts the changes of what a kernel directory holds
 
 series=${1#debian:}
 arch=${ARCH:-$(dpkg --print-architecture)}
@@ -50,12 +50,15 @@ unpack() { # PACKAGE [TAR ARGUMENT...]
 
 # Only what the build, the tests, the judge and the checks read.
 unpack_source() {
-	local tar=./usr/src/linux-source-$series.tar.xz
+	local root=linux-source-$series
+	local tar=./usr/src/$root.tar.xz
 
 	mkdir "$new/src"
 	dpkg-deb --fsys-tarfile "$debs/$source.deb" | tar -xO "$tar" | xz -d -T0 |
 		tar -x -C "$new/src" --strip-components=1 --no-same-owner --wildcards \
-		"linux-source-$series/Makefile" '*/lib/test_hmm*' '*/mm/gup_test.h' '*/mm/mmu_notifier.c' \
+		"$root/Makefile" "$root/MAINTAINERS" "$root/lib/Kconfig.debug" \
+		"$root/lib/test_hmm*" "$root/mm/*" \
+		"$root/include/linux/mmu_notifier.h" "$root/Documentation/mm/hmm.rst" \
 		'*/.clang-format' '*/scripts/checkpatch.pl' '*/scripts/spelling.txt' \
 		'*/scripts/const_structs.checkpatch' '*/scripts/kernel-doc*' \
 		'*/Documentation/dev-tools/checkpatch.rst' \
@@ -132,7 +135,7 @@ apt_state() {
 
 cache=$(cache_dir) || exit 2
 mkdir -p "$cache/kernels" || die "cannot write to $cache"
-memo=$cache/apt-answer-$series-$arch
+memo=$cache/apt-answer-$series-$arch-$LAYOUT
 if [ -f "$memo" ] && { read -r state && read -r final; } <"$memo" &&
    [ "$state" = "$(apt_state)" ] && [ -d "$final" ]; then
 	echo "$final"

@@ -50,12 +50,14 @@ def names(path):
 def parts(full):
     """What a glob may match: the name, and each of its parts as a user says it."""
     program, _, rest = full.partition(":")
-    short = program.removeprefix("hmm_notifier_")
+    programs = (program, program.removeprefix("hmm_notifier_"))
     bits = rest.split(".")
-    yield from (full, f"{short}:{rest}", rest, program, short)
+    names = [rest]
     for i in range(1, len(bits)):
-        yield from (".".join(bits[:i]), ".".join(bits[i:]))
-        yield from (f"{p}:{'.'.join(bits[:i])}" for p in (program, short))
+        names += [".".join(bits[:i]), ".".join(bits[i:])]
+    yield from programs
+    yield from names
+    yield from (f"{p}:{n}" for p in programs for n in names)
 
 
 def selected(full, globs):

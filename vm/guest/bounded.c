@@ -87,7 +87,7 @@ static void say(const char *fmt, ...)
 	}
 }
 
-static void sysrq(char key)
+static void press_sysrq(char key)
 {
 	int fd = open("/proc/sysrq-trigger", O_WRONLY);
 
@@ -118,21 +118,46 @@ static pid_t session_of(pid_t pid)
 	return session;
 }
 
-/* The harness gives each test a process group, so a group is not enough. */
-static void kill_session(pid_t session)
+/*
+ * The harness gives each test a process group, so a group is not enough. Returns
+ * the number of processes that were there.
+ */
+static int kill_session(pid_t session)
 {
 	struct dirent *d;
+	int count = 0;
 	DIR *proc;
 
 	proc = opendir("/proc");
 	while (proc && (d = readdir(proc))) {
 		pid_t pid = isdigit(d->d_name[0]) ? atoi(d->d_name) : 0;
 
-		if (pid > 1 && session_of(pid) == session)
+		if (pid > 1 && session_of(pid) == session) {
 			kill(pid, SIGKILL);
+			count++;
+		}
 	}
 	if (proc)
 		closedir(proc);
+	return count;
+}
+
+/*
+ * What a program left must not disturb the next. Something that a failed test
+ * left and that does not die is blocked, and the log should say where.
+ */
+static void clean_up(pid_t session, int failed)
+{
+	double end = now() + 1;
+
+	while (kill_session(session) && failed) {
+		if (now() > end) {
+			say("%s left tasks that do not die", program);
+			press_sysrq('w');
+			return;
+		}
+		usleep(20000);
+	}
 }
 
 static pid_t start(char **argv, int *out)
@@ -180,7 +205,7 @@ static int give_up(pid_t pid, int fd, const char *why, double bound)
 
 	say("hang: %s:%s: %s for %.0f s", program, running[0] ? running : "-",
 	    why, bound);
-	sysrq('w');
+	press_sysrq('w');
 	kill_session(pid);
 	for (end = now() + 2; now() < end; usleep(20000)) {
 		pump(fd);
@@ -206,7 +231,7 @@ static int watch(pid_t pid, int fd, double seconds, double silence)
 			usleep(10000);
 		if (waitpid(pid, &status, WNOHANG) == pid) {
 			pump(fd);
-			kill_session(pid); /* what it left must not disturb the next */
+			clean_up(pid, status);
 			return WIFEXITED(status) ? WEXITSTATUS(status) :
 			       128 + WTERMSIG(status);
 		}
