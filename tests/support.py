@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the project's own tests have in common."""
+import functools
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+VM = TOP / "vm"
+KERNEL = os.environ.get("CHECK_KERNEL", "debian:6.12")
+sys.path.insert(0, str(VM))
+
+
+def sh(*cmd, env=None, timeout=300, **kw):
+    """Runs a command to its end; stdout and stderr in .stdout."""
+    return subprocess.run([str(c) for c in cmd], env={**os.environ, **(env or {})},
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace",
+                          timeout=timeout, check=False, **kw)
+
+
+@functools.cache
+def kernel_dir():
+    out = subprocess.run([str(VM / "kernel.sh"), KERNEL], check=True, text=True,
+                         stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    return pathlib.Path(out.stdout.strip())
+
+
+class TempDir:
+    """A directory that goes away with the test; its name is not a friendly one."""
+
+    def __init__(self, test, suffix=" with, blanks"):
+        self.path = pathlib.Path(tempfile.mkdtemp(suffix=suffix))
+        test.addCleanup(shutil.rmtree, self.path, ignore_errors=True)
+
+
+def standin_env(**more):
+    return {"SELFTESTS": str(TOP / "tests/guest"), **more}
+
+
+class Run:
+    """One run of run_tests.sh with the stand-ins, judged."""
+
+    def __init__(self, test, *args, env=None, top=TOP, timeout=240):
+        self.dir = TempDir(test).path
+        done = sh(top / "run_tests.sh", "--kernel", KERNEL, "--results", self.dir, *args,
+                  env=standin_env(**(env or {})), timeout=timeout)
+        self.code, self.out = done.returncode, done.stdout
+        self.summary = {}
+        summary = self.dir / "latest" / "summary.json"
+        if summary.exists():
+            self.summary = json.loads(summary.read_text())
+        self.tests = {t["name"]: t for t in self.summary.get("tests", [])}
+
+    def result(self, name):
+        t = self.tests.get(name, {"result": "absent", "reason": ""})
+        return t["result"], t["reason"]
+
+    def log(self, name):
+        return (self.dir / "latest" / name).read_text(errors="replace")
+
+    def failed(self):
+        return sorted(n for n, t in self.tests.items() if t["result"] == "fail")

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Real guests that end in every way: each gets its verdict in a bound, and one
+clear line.  The tests in them are the stand-ins in tests/guest."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+import unittest
+
+from support import KERNEL, TOP, Run, TempDir, sh, standin_env
+
+X = "hmm_notifier_standin"
+NEXT = "hmm_notifier_standin_next"
+QUIET = ("ends.passes", "ends.skips")
+
+
+def globs(*names):
+    return [a for n in names for a in ("--test", n)]
+
+
+def descendants(pid):
+    """Process ids below pid."""
+    out = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True,
+                         text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in out.splitlines()]
+    below, more = {}, {str(pid)}
+    while more:
+        found = {r[0]: r[2] for r in rows if r[1] in more and r[0] not in below}
+        below.update(found)
+        more = set(found)
+    return below
+
+
+class Ordinary(unittest.TestCase):
+    def test_each_result_is_told_for_what_it_is(self):
+        r = Run(self, *globs("ends.passes", "ends.fails", "ends.skips", "ends.known_bug",
+                             "kernel.sane"))
+        self.assertEqual(r.code, 1, r.out)
+        for program in (X, NEXT):
+            self.assertEqual(r.result(f"{program}:ends.passes"), ("pass", ""))
+            self.assertEqual(r.result(f"{program}:ends.skips"),
+                             ("skip", "nothing to test with"))
+            self.assertEqual(r.result(f"{program}:ends.known_bug"),
+                             ("known_bug", "known bug: the fix that is missing"))
+            self.assertIn("Expected 1 (1) == 2 (2)", r.result(f"{program}:ends.fails")[1])
+        self.assertEqual(r.failed(), [f"{X}:ends.fails", f"{NEXT}:ends.fails"])
+        s = r.summary
+        self.assertEqual((s["passed"], s["failed"], s["skipped"], s["known_bugs"]),
+                         (12, 2, 2, 2))
+        latest = r.dir / "latest"
+        for name in ("ktap.log", "kmsg.log", "junit.xml", "qemu-command", "meta.json"):
+            self.assertTrue((latest / name).stat().st_size, name)
+        # marks and times came through
+        self.assertIsNotNone(r.tests[f"{X}:ends.passes"]["seconds"])
+        log = (latest / "kernel-log" / f"{X}:ends.fails.log").read_text()
+        self.assertEqual(len(log.splitlines()), 2, log)
+
+    def test_only_what_was_asked_runs(self):
+        r = Run(self, "--test", "standin:ends.pass*")
+        self.assertEqual((r.code, sorted(r.tests)), (0, [f"{X}:ends.passes"]), r.out)
+
+    def test_strange_place_and_two_at_once(self):
+        """A clone whose path has blanks, and two runs of it at the same time."""
+        top = TempDir(self).path / "my clone, 2nd"
+        shutil.copytree(TOP, top, ignore=shutil.ignore_patterns("results", ".git"))
+        cmd = [str(top / "run_tests.sh"), "--kernel", KERNEL, *globs(*QUIET)]
+        env = {**os.environ, "SELFTESTS": str(top / "tests/guest")}
+        runs = [subprocess.Popen(cmd, env=env, stdin=subprocess.DEVNULL, text=True,
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                for _ in range(2)]
+        for run in runs:
+            out, _ = run.communicate(timeout=240)
+            self.assertEqual(run.returncode, 0, out)
+        done = [p for p in (top / "results").iterdir() if not p.is_symlink()]
+        self.assertEqual(len(done), 2)
+        for results in done:
+            s = json.loads((results / "summary.json").read_text())
+            self.assertEqual((s["verdict"], s["passed"]), ("pass", 2))
+
+
+class BadEnds(unittest.TestCase):
+    def test_hang_in_state_d(self):
+        r = Run(self, "--timeout", "6", *globs("ends.passes", "kernel.mad.hang"))
+        self.assertEqual(r.code, 1, r.out)
+        self.assertEqual(r.failed(), [f"{X}:kernel.mad.hang", f"{NEXT}:kernel.mad.hang"])
+        self.assertIn("hangs: ", r.result(f"{X}:kernel.mad.hang")[1])
+        # the next program ran, and the blocked task is in the log
+        self.assertEqual(r.result(f"{NEXT}:ends.passes")[0], "pass")
+        self.assertTrue("misbehave_hang" in r.log("kmsg.log"), r.out)
+        self.assertEqual(r.summary["ended"], "power-off")
+
+    def test_hang_that_the_harness_gives_up(self):
+        r = Run(self, *globs(f"{X}:kernel.mad.hang_times_out", f"{X}:kernel.sane"))
+        self.assertEqual(r.code, 1, r.out)
+        self.assertEqual(r.failed(), [f"{X}:kernel.mad.hang_times_out"])
+        self.assertIn("terminated by timeout",
+                      r.result(f"{X}:kernel.mad.hang_times_out")[1])
+        self.assertTrue("misbehave_hang" in r.log("kmsg.log"), r.out)
+
+    def test_tests_that_never_end(self):
+        r = Run(self, "--timeout", "6",
+                *globs(f"{X}:ends.never", f"{NEXT}:ends.talks_for_ever"))
+        self.assertEqual(r.code, 1, r.out)
+        self.assertIn("hangs: running for 6 s", r.result(f"{X}:ends.never")[1])
+        self.assertIn("hangs: running for 6 s", r.result(f"{NEXT}:ends.talks_for_ever")[1])
+
+    def test_oops_and_late_warn(self):
+        r = Run(self, *globs(f"{X}:kernel.mad.oops", f"{X}:late_warn"))
+        self.assertEqual(r.code, 1, r.out)
+        self.assertIn("the kernel reported: BUG: kernel NULL pointer",
+                      r.result(f"{X}:kernel.mad.oops")[1])
+        self.assertIn("misbehave_warn", r.result("kernel-log")[1])
+
+    def test_panic(self):
+        r = Run(self, *globs(f"{X}:kernel.mad.panic", f"{X}:kernel.sane"))
+        self.assertEqual(r.code, 1, r.out)
+        self.assertIn("Kernel panic - not syncing: asked for",
+                      r.result(f"{X}:kernel.mad.panic")[1])
+        # the whole log, from its start
+        self.assertTrue("Linux version" in r.log("console.log"), r.out)
+
+    def test_flood(self):
+        r = Run(self, *globs(f"{X}:kernel.mad.flood"), env={"BOOT_OPTIONS": "--log-limit 1"})
+        self.assertEqual(r.code, 1, r.out)
+        self.assertIn("the guest floods its log", r.result(f"{X}:kernel.mad.flood")[1])
+
+    def test_no_init(self):
+        r = Run(self, *globs(*QUIET), env={"BOOT_OPTIONS": "--append rdinit=/none"})
+        self.assertEqual((r.code, r.summary["verdict"]), (4, "fail"), r.out)
+        self.assertIn("Kernel panic", r.result("guest")[1])
+
+    def test_no_boot(self):
+        began = time.monotonic()
+        r = Run(self, *globs(*QUIET), env={"BOOT_OPTIONS": "--boot-timeout 1"})
+        self.assertEqual((r.code, r.summary["verdict"]), (4, "fail"), r.out)
+        self.assertIn("did not boot", r.result("guest")[1])
+        self.assertLess(time.monotonic() - began, 60)
+
+    def test_qemu_that_does_not_start(self):
+        r = Run(self, *globs(*QUIET), "--accel", "tcg",
+                env={"BOOT_OPTIONS": "--kernel /bin/true"})
+        self.assertEqual((r.code, r.summary["verdict"]), (4, "fail"), r.out)
+        self.assertIn("QEMU exited with 1", r.result("guest")[1])
+
+
+class Outside(unittest.TestCase):
+    """What happens to a run from outside the guest."""
+
+    def start(self, *args):
+        self.dir = TempDir(self).path
+        self.tmp = self.dir / "tmp"
+        self.tmp.mkdir()
+        self.run = subprocess.Popen(
+            [str(TOP / "run_tests.sh"), "--kernel", KERNEL, "--results", str(self.dir / "r"),
+             "--test", f"{X}:ends.never", *args], text=True,
+            env={**os.environ, **standin_env(TMPDIR=str(self.tmp))},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            start_new_session=True)
+        ktap = self.dir / "r/latest/ktap.log"
+        end = time.monotonic() + 120
+        while not (ktap.exists() and "RUN" in ktap.read_text()):
+            self.assertLess(time.monotonic(), end, "the guest does not come up")
+            time.sleep(0.1)
+        pids = descendants(self.run.pid)
+        self.qemu = [int(p) for p, comm in pids.items() if comm.startswith("qemu")]
+        self.assertEqual(len(self.qemu), 1)
+
+    def gone(self, pid):
+        end = time.monotonic() + 5
+        while pathlib.Path(f"/proc/{pid}").exists():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.05)
+        return True
+
+    def test_qemu_is_killed(self):
+        self.start()
+        os.kill(self.qemu[0], signal.SIGKILL)
+        out, _ = self.run.communicate(timeout=30)
+        self.assertEqual(self.run.returncode, 1, out)
+        self.assertIn("QEMU was killed by SIGKILL", out)
+
+    def test_ctrl_c_cleans_up(self):
+        self.start()
+        os.killpg(self.run.pid, signal.SIGINT)
+        out, _ = self.run.communicate(timeout=30)
+        self.assertEqual(self.run.returncode, 130, out)
+        self.assertIn("interrupted", out)
+        self.assertTrue(self.gone(self.qemu[0]), "QEMU is still there")
+        self.assertEqual(list(self.tmp.iterdir()), [])
+        summary = json.loads((self.dir / "r/latest/summary.json").read_text())
+        self.assertEqual(summary["verdict"], "fail")
+
+    def test_terminated(self):
+        self.start()
+        self.run.terminate()
+        out, _ = self.run.communicate(timeout=30)
+        self.assertEqual(self.run.returncode, 130, out)
+        self.assertTrue(self.gone(self.qemu[0]), "QEMU is still there")
+
+    def test_killed_without_a_chance_to_clean_up(self):
+        self.start()
+        boot = [int(p) for p, comm in descendants(self.run.pid).items() if "boot.py" in comm]
+        os.kill(boot[0], signal.SIGKILL)
+        self.assertTrue(self.gone(self.qemu[0]), "QEMU outlives boot.py")
+        self.run.communicate(timeout=30)
+        self.assertNotEqual(self.run.returncode, 0)
+
+    def test_full_disk(self):
+        if sh("unshare", "-rm", "true").returncode:
+            self.skipTest("no user namespaces here")
+        where = TempDir(self, "-full").path
+        for size in ("16k", "64k"):
+            with self.subTest(size=size):
+                done = sh("unshare", "-rm", "sh", "-c",
+                          f"mount -t tmpfs -o size={size} tmpfs {where} && "
+                          f"exec {TOP}/run_tests.sh --kernel {KERNEL} --results {where} "
+                          "--test standin:kernel.sane",
+                          env=standin_env(), timeout=120)
+                self.assertIn(done.returncode, (1, 2), done.stdout)
+                self.assertIn("o space left", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What comes before the guest: options, packages, downloads, the accelerator, names."""
+import os
+import re
+import subprocess
+import time
+import unittest
+
+from support import KERNEL, TOP, VM, TempDir, kernel_dir, sh, standin_env
+
+
+def shim(test, **programs):
+    """A PATH in which these programs are replaced by shell scripts."""
+    where = TempDir(test, "").path
+    for name, body in programs.items():
+        path = where / name.replace("_", "-")
+        path.write_text(f"#!/bin/sh\n{body}\n")
+        path.chmod(0o755)
+    return {"PATH": f"{where}:{os.environ['PATH']}"}
+
+
+class Options(unittest.TestCase):
+    def run_tests(self, *args, env=None):
+        return sh(TOP / "run_tests.sh", *args, env=env)
+
+    def test_help(self):
+        r = self.run_tests("--help")
+        self.assertEqual(r.returncode, 0)
+        for option in ("kernel", "test", "list", "accel", "timeout", "results", "strict",
+                       "keep", "verbose", "no-install"):
+            self.assertIn(f"--{option} ", r.stdout)
+
+    def test_wrong_usage_is_2(self):
+        for args in (["--bogus"], ["--test"], ["--accel", "fast"], ["--timeout", "x"],
+                     ["--timeout=0"], ["--kernel", "nonesuch"], ["--kernel", "debian:0.1"],
+                     ["word"]):
+            with self.subTest(args=args):
+                env = shim(self, sudo="exit 1", apt_get="exit 0")
+                r = self.run_tests(*args, env=env)
+                self.assertEqual(r.returncode, 2, r.stdout)
+                self.assertTrue(r.stdout.strip())
+
+    def test_glob_without_a_match_is_4(self):
+        r = self.run_tests("--kernel", KERNEL, "--test", "nonesuch", env=standin_env())
+        self.assertEqual(r.returncode, 4, r.stdout)
+        self.assertIn("no test matches nonesuch", r.stdout)
+
+    def test_list(self):
+        r = sh(TOP / "run_tests.sh", "--kernel", KERNEL, "--list", "--test", "kernel.mad",
+               env=standin_env(QUIET="1"))
+        self.assertEqual(r.returncode, 0, r.stdout)
+        self.assertIn("hmm_notifier_standin:kernel.mad.panic\n", r.stdout)
+        self.assertNotIn("sane", r.stdout)
+
+    def test_results_that_cannot_be_written(self):
+        r = self.run_tests("--kernel", KERNEL, "--results", "/proc/nowhere",
+                           "--test", "ends.passes", env=standin_env())
+        self.assertEqual(r.returncode, 2, r.stdout)
+        self.assertIn("cannot write to /proc/nowhere", r.stdout)
+
+
+class Packages(unittest.TestCase):
+    def test_no_install_prints_the_command(self):
+        env = shim(self, dpkg_query="exit 1", apt_get="echo must not run; exit 1")
+        r = sh(TOP / "run_tests.sh", "--no-install", env=env)
+        self.assertEqual(r.returncode, 2)
+        self.assertIn("apt-get install", r.stdout)
+        self.assertIn("qemu-system-x86", r.stdout)
+        self.assertNotIn("must not run", r.stdout)
+
+    def test_lists_and_installs_what_is_missing_only(self):
+        where = TempDir(self, "").path
+        env = shim(self, apt_get=f'echo "$@" >>{where}/calls', sudo='exec "$@"',
+                   dpkg_query='case "$*" in *quilt*) exit 1;; *) echo installed;; esac')
+        r = sh(VM / "packages.sh", "run", "check", env=env)
+        self.assertEqual(r.returncode, 0, r.stdout)
+        self.assertIn("installing what is missing: quilt", r.stdout)
+        self.assertEqual((where / "calls").read_text(),
+                         "install -y --no-install-recommends quilt\n")
+
+    def test_updates_the_lists_when_they_are_stale(self):
+        where = TempDir(self, "").path
+        env = shim(self, apt_get=f'echo "$1" >>{where}/calls; '
+                   f'[ "$(wc -l <{where}/calls)" -gt 1 ]', dpkg_query="exit 1",
+                   sudo='exec "$@"')
+        self.assertEqual(sh(VM / "packages.sh", env=env).returncode, 0)
+        self.assertEqual((where / "calls").read_text().split(),
+                         ["install", "update", "install"])
+
+
+class Downloads(unittest.TestCase):
+    FETCH = '. vm/common.sh; . vm/deb.sh; deb_fetch "$1" "$2"'
+
+    def test_broken_package_is_fetched_again(self):
+        where = TempDir(self, "").path
+        deb = where / "busybox-static.deb"
+        args = ["bash", "-c", self.FETCH, "fetch", where, "busybox-static"]
+        self.assertEqual(sh(*args, cwd=TOP).returncode, 0)
+        whole = deb.read_bytes()
+        for broken in (whole[:-1000], b"x" * len(whole), b""):
+            deb.write_bytes(broken)
+            r = sh(*args, cwd=TOP)
+            self.assertEqual(r.returncode, 0, r.stdout)
+            self.assertIn("broken; fetching it again", r.stdout)
+            self.assertTrue(deb.read_bytes() == whole)
+        self.assertEqual(sh(*args, cwd=TOP).stdout, "")  # whole: nothing to do
+
+    def test_download_that_fails_is_told(self):
+        env = shim(self, apt_get="echo no such host; exit 100", sudo="exit 1")
+        r = sh("bash", "-c", self.FETCH, "fetch", TempDir(self, "").path,
+               "busybox-static", cwd=TOP, env=env)
+        self.assertEqual(r.returncode, 2)
+        self.assertIn("apt-get update failed", r.stdout)
+
+    def test_cache_in_a_path_with_blanks(self):
+        home = TempDir(self).path
+        r = sh("bash", "-c", ". vm/common.sh; cache_dir", cwd=TOP,
+               env={"XDG_CACHE_HOME": str(home)})
+        self.assertEqual(r.returncode, 0, r.stdout)
+        self.assertNotIn(" ", r.stdout.strip())
+
+
+class Accelerator(unittest.TestCase):
+    """With a QEMU that only plays: one that dies, one that hangs, one that boots."""
+
+    def probe(self, body, cache):
+        env = shim(self, qemu_system_x86_64='case "$*" in --version) exit;; esac\n'
+                   "file=$(echo \"$*\" | sed 's/.*id=console,path=\\([^ ]*\\).*/\\1/')\n" + body)
+        env["PATH"] = env["PATH"].replace("qemu-system-x86-64", "qemu-system-x86_64")
+        bindir = env["PATH"].split(":")[0]
+        os.rename(f"{bindir}/qemu-system-x86-64", f"{bindir}/qemu-system-x86_64")
+        began = time.monotonic()
+        out = subprocess.run([str(VM / "accel.py"), "vmlinuz", "initrd", str(cache)],
+                             env={**os.environ, **env}, capture_output=True, text=True,
+                             stdin=subprocess.DEVNULL, check=True, timeout=30)
+        return out.stdout.strip(), out.stderr, time.monotonic() - began
+
+    def setUp(self):
+        if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+            self.skipTest("no /dev/kvm to pretend with")
+
+    def test_kvm_that_is_dead(self):
+        for body in ("sleep 30", "echo KVM internal error >&2; sleep 30", "exit 1"):
+            with self.subTest(qemu=body):
+                cache = TempDir(self, "").path
+                accel, why, took = self.probe(body, cache)
+                self.assertEqual(accel, "tcg")
+                self.assertEqual(len(why.splitlines()), 1, why)
+                self.assertLess(took, 2)
+                accel, _, took = self.probe("echo again >&2; exit 1", cache)
+                self.assertEqual(accel, "tcg")
+                self.assertLess(took, 0.6)
+
+    def test_kvm_that_boots_slowly(self):
+        cache = TempDir(self, "").path
+        body = ("echo 'Linux version' >\"$file\"; sleep 3; "
+                "echo 'hmm_notifier: up' >>\"$file\"; sleep 30")
+        self.assertEqual(self.probe(body, cache)[:2], ("kvm", ""))
+        self.assertEqual(self.probe("exit 1", cache)[:2], ("kvm", ""))
+
+
+class Names(unittest.TestCase):
+    """The names read from symbols are those that the harness itself has."""
+
+    def names_by_harness(self, path):
+        out = subprocess.run([path, "-l"], capture_output=True, text=True, check=False)
+        names, fixture, rows = set(), "", []
+
+        def flush():
+            tests = [t for _, t in rows if t]
+            variants = [v for v, _ in rows if v] or [""]
+            names.update(".".join(p for p in (fixture, v, t) if p)
+                         for v in variants for t in tests)
+
+        for line in out.stderr.splitlines()[1:]:
+            if line.startswith("---"):
+                flush()
+                rows = []
+                continue
+            # columns of 20 and 25, wider when a name is
+            m = re.match(r"(\S+|\s{20})\s+(\S+|\s{25})\s?(\S*)$", line)
+            f, v, t = line[:20].strip(), line[21:46].strip(), line[47:].strip()
+            if len(line) > 47 and m and (line[20] != " " or line[46] != " "):
+                f, v, t = (g.strip() for g in m.groups())
+            fixture = f or fixture if rows else f
+            rows.append((v, t))
+        flush()
+        return names
+
+    def test_of_each_program(self):
+        out = TempDir(self, "").path / "out"
+        for env in ({}, standin_env()):
+            r = sh(VM / "build.sh", kernel_dir(), out, env=env)
+            self.assertEqual(r.returncode, 0, r.stdout)
+            for program in sorted((out / "tests").iterdir()):
+                ours = sh(VM / "tests.py", out / "tests", "list", program.name).stdout
+                ours = {n.partition(":")[2] for n in ours.split()
+                        if n.startswith(program.name + ":")}
+                self.assertEqual(ours, self.names_by_harness(program))
+
+    def test_warm_build_builds_nothing(self):
+        out = TempDir(self, "").path / "out"
+        sh(VM / "build.sh", kernel_dir(), out)
+        r = sh(VM / "build.sh", kernel_dir(), out)
+        self.assertEqual((r.returncode, r.stdout), (0, ""))
+
+
+if __name__ == "__main__":
+    unittest.main()

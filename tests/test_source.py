@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The sources themselves: every tool at zero reports."""
+import functools
+import py_compile
+import subprocess
+import unittest
+
+from support import TOP, TempDir, kernel_dir, sh
+
+
+# What checkpatch is not asked about, and why.
+EVERYWHERE = [
+    "OPEN_ENDED_LINE",    # an open bracket reads better than a line past the margin
+    "FILE_PATH_CHANGES",  # MAINTAINERS has *hmm* already
+    "UNKNOWN_COMMIT_ID",  # it has no kernel history to look in
+]
+USER_SPACE = [
+    # there is no such thing in user space
+    "ARRAY_SIZE", "PREFER_KERNEL_TYPES", "PREFER_DEFINED_ATTRIBUTE_MACRO", "STRCPY",
+    "VOLATILE",           # sig_atomic_t, and memory that is touched for its effect
+    "CAMELCASE",          # _Static_assert
+    "AVOID_BUG",          # names that begin with BUG_
+    # FIXTURE_VARIANT_ADD tables are written by macros that are no expressions, and
+    # the harness's SKIP(return, ...) is flow control
+    "COMPLEX_MACRO", "MULTISTATEMENT_MACRO_USE_DO_WHILE", "MACRO_ARG_REUSE",
+    "MACRO_WITH_FLOW_CONTROL",
+]
+
+
+@functools.cache
+def files():
+    """The project's text files, those not yet committed too."""
+    out = subprocess.run(["git", "-C", str(TOP), "ls-files", "-co", "--exclude-standard"],
+                         capture_output=True, text=True, check=False).stdout.split("\n")
+    found = [TOP / f for f in out if f and (TOP / f).is_file()]
+    return found or [p for p in TOP.rglob("*")
+                     if p.is_file() and "results" not in p.parts and ".git" not in p.parts]
+
+
+def ours(*suffixes):
+    return [f for f in files() if f.suffix in suffixes]
+
+
+def shell_scripts():
+    def is_shell(path):
+        with open(path, "rb") as f:
+            first = f.readline()
+        return first.startswith(b"#!") and first.rstrip().endswith((b"sh", b"bash"))
+    return [f for f in files() if f.suffix == ".sh" or is_shell(f)]
+
+
+class Text(unittest.TestCase):
+    def test_each_file_says_its_license(self):
+        without = [str(f) for f in files() if f.suffix in (".c", ".h", ".py", ".sh")
+                   and "SPDX-License-Identifier: GPL-2.0" not in f.read_text()[:200]]
+        self.assertEqual(without, [])
+
+    def test_files_are_short(self):
+        long = [str(f) for f in ours(".c", ".h", ".py", ".sh")
+                if len(f.read_text().splitlines()) > 500]
+        self.assertEqual(long, [])
+
+    def test_no_blanks_at_the_end_of_lines(self):
+        bad = [f"{f}:{n}" for f in ours(".c", ".h", ".py", ".sh")
+               for n, line in enumerate(f.read_text().split("\n"), 1)
+               if line != line.rstrip()]
+        self.assertEqual(bad, [])
+
+    def test_python_compiles(self):
+        out = TempDir(self).path
+        for f in ours(".py"):
+            py_compile.compile(str(f), cfile=str(out / "x.pyc"), doraise=True)
+
+
+class Tools(unittest.TestCase):
+    def assert_silent(self, *cmd, cwd=TOP):
+        r = sh(*cmd, cwd=cwd)
+        self.assertEqual((r.returncode, r.stdout), (0, ""))
+
+    def test_shellcheck(self):
+        self.assert_silent("shellcheck", "-x", *shell_scripts())
+
+    def checkpatch(self, ignore, *args):
+        script = kernel_dir() / "src/scripts/checkpatch.pl"
+        r = sh(script, "--no-tree", "--strict", "--terse", "--no-summary",
+               "--ignore", ",".join(ignore), *args, cwd=TOP)
+        for litter in TOP.glob(".checkpatch-camelcase*"):
+            litter.unlink()
+        # FIXTURE_VARIANT(x) *v is a declaration, not a product
+        said = [li for li in r.stdout.splitlines()
+                if "spaces preferred around that '*'" not in li]
+        self.assertEqual(said, [])
+
+    def test_checkpatch_on_c(self):
+        self.checkpatch(EVERYWHERE + USER_SPACE, "-f",
+                        *[f for f in ours(".c", ".h") if f.name != "misbehave.c"])
+
+    def test_checkpatch_on_patches(self):
+        self.checkpatch(EVERYWHERE,
+                        *[f for f in ours(".patch") if "mutants" not in f.parts])
+
+    def compile_all(self, cc):
+        out = TempDir(self, "").path
+        for src in sorted((TOP / "vm/guest").glob("*.c")):
+            self.assert_silent(cc, "-O2", "-Wall", "-Wextra", "-Wmissing-prototypes",
+                               "-Wshadow", "-Werror", "-c", src, "-o", out / "x.o")
+        module = out / "lib"
+        self.patched(module)
+        r = sh("make", "-C", TOP / "selftests", f"CC={cc}", f"OUTPUT={out}",
+               f"KERNEL_SRC={kernel_dir()}/src", f"TEST_HMM={module}/lib")
+        self.assertEqual(r.returncode, 0, r.stdout)
+
+    def patched(self, where):
+        """test_hmm with the series of this base, pushed by quilt without fuzz."""
+        base = (kernel_dir() / "base").read_text().strip()
+        series = TOP / "kernel-patches" / base
+        (where / "lib").mkdir(parents=True)
+        for f in (kernel_dir() / "src/lib").glob("test_hmm*"):
+            (where / "lib" / f.name).write_bytes(f.read_bytes())
+        for line in (series / "series").read_text().splitlines():
+            name = line.partition("#")[0].strip()
+            if name:
+                r = sh("git", "apply", "--include=lib/test_hmm*", series / name, cwd=where)
+                self.assertEqual(r.returncode, 0, f"{name}: {r.stdout}")
+
+    def test_gcc(self):
+        self.compile_all("gcc")
+
+    def test_clang(self):
+        self.compile_all("clang")
+
+    def test_series_applies_without_fuzz(self):
+        """Patch by patch, to the pristine files that they touch and we have."""
+        base = (kernel_dir() / "base").read_text().strip()
+        where = TempDir(self, "").path
+        sh("cp", "-r", "--no-preserve=mode", f"{kernel_dir()}/src/.", where)
+        env = {"QUILT_PATCHES": str(TOP / "kernel-patches" / base), "QUILT_PC": ".pc",
+               "QUILT_SERIES": "series"}
+        patches = (TOP / "kernel-patches" / base / "series").read_text()
+        touched = [line for p in patches.split() if not p.startswith("#")
+                   for line in (TOP / "kernel-patches" / base / p).read_text().split("\n")
+                   if line.startswith("--- a/")]
+        missing = [t for t in touched if not (where / t[6:].strip()).exists()]
+        if missing:
+            self.skipTest(f"this kernel directory lacks {missing[0][6:]}")
+        r = sh("quilt", "push", "-a", "--fuzz=0", cwd=where, env=env)
+        self.assertEqual(r.returncode, 0, r.stdout)
+        self.assertNotIn("fuzz", r.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
