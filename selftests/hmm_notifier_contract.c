@@ -138,7 +138,7 @@ FIXTURE_SETUP(rule)
 		ASSERT_EQ(0, region_add(self->victim.device, i + 1, n->kind));
 		/* Armed to succeed, too: so each test proves what was called. */
 		ASSERT_EQ(0, region_arm(self->victim.device, 0, variant->blockable,
-				 i + 1, n->ret));
+					i + 1, n->ret));
 	}
 	if (!variant->blockable)
 		ASSERT_EQ(0, victim_freeze(&self->victim));

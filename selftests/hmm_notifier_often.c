@@ -156,7 +156,7 @@ TEST_F(partly, reaps_the_others)
 	__u64 hits;
 
 	ASSERT_EQ(0, region_arm(self->victim.device, 1, NON_BLOCKABLE, 1,
-			 variant->notifier.ret));
+				variant->notifier.ret));
 	EXPECT_EQ(-EAGAIN, victim_reap(&self->victim));
 	EXPECT_EQ(0, dmirror_disarm_hits(self->victim.device, 1, &hits));
 	ASSERT_EQ(1, hits);
@@ -290,7 +290,7 @@ TEST_F(mirror, keeps_nothing_stale)
 
 	ASK_OR_SKIP(consent_splat());
 
-	ASSERT_EQ(victim_start_of(0), first_word(device));
+	ASSERT_EQ((long)victim_start_of(0), first_word(device));
 
 	ASSERT_EQ(0, region_arm(device, 0, BLOCKABLE, 0, false));
 	EXPECT_EQ(0, victim_dontneed(&self->victim, 0));
@@ -310,7 +310,7 @@ TEST_F(mirror, keeps_what_it_refused)
 	int device = self->victim.device;
 	__u64 hits;
 
-	ASSERT_EQ(victim_start_of(0), first_word(device));
+	ASSERT_EQ((long)victim_start_of(0), first_word(device));
 	ASSERT_EQ(0, victim_freeze(&self->victim));
 
 	ASSERT_EQ(0, region_arm(device, 0, NON_BLOCKABLE, 0, false));
@@ -319,7 +319,7 @@ TEST_F(mirror, keeps_what_it_refused)
 	ASSERT_EQ(1, hits);
 
 	EXPECT_EQ(VICTIM_REGION_PAGES, victim_intact(&self->victim, 0));
-	EXPECT_EQ(victim_start_of(0), first_word(device));
+	EXPECT_EQ((long)victim_start_of(0), first_word(device));
 	EXPECT_EQ(0, victim_reap(&self->victim));
 	EXPECT_EQ(0, victim_resident(&self->victim, 0));
 	/* The device can't fault it in again: the mm is unstable. */
