@@ -16,11 +16,13 @@ usage() {
 	                   after it adds the fixes of mm/), image:BZIMAGE,MODULES
 	                   (vm/kernel-source.sh --help says more)
 	  --debug          build that kernel with the debugging options
+	  --all            run all tests; without it, and without --test, those that
+	                   take no more than seconds
 	  --test GLOB      run what matches: program:fixture.variant.test, or a part of
 	                   it; may be given several times
 	  --list           print the names of the tests, boot nothing
-	  --stress S       how many seconds of random operations (default 10 if
-	                   --test asks for them, else 1)
+	  --stress S       S seconds of random operations (default 10 if --test asks
+	                   for them, 1 as part of --all)
 	  --seed N         of the random operations of an earlier run
 	  --accel ACCEL    auto (default), kvm or tcg
 	  --timeout S      seconds that one test program may take (default 300)
@@ -44,7 +46,7 @@ bad_usage() { echo "run_tests.sh: $*" >&2; usage >&2; not_the_kernel; }
 
 parse_options() {
 	kernel_spec=debian:6.12 accel=auto timeout=300 results_root=$top/results
-	stress='' seed=''
+	stress='' seed='' all=''
 	globs=() bisect='' debug='' list='' strict='' keep='' verbose='' no_install=''
 
 	while [ $# -gt 0 ]; do
@@ -57,6 +59,7 @@ parse_options() {
 		esac
 		case $1 in
 		--kernel)	kernel_spec=$2; shift;;
+		--all)		all=1;;
 		--test)		globs+=("$2"); shift;;
 		--accel)	accel=$2; shift;;
 		--timeout)	timeout=$2; shift;;
@@ -79,9 +82,19 @@ parse_options() {
 	[[ $timeout =~ ^[1-9][0-9]*$ ]] || bad_usage "--timeout: a number of seconds"
 	[[ $stress =~ ^([1-9][0-9]*)?$ ]] || bad_usage "--stress: a number of seconds"
 	[[ $seed =~ ^[0-9]*$ ]] || bad_usage "--seed: a number"
+	choose_tests
 	# As part of everything it is to be short; what failed has to be shrunk.
 	[ -n "$stress" ] || stress=$((${#globs[@]} ? 10 : 1))
 	timeout=$((timeout + 2 * stress))
+}
+
+# No glob is everything.
+choose_tests() {
+	[ -z "$all" ] || [ ${#globs[@]} = 0 ] || bad_usage "--all or --test, not both"
+	if [ ${#globs[@]} = 0 ] && [ -z "$all$list" ]; then
+		globs=(contract device errno often)
+		[ -z "$stress$seed" ] || globs=(stress)
+	fi
 }
 
 # A directory of its own for each run, whoever else runs; latest is replaced, never
