@@ -125,10 +125,12 @@ make_job() {
 		echo "run_tests.sh: no test matches ${globs[*]}" >&2
 		exit 4
 	}
-	# The harness itself gives up a test after 30 s; longer silence is a hang.
+	# The harness gives up a test after 30 s or what the test says; the longest may
+	# be silent for 45 s of an idle machine.  Silence beyond $silence is a hang.
+	silence=$((timeout < 150 ? timeout : 150))
 	cat >"$tmp/job/env" <<-END
 	TIMEOUT=$timeout
-	SILENCE=$((timeout < 45 ? timeout : 45))
+	SILENCE=$silence
 	export HMM_NOTIFIER_VM=1
 	export HMM_NOTIFIER_STRESS_SECONDS=$stress HMM_NOTIFIER_SEED=$seed
 	END
@@ -187,7 +189,7 @@ boot() {
 	# shellcheck disable=SC2086 # BOOT_OPTIONS are several words
 	"$vm/boot.py" --kernel "$kernel/vmlinuz" --initramfs "$tmp/out/initramfs.cpio" \
 		--job "$tmp/job" --results "$results" --accel "$accel" \
-		--started "$started" --timeout "$total" --silence $((timeout < 45 ? timeout + 45 : 90)) \
+		--started "$started" --timeout "$total" --silence $((silence + 60)) \
 		--log-limit $((64 + stress / 2)) \
 		$verbose ${BOOT_OPTIONS:-} &
 	child=$!
