@@ -20,6 +20,9 @@ const char *warn_sites_are_for(void)
 	struct utsname uts;
 
 	uname(&uts);
+	/* Debian's 6.1 has its ABI in the release, and what it is elsewhere. */
+	if (strstr(uts.version, " Debian " WARN_SITES_RELEASE "-"))
+		return NULL;
 	if (!strncmp(uts.release, WARN_SITES_RELEASE, len) &&
 	    (uts.release[len] < '0' || uts.release[len] > '9'))
 		return NULL;

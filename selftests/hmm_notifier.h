@@ -39,6 +39,18 @@
 #define TEST_HAS_FAILED() (!_metadata->passed)
 #define TEST_IS_PASSING() (_metadata->passed && !_metadata->skip)
 #define TEST_XFAIL() (_metadata->skip = 1)
+
+/*
+ * Nor does a SKIP in FIXTURE_SETUP keep it from running the test. 255 is what
+ * the child of a skipped test exits with.
+ */
+#undef SKIP
+#define SKIP(statement, fmt, ...) do {					\
+	snprintf(_metadata->results->reason,				\
+		 sizeof(_metadata->results->reason), fmt, ##__VA_ARGS__); \
+	_exit(255);							\
+	statement;							\
+} while (0)
 #endif
 
 #define KNOWN_BUG(text) do {						\
