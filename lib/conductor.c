@@ -175,14 +175,16 @@ static int run_ops(struct conductor *conductor)
 {
 	const struct stress_options *options = &conductor->stress->options;
 	const struct op *op;
+	int ret, order = STRESS_GO_ON;
 	unsigned int i;
-	int ret;
 
-	for (i = 0; i < options->nr_ops; i++) {
+	for (i = 0; i < options->nr_ops && order == STRESS_GO_ON; i++) {
 		conductor->stress->position = i;
 		op = &options->ops[i];
 		ret = step(conductor, 0, op);
-		if (ret < 0 || (!ret && checkpoint(conductor, op->slot) < 0))
+		if (!ret)
+			order = checkpoint(conductor, op->slot);
+		if (ret < 0 || order < 0)
 			return -1;
 	}
 	for (i = 0; i < STRESS_THREADS; i++)

@@ -16,9 +16,9 @@ const char * const op_names[OP_NR_KINDS] = {
 /* Steps that make no sense cost nothing, so starting one may come often. */
 static const unsigned int weights[OP_NR_KINDS] = {
 	[OP_START] = 150,
-	[OP_FREEZE] = 6,
+	[OP_FREEZE] = 12,
 	[OP_REAP] = 120,
-	[OP_FINISH] = 9,
+	[OP_FINISH] = 20,
 	[OP_ADD] = 100,
 	[OP_DEL] = 40,
 	[OP_ARM] = 240,
@@ -204,7 +204,8 @@ void op_describe(const struct op *op, char *text, size_t size)
 				" that may have interval notifiers" : "");
 		break;
 	case OP_FINISH:
-		snprintf(text, size, "%s", op->what & 1 ? " by exit" : " by kill");
+		snprintf(text, size, "%s", op->what & OP_FINISH_FROZEN ? "" :
+			 op->what & OP_FINISH_BY_EXIT ? " by exit" : " by kill");
 		break;
 	case OP_ADD:
 		len = snprintf(text, size, " %u: %s", op->id,

@@ -17,7 +17,7 @@ enum op_kind {
 	OP_START,	/* a process in the slot; what: OP_START_... */
 	OP_FREEZE,
 	OP_REAP,
-	OP_FINISH,	/* what & 1: exits by itself unless it is frozen */
+	OP_FINISH,	/* what: OP_FINISH_... */
 	OP_ADD,		/* what: the kind of notifier */
 	OP_DEL,
 	OP_ARM,		/* contexts, ret, events, range, skip, times; 0: disarms */
@@ -29,6 +29,9 @@ enum op_kind {
 
 #define OP_START_MIRROR		0x1	/* /dev/hmm_dmirror0, else the bare node */
 #define OP_START_INTERVALS	0x2	/* may have interval notifiers */
+
+#define OP_FINISH_BY_EXIT	0x1	/* not by a signal, unless it is frozen */
+#define OP_FINISH_FROZEN	0x2	/* only if it is frozen */
 
 struct op {
 	uint8_t kind;

@@ -173,9 +173,10 @@ static int finish(struct slot *slot, const struct op *op)
 {
 	int ret;
 
-	if (slot->state == SLOT_EMPTY)
+	if (slot->state == SLOT_EMPTY ||
+	    (slot->state == SLOT_ALIVE && op->what & OP_FINISH_FROZEN))
 		return 1;
-	if (let_go(slot, op->what & 1))
+	if (let_go(slot, op->what & OP_FINISH_BY_EXIT))
 		return -1;
 	pthread_rwlock_wrlock(&slot->use);
 	ret = must(slot, "end of the process", victim_finish(&slot->victim));

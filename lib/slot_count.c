@@ -10,6 +10,7 @@
  * only notifiers that are still there at a checkpoint must match exactly. In a
  * run without threads nothing goes on, and all must.
  */
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,8 +19,7 @@
 /* Invalidations at a time: all threads, and a few kernel threads */
 #define MAX_IN_FLIGHT	(STRESS_THREADS + 4)
 
-/* For what kernel threads do: khugepaged runs when it likes. */
-#define SETTLE_MS	1000
+/* How often to look, for what kernel threads do: khugepaged runs when it likes. */
 #define SETTLE_STEP_MS	10
 
 /* Of hlist notifiers: blockable failures since the last checkpoint */
@@ -76,24 +76,57 @@ static bool is_paired(const struct slot *slot, const struct slot_notifier *n,
 	return open >= -surplus && open <= (long)in_flight;
 }
 
-/* Returns the first that does not match, -1 if all do. */
+/* First passes that succeeded and had no second one */
+static long open_passes(const struct slot_notifier *n)
+{
+	const struct hmm_dmirror_counts *now = &n->now, *before = &n->before;
+	unsigned int context;
+	uint64_t open = before->finishes - now->finishes;
+
+	for (context = 0; context < 2; context++)
+		open += dmirror_sum(now->calls[context]) -
+			dmirror_sum(before->calls[context]) -
+			dmirror_sum(now->again[context]) +
+			dmirror_sum(before->again[context]);
+	return open;
+}
+
+/* Says which calls of one notifier do not match. */
+static bool has_unpaired(const struct slot *slot, const struct slot_notifier *n,
+			 unsigned int in_flight, char *why, size_t size)
+{
+	unsigned int context, event;
+
+	if (n->kind == RULE_INTERVAL_TWO_PASS) {
+		snprintf(why, size, "second passes missing: %ld", open_passes(n));
+		return open_passes(n) < 0 || open_passes(n) > (long)in_flight;
+	}
+	if (n->kind != RULE_HLIST_END)
+		return false;
+	for (context = 0; context < 2; context++)
+		for (event = 0; event < HMM_DMIRROR_NR_EVENTS; event++) {
+			if (is_paired(slot, n, context, event, in_flight))
+				continue;
+			snprintf(why, size,
+				 "%sblockable, event %u: starts without their end: %ld, surplus ends by the known bug: %ld",
+				 context ? "" : "non-", event,
+				 open_starts(n, context, event),
+				 surplus_ends(slot, context, event));
+			return true;
+		}
+	return false;
+}
+
+/* Returns the first that has calls which do not match, -1 if none has. */
 static int first_unpaired(const struct slot *slot, unsigned int in_flight,
-			  unsigned int *context, unsigned int *event)
+			  char *why, size_t size)
 {
 	unsigned int id;
 
-	for (id = 0; id <= STRESS_IDS; id++) {
-		const struct slot_notifier *n = &slot->notifiers[id];
-
-		if (n->kind != RULE_HLIST_END)
-			continue;
-		for (*context = 0; *context < 2; (*context)++)
-			for (*event = 0; *event < HMM_DMIRROR_NR_EVENTS;
-			     (*event)++)
-				if (!is_paired(slot, n, *context, *event,
-					       in_flight))
-					return id;
-	}
+	for (id = 0; id <= STRESS_IDS; id++)
+		if (has_unpaired(slot, &slot->notifiers[id], in_flight, why,
+				 size))
+			return id;
 	return -1;
 }
 
@@ -119,22 +152,22 @@ static int read_counts(struct slot *slot)
 /* Reads all counts; in a moment they have to match. */
 static int read_paired(struct slot *slot, unsigned int in_flight)
 {
-	unsigned int context, event, waited;
+	unsigned int waited;
+	char why[160];
 	int id = -1;
 
-	for (waited = 0; waited < SETTLE_MS; waited += SETTLE_STEP_MS) {
+	for (waited = 0; waited < slot->stress->options.patience_ms;
+	     waited += SETTLE_STEP_MS) {
 		if (read_counts(slot))
 			return -1;
-		id = first_unpaired(slot, in_flight, &context, &event);
+		id = first_unpaired(slot, in_flight, why, sizeof(why));
 		if (id < 0)
 			return 0;
 		usleep(SETTLE_STEP_MS * 1000);
 	}
 	return stress_fail(slot->stress, STRESS_FAULT_PAIRS,
-			   "hlist_end notifier %d of process %u, %sblockable, event %u: starts without their end: %ld, ends too many by the known bug: %ld",
-			   id, slot->number, context ? "" : "non-", event,
-			   open_starts(&slot->notifiers[id], context, event),
-			   surplus_ends(slot, context, event));
+			   "notifier %d of process %u, kind %u: %s", id,
+			   slot->number, slot->notifiers[id].kind, why);
 }
 
 /* Without threads: the reaper's result tells whether any callback failed. */
@@ -283,7 +316,8 @@ static int wait_released(struct slot *slot)
 {
 	unsigned int waited;
 
-	for (waited = 0; waited < SETTLE_MS; waited += SETTLE_STEP_MS) {
+	for (waited = 0; waited < slot->stress->options.patience_ms;
+	     waited += SETTLE_STEP_MS) {
 		if (read_counts(slot))
 			return -1;
 		if (is_released(slot, true))

@@ -22,14 +22,13 @@
 #define READ_EVERY_MS	5
 #define WARNS_PER_S	60
 /* A log that somebody keeps, and reads: an hour of the above is 700 MB. */
-#define LONG_RUN_S	60
+#define LONG_RUN_MS	60000
 #define LONG_WARNS_PER_S 20
-
-/* For kernel threads, whose failures were counted but not yet told of */
-#define AGREE_MS	1000
 
 /* No step takes a tenth of that on a slow machine. */
 #define STUCK_MS	30000
+/* After a hang, for what does not hang to end */
+#define HANGING_END_MS	2000
 #define PROGRESS_MS	10000
 
 const char * const stress_fault_names[] = {
@@ -109,7 +108,7 @@ static uint64_t noise_of(const struct warn_report *report)
 static int listen_to_log(struct master *master)
 {
 	struct stress *stress = master->stress;
-	unsigned int pace = stress->options.seconds > LONG_RUN_S ?
+	unsigned int pace = stress->options.milliseconds > LONG_RUN_MS ?
 		LONG_WARNS_PER_S : WARNS_PER_S;
 	uint64_t heard, paced;
 	int ret;
@@ -125,7 +124,8 @@ static int listen_to_log(struct master *master)
 	heard = noise_of(&master->result->said) + noise_of(&master->recent);
 	paced = stress_noise(pace, 0) * (stress_now() - master->started) / 1000;
 	stress->noise_heard = heard;
-	stress->noise_credit = heard < paced ? heard : paced;
+	/* What is to repeat exactly must not depend on the time. */
+	stress->noise_credit = heard < paced || !stress->threads ? heard : paced;
 	return 0;
 }
 
@@ -168,7 +168,7 @@ static void answer(struct master *master, char order)
 static bool time_is_up(const struct master *master)
 {
 	return stress_now() - master->started >=
-	       master->stress->options.seconds * 1000ULL;
+	       master->stress->options.milliseconds;
 }
 
 /* The conductor has counted, and waits for what to do next. */
@@ -185,7 +185,8 @@ static void judge(struct master *master)
 
 		if (!master->disagreed)
 			master->disagreed = now;
-		if (now - master->disagreed >= AGREE_MS) {
+		if (now - master->disagreed >=
+		    master->stress->options.patience_ms) {
 			stress_fail(master->stress, fault, "%s", why);
 			return;
 		}
@@ -198,8 +199,7 @@ static void judge(struct master *master)
 	model_merge(&result->model, &master->stress->epoch);
 	add_report(&result->said, &master->recent);
 	memset(&master->recent, 0, sizeof(master->recent));
-	answer(master, master->stress->threads && time_is_up(master) ?
-	       STRESS_FINISH : STRESS_GO_ON);
+	answer(master, time_is_up(master) ? STRESS_FINISH : STRESS_GO_ON);
 }
 
 static void look_for_hang(struct master *master)
@@ -259,24 +259,25 @@ static void watch_conductor(struct master *master)
 /* A conductor with a task that hangs can't end, even if killed. */
 static void end_conductor(struct master *master)
 {
-	unsigned int waited;
+	struct stress *stress = master->stress;
+	unsigned int waited, bound = stress->fault == STRESS_FAULT_HANG ?
+		HANGING_END_MS : STUCK_MS;
+	pid_t pid = stress->conductor;
 	int status = 0;
-	pid_t pid;
 
-	pid = master->stress->conductor;
-	if (master->stress->fault && pid)
+	if (stress->fault && pid)
 		kill(pid, SIGKILL);
-	for (waited = 0; waited < STUCK_MS; waited += READ_EVERY_MS) {
+	for (waited = 0; waited < bound; waited += READ_EVERY_MS) {
 		pid = waitpid(master->nursery, &status, WNOHANG);
 		if (pid)
 			break;
 		usleep(READ_EVERY_MS * 1000);
 	}
 	if (!pid)
-		stress_fail(master->stress, STRESS_FAULT_HANG,
+		stress_fail(stress, STRESS_FAULT_HANG,
 			    "the conductor does not end");
 	else if (status)
-		stress_fail(master->stress, STRESS_FAULT_SETUP,
+		stress_fail(stress, STRESS_FAULT_SETUP,
 			    "the conductor ended with status %#x", status);
 }
 

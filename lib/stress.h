@@ -46,9 +46,17 @@ struct stress_options {
 	unsigned int bugs;		/* STRESS_BUG_... that the kernel has */
 	enum rule_site forgets;		/* see struct model */
 
-	/* Threads: steps of each between checkpoints, and how long it all takes */
+	/*
+	 * How long counts may not match each other or the log: kernel threads
+	 * are not stopped at a checkpoint.
+	 */
+	unsigned int patience_ms;
+
+	/* Whether it is over is asked at checkpoints. */
+	unsigned int milliseconds;
+
+	/* Threads: steps of each between checkpoints */
 	unsigned int steps;
-	unsigned int seconds;
 
 	/* No threads, one checkpoint after each step: these steps */
 	const struct op *ops;

@@ -24,7 +24,13 @@
 
 #define STEPS_BETWEEN_CHECKPOINTS	150
 #define STEPS_OF_A_SEQUENCE		500
-#define SHRINK_TRIES			150
+/* Of the time that --stress says; the rest is for the threads */
+#define SHARE_OF_SEQUENCES		0.3
+#define SHRINK_TRIES			300
+#define SHRINK_MS			60000
+/* What fails is waited for so long; while shrinking, each time. */
+#define PATIENCE_MS			5000
+#define SHRINK_PATIENCE_MS		500
 
 /* The harness has no upper bound for what --stress says. */
 #define TIMEOUT_S			(24 * 60 * 60)
@@ -172,7 +178,9 @@ FIXTURE_SETUP(stress)
 	ASK_OR_SKIP(consent_hang());
 	self->options = (struct stress_options) {
 		.seed = number_from("HMM_NOTIFIER_SEED", random_seed_number()),
-		.seconds = number_from("HMM_NOTIFIER_STRESS_SECONDS", 10),
+		.milliseconds = 1000 *
+			number_from("HMM_NOTIFIER_STRESS_SECONDS", 10),
+		.patience_ms = PATIENCE_MS,
 		.steps = STEPS_BETWEEN_CHECKPOINTS,
 		/* For the suite's own tests: a model that is wrong */
 		.forgets = number_from("HMM_NOTIFIER_STRESS_FORGETS",
@@ -181,6 +189,9 @@ FIXTURE_SETUP(stress)
 	};
 	ASSERT_EQ(0, probe_range_end_twice(&self->options.bugs));
 	ASSERT_EQ(0, probe_tree_not_ended(&self->options.bugs));
+	/* For the suite's own tests: a bug taken for none */
+	self->options.bugs = number_from("HMM_NOTIFIER_STRESS_BUGS",
+					 self->options.bugs);
 	if (self->options.bugs & STRESS_BUG_TREE_NOT_ENDED) {
 		silence_hung_task_reports();
 		TH_LOG("%s", BUG_INTERVAL_TREE_NOT_ENDED);
@@ -245,6 +256,7 @@ static void show_figures(struct __test_metadata *_metadata,
 struct attempt {
 	struct stress_options options;
 	enum stress_fault fault;
+	uint64_t until;
 };
 
 static bool still_fails(const struct op *ops, unsigned int nr, void *arg)
@@ -252,6 +264,8 @@ static bool still_fails(const struct op *ops, unsigned int nr, void *arg)
 	struct attempt *attempt = arg;
 	struct stress_result result;
 
+	if (stress_now() >= attempt->until)
+		return false;
 	say_now_and_then("fewer steps", nr);
 	attempt->options.ops = ops;
 	attempt->options.nr_ops = nr;
@@ -267,11 +281,14 @@ static unsigned int shrink(struct __test_metadata *_metadata,
 	struct attempt attempt = {
 		.options = *options,
 		.fault = result->fault,
+		.until = stress_now() + SHRINK_MS,
 	};
 	unsigned int i, nr, steps = result->failed_op + 1;
 	char text[200];
 
 	attempt.options.progress = NULL;
+	attempt.options.milliseconds = SHRINK_MS;
+	attempt.options.patience_ms = SHRINK_PATIENCE_MS;
 	nr = shrink_ops(ops, steps, SHRINK_TRIES, still_fails, &attempt);
 	TH_LOG("the shortest sequence found that fails so, of %u steps:", steps);
 	for (i = 0; i < nr; i++) {
@@ -312,9 +329,11 @@ TEST_F_TIMEOUT(stress, one_step_at_a_time, TIMEOUT_S)
 	struct op ops[STEPS_OF_A_SEQUENCE];
 	struct stress_options options = self->options;
 	struct stress_result result = {}, sum = {};
+	unsigned int milliseconds = options.milliseconds * SHARE_OF_SEQUENCES;
 
 	TH_LOG("seeds from %" PRIu64, options.seed);
-	while (!result.fault && sum.milliseconds < options.seconds * 300) {
+	while (!result.fault && sum.milliseconds < milliseconds) {
+		options.milliseconds = milliseconds - sum.milliseconds;
 		run_sequence(_metadata, &options, ops, &result);
 		stress_sum(&sum, &result);
 		options.seed++;
@@ -339,6 +358,7 @@ TEST_F_TIMEOUT(stress, all_at_once, TIMEOUT_S)
 	struct stress_result result;
 
 	TH_LOG("seed %" PRIu64, self->options.seed);
+	self->options.milliseconds *= 1 - SHARE_OF_SEQUENCES;
 	ASSERT_EQ(0, stress_run(&self->options, &result));
 
 	show_figures(_metadata, &result);
