@@ -145,7 +145,7 @@ static int start_reader(struct oom_victim *ov)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	while (!ov->reader) {
 		mirrored(ov, i++ % OOM_REGIONS);
-		usleep(1000);
+		usleep(3000);
 	}
 	return 0;
 }
