@@ -29,6 +29,8 @@ usage() {
 	  --results DIR    where results go (default: results, here)
 	  --bisect         exit as "git bisect run" wants it: 0 good, 1 bad, 125 when
 	                   the kernel does not build or boot, or nothing was tested
+	  --panic-on-warn  boot with it: once for all legal cases, which must survive,
+	                   and once for each class of illegal ones, which must not
 	  --strict         count known kernel bugs as failures
 	  --keep           keep the guest's initramfs and modules with the results
 	  --verbose        show all that the guest says
@@ -47,7 +49,7 @@ bad_usage() { echo "run_tests.sh: $*" >&2; usage >&2; not_the_kernel; }
 parse_options() {
 	kernel_spec=debian:6.12 accel=auto timeout=300 results_root=$top/results
 	stress='' seed='' all=''
-	globs=() bisect='' debug='' list='' strict='' keep='' verbose='' no_install=''
+	globs=() bisect='' debug='' list='' panic='' strict='' keep='' verbose='' no_install=''
 
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -69,6 +71,7 @@ parse_options() {
 		--bisect)	bisect=1;;
 		--debug)	debug=--debug;;
 		--list)		list=1;;
+		--panic-on-warn) panic=1;;
 		--strict)	strict=--strict;;
 		--keep)		keep=1;;
 		--verbose)	verbose=--verbose;;
@@ -91,7 +94,7 @@ parse_options() {
 # No glob is everything.
 choose_tests() {
 	[ -z "$all" ] || [ ${#globs[@]} = 0 ] || bad_usage "--all or --test, not both"
-	if [ ${#globs[@]} = 0 ] && [ -z "$all$list" ]; then
+	if [ ${#globs[@]} = 0 ] && [ -z "$all$list$panic" ]; then
 		globs=(contract device errno often)
 		[ -z "$stress$seed" ] || globs=(stress)
 	fi
@@ -125,12 +128,10 @@ make_job() {
 		echo "run_tests.sh: no test matches ${globs[*]}" >&2
 		exit 4
 	}
-	# The harness gives up a test after 30 s or what the test says; the longest may
-	# be silent for 45 s of an idle machine.  Silence beyond $silence is a hang.
-	silence=$((timeout < 150 ? timeout : 150))
+	# The harness itself gives up a test after 30 s; longer silence is a hang.
 	cat >"$tmp/job/env" <<-END
 	TIMEOUT=$timeout
-	SILENCE=$silence
+	SILENCE=$((timeout < 45 ? timeout : 45))
 	export HMM_NOTIFIER_VM=1
 	export HMM_NOTIFIER_STRESS_SECONDS=$stress HMM_NOTIFIER_SEED=$seed
 	END
@@ -184,18 +185,24 @@ interrupted() {
 }
 
 # In the background, so that a signal to this shell is served at once.
-# BOOT_OPTIONS: for tests/, which want other bounds or kernel parameters.
-boot() {
-	# shellcheck disable=SC2086 # BOOT_OPTIONS are several words
-	"$vm/boot.py" --kernel "$kernel/vmlinuz" --initramfs "$tmp/out/initramfs.cpio" \
-		--job "$tmp/job" --results "$results" --accel "$accel" \
-		--started "$started" --timeout "$total" --silence $((silence + 60)) \
-		--log-limit $((64 + stress / 2)) \
-		$verbose ${BOOT_OPTIONS:-} &
+run_child() {
+	"$@" &
 	child=$!
 	wait $child
 	local ret=$?
 	child=''
+	return $ret
+}
+
+# BOOT_OPTIONS: for tests/, which want other bounds or kernel parameters.
+boot() {
+	# shellcheck disable=SC2086 # BOOT_OPTIONS are several words
+	run_child "$vm/boot.py" --kernel "$kernel/vmlinuz" --initramfs "$tmp/out/initramfs.cpio" \
+		--job "$tmp/job" --results "$results" --accel "$accel" \
+		--started "$started" --timeout "$total" --silence $((timeout < 45 ? timeout + 45 : 90)) \
+		--log-limit $((64 + stress / 2)) \
+		$verbose ${BOOT_OPTIONS:-}
+	local ret=$?
 	[ $ret -lt 2 ] || exit $ret
 }
 
@@ -241,6 +248,12 @@ fi
 make_results
 describe_run
 say "running $(wc -l <"$tmp/job/expected") tests on $(cat "$kernel/release") ($accel)"
+if [ -n "$panic" ]; then
+	run_child "$vm/panic.py" --out "$tmp/out" --job "$tmp/job" --results "$results" \
+		--kernel "$kernel/vmlinuz" --accel "$accel" --timeout "$total" \
+		--started "$started" $strict
+	exit
+fi
 run_guest
 [ -n "$keep" ] && cp -rL "$tmp/out/initramfs.cpio" "$tmp/out/modules" "$results/"
 "$vm/judge.py" $strict $verbose "$results"

@@ -29,6 +29,19 @@ const char *warn_sites_are_for(void)
 	return WARN_SITES_RELEASE;
 }
 
+bool warn_site_lines(enum rule_site site, int *first, int *last)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(sites) / sizeof(sites[0]); i++)
+		if (sites[i].site == site) {
+			*first = sites[i].first_line;
+			*last = sites[i].last_line;
+			return true;
+		}
+	return false;
+}
+
 int warn_start(struct warn_watch *watch)
 {
 	int err;

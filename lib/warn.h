@@ -44,6 +44,9 @@ struct warn_watch {
  */
 const char *warn_sites_are_for(void);
 
+/* Where a site is in mm/mmu_notifier.c. Says whether this kernel has it. */
+bool warn_site_lines(enum rule_site site, int *first, int *last);
+
 /*
  * Splats from now on belong to @watch. Returns 0 or -errno. A detector that the
  * kernel lacks is no error, see warn_missing().

@@ -90,21 +90,36 @@ FIXTURE_VARIANT(detector) {
 	struct rule_notifier notifier;
 };
 
+/* The flag first: the others set it. */
 #define SEEN(name, blockable, kind, ret)				\
+	FIXTURE_VARIANT_ADD(detector, taint_sees_##name) {		\
+		why_no_taint, count_taint, blockable, { kind, ret } };	\
 	FIXTURE_VARIANT_ADD(detector, warn_count_sees_##name) {		\
 		why_no_count, count_by_kernel, blockable, { kind, ret } }; \
 	FIXTURE_VARIANT_ADD(detector, tracepoint_sees_##name) {		\
 		why_no_trace, count_in_trace, blockable, { kind, ret } }; \
 	FIXTURE_VARIANT_ADD(detector, console_sees_##name) {		\
-		why_no_console, count_titles, blockable, { kind, ret } }; \
-	FIXTURE_VARIANT_ADD(detector, taint_sees_##name) {		\
-		why_no_taint, count_taint, blockable, { kind, ret } }
+		why_no_console, count_titles, blockable, { kind, ret } }
 
 SEEN(blockable_eagain, true, RULE_HLIST, -EAGAIN);
 SEEN(blockable_errno, true, RULE_HLIST, -ENOMEM);
 SEEN(nonblock_errno, false, RULE_HLIST, -ENOMEM);
 SEEN(failure_with_range_end, false, RULE_HLIST_END, -EAGAIN);
 SEEN(blockable_interval_false, true, RULE_INTERVAL, false);
+
+/* For who boots a kernel to see it panic, and wants to know that it was there */
+static void announce(const FIXTURE_VARIANT(detector) *variant)
+{
+	const struct rule_outcome *outcome =
+		rule_expect(variant->notifier.kind, variant->blockable,
+			    variant->notifier.ret);
+	int site, first, last;
+
+	for (site = 0; site < RULE_NR_SITES; site++)
+		if (outcome->warns[site] && warn_site_lines(site, &first, &last))
+			kmsg_write("hmm_notifier: WARN due at mm/mmu_notifier.c:%d-%d\n",
+				   first, last);
+}
 
 FIXTURE_SETUP(detector)
 {
@@ -119,6 +134,8 @@ FIXTURE_SETUP(detector)
 	};
 
 	ASK_OR_SKIP(dmirror_why_not(DMIRROR_BARE));
+	if (warn_sites_are_for())
+		SKIP(return, "not built from the source of this kernel");
 	ASK_OR_SKIP(consent_splat());
 	ASK_OR_SKIP(variant->why_not());
 	mark_test(_metadata, variant, "begin");
@@ -131,6 +148,7 @@ FIXTURE_SETUP(detector)
 	ASSERT_EQ(0, dmirror_arm(self->victim.device, &fail));
 	if (!variant->blockable)
 		ASSERT_EQ(0, victim_freeze(&self->victim));
+	announce(variant);
 }
 
 FIXTURE_TEARDOWN(detector)
