@@ -167,8 +167,12 @@ static void answer(struct master *master, char order)
 
 static bool time_is_up(const struct master *master)
 {
-	return stress_now() - master->started >=
-	       master->stress->options.milliseconds;
+	const struct stress_options *options = &master->stress->options;
+	uint64_t spent = stress_now() - master->started;
+
+	if (model_warns(&master->result->model) < options->least_warns)
+		return spent >= options->milliseconds + STRESS_EXTRA_MS;
+	return spent >= options->milliseconds;
 }
 
 /* The conductor has counted, and waits for what to do next. */

@@ -23,6 +23,8 @@
 #define STRESS_SLOTS	4
 #define STRESS_IDS	6
 
+#define STRESS_EXTRA_MS	60000
+
 /* What a kernel is known to do wrong; see hmm_notifier.h for the names. */
 #define STRESS_BUG_TREE_NOT_ENDED	0x1
 #define STRESS_BUG_RANGE_END_TWICE	0x2
@@ -52,8 +54,12 @@ struct stress_options {
 	 */
 	unsigned int patience_ms;
 
-	/* Whether it is over is asked at checkpoints. */
+	/*
+	 * It is over at the first checkpoint after this time, or some time later
+	 * if there were not as many WARNs as it takes to prove something.
+	 */
 	unsigned int milliseconds;
+	unsigned int least_warns;
 
 	/* Threads: steps of each between checkpoints */
 	unsigned int steps;

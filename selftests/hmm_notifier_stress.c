@@ -24,6 +24,7 @@
 
 #define STEPS_BETWEEN_CHECKPOINTS	150
 #define STEPS_OF_A_SEQUENCE		500
+#define LEAST_WARNS			5
 /* Of the time that --stress says; the rest is for the threads */
 #define SHARE_OF_SEQUENCES		0.3
 #define SHRINK_TRIES			300
@@ -180,6 +181,7 @@ FIXTURE_SETUP(stress)
 		.seed = number_from("HMM_NOTIFIER_SEED", random_seed_number()),
 		.milliseconds = 1000 *
 			number_from("HMM_NOTIFIER_STRESS_SECONDS", 10),
+		.least_warns = LEAST_WARNS,
 		.patience_ms = PATIENCE_MS,
 		.steps = STEPS_BETWEEN_CHECKPOINTS,
 		/* For the suite's own tests: a model that is wrong */
@@ -288,6 +290,7 @@ static unsigned int shrink(struct __test_metadata *_metadata,
 
 	attempt.options.progress = NULL;
 	attempt.options.milliseconds = SHRINK_MS;
+	attempt.options.least_warns = 0;
 	attempt.options.patience_ms = SHRINK_PATIENCE_MS;
 	nr = shrink_ops(ops, steps, SHRINK_TRIES, still_fails, &attempt);
 	TH_LOG("the shortest sequence found that fails so, of %u steps:", steps);
@@ -320,6 +323,13 @@ static void run_sequence(struct __test_metadata *_metadata,
 	ASSERT_EQ(0, stress_run(options, result));
 }
 
+static bool goes_on(const struct stress_result *sum, unsigned int milliseconds)
+{
+	if (model_warns(&sum->model) < LEAST_WARNS)
+		milliseconds += STRESS_EXTRA_MS;
+	return sum->milliseconds < milliseconds;
+}
+
 /*
  * Without threads, the log and the counts agree after every single step, and
  * the reaper fails just when a callback did. Repeats exactly.
@@ -332,8 +342,9 @@ TEST_F_TIMEOUT(stress, one_step_at_a_time, TIMEOUT_S)
 	unsigned int milliseconds = options.milliseconds * SHARE_OF_SEQUENCES;
 
 	TH_LOG("seeds from %" PRIu64, options.seed);
-	while (!result.fault && sum.milliseconds < milliseconds) {
-		options.milliseconds = milliseconds - sum.milliseconds;
+	while (!result.fault && goes_on(&sum, milliseconds)) {
+		options.milliseconds = sum.milliseconds < milliseconds ?
+			milliseconds - sum.milliseconds : 0;
 		run_sequence(_metadata, &options, ops, &result);
 		stress_sum(&sum, &result);
 		options.seed++;
@@ -348,7 +359,7 @@ TEST_F_TIMEOUT(stress, one_step_at_a_time, TIMEOUT_S)
 		shrink(_metadata, &options, ops, &result);
 		return;
 	}
-	EXPECT_LT(0, model_failures(&sum.model));
+	EXPECT_LE(LEAST_WARNS, model_warns(&sum.model));
 }
 
 /* With threads, they agree at every checkpoint. */
@@ -371,8 +382,7 @@ TEST_F_TIMEOUT(stress, all_at_once, TIMEOUT_S)
 			shrink(_metadata, &self->options, ops, &result);
 		return;
 	}
-	EXPECT_LT(0, model_failures(&result.model));
-	EXPECT_LT(0, model_warns(&result.model));
+	EXPECT_LE(LEAST_WARNS, model_warns(&result.model));
 }
 
 /* Ours come first, as the harness does not know them. */
