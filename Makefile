@@ -3,7 +3,8 @@
 
 all:
 	@echo "./run_tests.sh runs the tests on a kernel; 'make check' tests this project."
-	@echo "Targets: check [T=NAME], bench, clean, distclean"
+	@echo "Targets: check [T=NAME], bench, clean, distclean,"
+	@echo "install KDIR=DIR [FIXES=n], uninstall KDIR=DIR, series [OUT=DIR], check-bisect"
 
 # T= picks tests of the project by a part of their name, as in T=test_judge.
 check:
@@ -14,6 +15,22 @@ bench:
 	@vm/packages.sh run
 	@tests/bench.py
 
+# Into a kernel tree, and out of it again. FIXES=n leaves mm/ alone.
+install:
+	@intree/install.sh $(if $(filter n,$(FIXES)),--without-fixes) "$(KDIR)"
+
+uninstall:
+	@intree/install.sh --uninstall "$(KDIR)"
+
+# The series of each base as one would send it
+series:
+	@intree/series.sh $(or $(OUT),series)
+
+# Not a part of check: it builds a handful of kernels.
+check-bisect:
+	@vm/packages.sh run source
+	@tests/bisect.sh
+
 clean:
 	rm -rf results
 	find . -name __pycache__ -prune -exec rm -rf {} +
@@ -22,4 +39,4 @@ clean:
 distclean: clean
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/hmm-notifier-tests"
 
-.PHONY: all check bench clean distclean
+.PHONY: all check bench install uninstall series check-bisect clean distclean

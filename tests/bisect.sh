@@ -36,7 +36,8 @@ cp -r --no-preserve=mode,ownership "$kernel/pristine/." "$tree/" &&
 chmod -R u+x "$tree/scripts" "$tree/tools" || exit 2
 # only to apply cleanly: modes that were lost matter to nobody here
 git init -q && git config core.fileMode false && git config gc.auto 0 || exit 2
-git add -A >/dev/null && git commit -qm 'commit 1' || exit 2
+# -f: Debian's .gitignore ignores all that is not Debian's
+git add -Af && git commit -qm 'commit 1' || exit 2
 for n in $(seq 2 16); do
 	change "$n"
 	git commit -qam "commit $n" || exit 2

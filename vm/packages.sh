@@ -14,7 +14,7 @@ RUN="gcc libc6-dev make binutils patch cpio xz-utils bzip2 kmod git
      ca-certificates python3 qemu-system-x86 ipxe-qemu libnuma-dev libelf-dev
      libssl-dev zlib1g-dev pahole"
 SOURCE="bc bison flex rsync lz4 ccache"
-CHECK="shellcheck clang sparse perl quilt python3-ply python3-git"
+CHECK="rsync shellcheck clang sparse perl quilt python3-ply python3-git"
 
 no_install=
 [ "${1:-}" = -n ] && { no_install=1; shift; }

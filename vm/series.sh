@@ -38,12 +38,13 @@ base_candidates() {
 apply_one() {
 	local out
 
-	out=$(patch -d "$1" -p1 -F0 -s -f --dry-run <"$2" 2>&1) && {
+	out=$(patch -d "$1" -p1 -F0 -f --dry-run <"$2" 2>&1) && {
 		patch -d "$1" -p1 -F0 -s -f --no-backup-if-mismatch <"$2" >/dev/null
 		return
 	}
 	patch -d "$1" -p1 -F0 -s -f -R --dry-run <"$2" >/dev/null 2>&1 && return 0
-	printf '%s does not apply:\n%s\n' "${2#"$KP"/}" "$out"
+	printf '%s does not apply:\n' "${2#"$KP"/}"
+	grep -E '^checking file|FAILED|^can.t find' <<<"$out"
 	return 1
 }
 

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Kernel trees: the series of each base, make install, and the copy that is built."""
+import functools
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from support import TOP, VM, TempDir, sh
+
+BASES = sorted(p.parent.name for p in (TOP / "kernel-patches").glob("*/series"))
+INSTALL = TOP / "intree/install.sh"
+
+
+@functools.cache
+def pristine(base):
+    out = subprocess.run([VM / "get-source.sh", base], stdout=subprocess.PIPE, text=True,
+                         stdin=subprocess.DEVNULL, check=True)
+    return pathlib.Path(out.stdout.strip())
+
+
+def selftests(tree):
+    found = [d for d in ("mm", "vm") if (tree / "tools/testing/selftests" / d).is_dir()]
+    return tree / "tools/testing/selftests" / found[0]
+
+
+def contents(tree):
+    return {str(p.relative_to(tree)): (p.stat().st_mode, p.read_bytes())
+            for p in sorted(tree.rglob("*")) if p.is_file() and ".git" not in p.parts}
+
+
+def small_tree(test, base):
+    """What the series touches, and what makes it look like a kernel tree."""
+    tree = TempDir(test, "").path / "linux"
+    src = pristine(base)
+    for name in ("Makefile", "lib/Kconfig.debug", "lib/test_hmm.c", "lib/test_hmm_uapi.h",
+                 "mm/mmu_notifier.c", "mm/Kconfig"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(src / name, tree / name)
+    shutil.copytree(selftests(src), tree / selftests(src).relative_to(src))
+    sh("chmod", "-R", "u+w", tree)
+    return tree
+
+
+def as_git(tree):
+    git = ["git", "-C", tree, "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    sh("git", "init", "-q", tree)
+    sh(*git, "add", "-Af")
+    sh(*git, "commit", "-qm", "base")
+    return git
+
+
+class Series(unittest.TestCase):
+    def test_each_series_applies_without_fuzz(self):
+        out = TempDir(self, "").path
+        for base in BASES:
+            with self.subTest(base):
+                r = sh(TOP / "intree/series.sh", out, base)
+                self.assertEqual(r.returncode, 0, r.stdout)
+                tree = small_tree(self, base)
+                r = sh("quilt", "push", "-a", "--fuzz=0", cwd=tree,
+                       env={"QUILT_PATCHES": str(out / base)})
+                self.assertEqual(r.returncode, 0, r.stdout)
+                for word in (" fuzz ", " offset ", "FAILED"):
+                    self.assertNotIn(word, r.stdout)
+                self.assertIn("selftests-mm-add-MMU-notifier", r.stdout)
+
+    def test_mm_changes_in_fixes_alone(self):
+        for base in BASES:
+            for patch in (TOP / "kernel-patches" / base).glob("*.patch"):
+                text = patch.read_text()
+                fixes = "\n+++ b/mm/" in text
+                self.assertEqual(fixes, "\nFixes: " in text, patch)
+
+
+class Install(unittest.TestCase):
+    def test_install_and_uninstall_on_each_base(self):
+        for base in BASES:
+            with self.subTest(base):
+                tree = small_tree(self, base)
+                before = contents(tree)
+                git = as_git(tree)
+                for _ in range(2):
+                    r = sh(INSTALL, tree)
+                    self.assertEqual(r.returncode, 0, r.stdout)
+                changed = sh(*git, "status", "--porcelain").stdout
+                self.assertIn("hmm_notifier_contract.c", changed)
+                self.assertIn("lib/test_hmm.c", changed)
+                self.assertIn("mm/mmu_notifier.c", changed)
+                times = {p: p.stat().st_mtime_ns for p in tree.rglob("*.c")}
+                self.assertEqual(sh(INSTALL, tree).returncode, 0)
+                self.assertEqual(times, {p: p.stat().st_mtime_ns
+                                         for p in tree.rglob("*.c")})
+                r = sh(INSTALL, "--uninstall", tree)
+                self.assertEqual(r.returncode, 0, r.stdout)
+                self.assertEqual(contents(tree), before)
+                self.assertEqual(sh(*git, "status", "--porcelain").stdout, "")
+
+    def test_fixes_can_be_left_out(self):
+        tree = small_tree(self, BASES[0])
+        before = (tree / "mm/mmu_notifier.c").read_bytes()
+        self.assertEqual(sh(INSTALL, "--without-fixes", tree).returncode, 0)
+        self.assertEqual((tree / "mm/mmu_notifier.c").read_bytes(), before)
+        self.assertIn("FAIL_POINT", (tree / "lib/test_hmm_uapi.h").read_text())
+
+    def assert_refused(self, tree, why, *option):
+        before = contents(tree)
+        r = sh(INSTALL, *option, tree)
+        self.assertEqual(r.returncode, 2, r.stdout)
+        self.assertIn(why, r.stdout)
+        self.assertEqual(contents(tree), before)
+
+    def test_refuses_a_dirty_tree(self):
+        tree = small_tree(self, BASES[0])
+        as_git(tree)
+        with open(tree / "mm/Kconfig", "a", encoding="utf-8") as f:
+            f.write("# work of somebody\n")
+        self.assert_refused(tree, "uncommitted changes; commit or stash them first: mm/Kconfig")
+
+    def test_refuses_an_unknown_base(self):
+        tree = small_tree(self, BASES[0])
+        text = (tree / "Makefile").read_text()
+        (tree / "Makefile").write_text(text.replace("\nVERSION = ", "\nVERSION = 9", 1))
+        self.assert_refused(tree, "there are series for 6.1 6.12 7.2")
+
+    def test_refuses_what_is_no_kernel_tree(self):
+        self.assert_refused(TempDir(self).path, "is not a kernel tree")
+
+    def test_never_overwrites_what_was_changed_since(self):
+        tree = small_tree(self, BASES[0])
+        self.assertEqual(sh(INSTALL, tree).returncode, 0)
+        with open(tree / "lib/test_hmm.c", "a", encoding="utf-8") as f:
+            f.write("/* work of somebody */\n")
+        self.assert_refused(tree, "changed since it was installed", "--uninstall")
+        self.assert_refused(tree, "lib/test_hmm.c")
+
+
+class Copy(unittest.TestCase):
+    """vm/tree.sh: the copy of a developer's tree that is patched and built."""
+
+    def setUp(self):
+        self.tree = small_tree(self, "6.12")
+        self.work = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.work, ignore_errors=True)
+        self.patches = sorted((TOP / "kernel-patches/6.12").glob("00[1-3]*.patch"))
+        self.patches = [p for p in self.patches if "selftests" not in p.name]
+
+    def sync(self, patches=None):
+        names = " ".join(f"'{p}'" for p in (self.patches if patches is None else patches))
+        r = sh("bash", "-uc", f"""here='{VM}'; cache='{self.work}/cache'
+               for f in common series tree; do . '{VM}'/$f.sh; done
+               sync_tree '{self.tree}' '{self.work}' {names} ||
+                       {{ cat '{self.work}/patch.log'; exit 9; }}""")
+        return r.returncode, r.stdout
+
+    def times(self):
+        copy = self.work / "tree"
+        return {str(p.relative_to(copy)): p.stat().st_mtime_ns
+                for p in copy.rglob("*") if p.is_file()}
+
+    def changes(self, before):
+        after = self.times()
+        return {f for f in before.keys() | after.keys() if before.get(f) != after.get(f)}
+
+    def test_only_what_changed_gets_a_new_time(self):
+        for git in (False, True):
+            if git:
+                as_git(self.tree)
+            original = contents(self.tree)
+            self.assertEqual(self.sync(), (0, ""))
+            self.assertIn("FAIL_POINT", (self.work / "tree/lib/test_hmm_uapi.h").read_text())
+            before = self.times()
+            self.assertEqual(self.sync(), (0, ""))
+            self.assertEqual(self.changes(before), set())
+            self.assertEqual(contents(self.tree), original)
+
+    def test_uncommitted_new_and_removed_files_count(self):
+        as_git(self.tree)
+        self.assertEqual(self.sync()[0], 0)
+        before = self.times()
+        text = (self.tree / "mm/mmu_notifier.c").read_text()
+        (self.tree / "mm/mmu_notifier.c").write_text(text + "/* uncommitted */\n")
+        (self.tree / "mm/new.c").write_text("/* new */\n")
+        (self.tree / "mm/Kconfig").unlink()
+        self.assertEqual(self.sync()[0], 0)
+        self.assertEqual(self.changes(before),
+                         {"mm/mmu_notifier.c", "mm/new.c", "mm/Kconfig"})
+        copied = (self.work / "tree/mm/mmu_notifier.c").read_text()
+        self.assertIn("uncommitted", copied)
+        self.assertIn("ret && subscriptions->has_itree", copied)
+
+    def test_a_patch_that_is_there_already_is_left_alone(self):
+        fixes = [p for p in self.patches if "mm-mmu_notifier" in p.name]
+        self.assertEqual(len(fixes), 2)
+        for p in fixes:
+            self.assertEqual(sh("patch", "-d", self.tree, "-p1", "-i", p).returncode, 0)
+        self.assertEqual(self.sync(fixes), (0, ""))
+        self.assertEqual((self.work / "tree/mm/mmu_notifier.c").read_text(),
+                         (self.tree / "mm/mmu_notifier.c").read_text())
+
+    def test_says_which_hunk_does_not_apply(self):
+        text = (self.tree / "mm/mmu_notifier.c").read_text()
+        (self.tree / "mm/mmu_notifier.c").write_text(text.replace("ret = _ret;", "ret = 7;"))
+        code, out = self.sync()
+        self.assertEqual(code, 9)
+        self.assertIn("6.12/0030-", out)
+        self.assertRegex(out, r"Hunk #1 FAILED at \d+")
+
+
+if __name__ == "__main__":
+    os.chdir(TOP)
+    unittest.main()
