@@ -107,9 +107,11 @@ const char *oom_why_not(enum oom_place place);
  * Kills a victim for each of @nr plans, all at once, and returns when all of
  * them have been reaped, looked at, and let go. Returns 0, or the first error.
  * At most one of them can be of a place other than OOM_MEMCG: the kernel kills
- * nobody else as long as that one is not reaped.
+ * nobody else as long as that one is not reaped. @progress is told what has been
+ * done to one more of them, for who must not be silent for too long.
  */
 int oom_run(const struct oom_plan *plans, unsigned int nr,
-	    struct oom_seen *seen, struct oom_rest *rest);
+	    struct oom_seen *seen, struct oom_rest *rest,
+	    void (*progress)(const char *what));
 
 #endif

@@ -28,6 +28,9 @@
 
 #define GO_MS		10000
 
+/* To use up the machine's memory takes 2 s; on a busy host 14 s were seen. */
+#define KILL_MS		120000
+
 static int fail(struct oom_victim *ov, const char *step, int err)
 {
 	if (err && !ov->seen->err) {
@@ -231,11 +234,11 @@ int oom_victim_kill(struct oom_victim *ov)
 
 int oom_victim_wait(struct oom_victim *ov)
 {
-	int err = victim_held(ov->victim.pid);
+	int err = victim_held(ov->victim.pid, KILL_MS);
 	unsigned int i;
 
 	for (i = 0; i < ov->nr_company && !err; i++)
-		err = victim_held(ov->company[i]);
+		err = victim_held(ov->company[i], KILL_MS);
 	ov->held = !err;
 	return fail(ov, "wait for the kill", err);
 }
@@ -337,7 +340,7 @@ void oom_victim_let_go(struct oom_victim *ov)
 	stop_reader(ov);
 	if (!ov->held && ov->victim.pid > 0) {
 		kill(ov->victim.pid, SIGKILL);
-		victim_held(ov->victim.pid);
+		victim_held(ov->victim.pid, GO_MS);
 	}
 	for (i = 0; i < ov->nr_company; i++) {
 		one = let_go(ov->company[i]);

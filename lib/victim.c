@@ -249,13 +249,13 @@ int victim_hold(pid_t pid)
 		      PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL) ? -errno : 0;
 }
 
-int victim_held(pid_t pid)
+int victim_held(pid_t pid, int bound_ms)
 {
 	siginfo_t info = {};
 	int waited, status;
 
 	/* Until it stops: no descriptor tells of that. */
-	for (waited = 0; waited < BOUND_MS; waited++) {
+	for (waited = 0; waited < bound_ms; waited++) {
 		if (waitid(P_PID, pid, &info,
 			   WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL))
 			return -errno;
@@ -278,7 +278,7 @@ int victim_freeze(struct victim *victim)
 		return err;
 	if (kill(victim->pid, SIGKILL))
 		return -errno;
-	return victim_held(victim->pid);
+	return victim_held(victim->pid, BOUND_MS);
 }
 
 int victim_mrelease(int pidfd, unsigned int flags)

@@ -83,10 +83,11 @@ int victim_freeze(struct victim *victim);
 /*
  * The same in two halves, for who is killed by somebody else: from
  * victim_hold() on, the task @pid (a process, or one thread) will stand still
- * in do_exit(); victim_held() waits for that. @pid need not be a child of ours.
+ * in do_exit(); victim_held() waits for that, @bound_ms at least. @pid need not be
+ * a child of ours.
  */
 int victim_hold(pid_t pid);
-int victim_held(pid_t pid);
+int victim_held(pid_t pid, int bound_ms);
 
 /* process_mrelease(), as it is; 0 or -errno */
 int victim_mrelease(int pidfd, unsigned int flags);
