@@ -8,6 +8,7 @@ config_request() {
 	cat "$here/config/base.config" "$here/config/$karch.config" \
 		"$here/config/optional.config"
 	[ -z "$variant" ] || cat "$here/config/$variant.config"
+	cat "$fragment"
 }
 
 requested() { grep -E '^(CONFIG_[A-Z0-9_a-z]+=|# CONFIG_.* is not set)' "$1"; }

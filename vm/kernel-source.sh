@@ -14,7 +14,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 usage() {
 	cat <<-'EOF'
-	usage: kernel-source.sh [--debug|--gcov] [--patch FILE]... SPEC
+	usage: kernel-source.sh [--debug|--gcov] [--patch FILE]... [--config FILE]
+	                        [--as NAME] SPEC
 
 	SPEC is one of
 	  source:6.1, source:6.12, source:7.2
@@ -39,6 +40,8 @@ usage() {
 	                KMEMLEAK, and GCOV for mm/mmu_notifier.o
 	  --gcov        add GCOV for mm/mmu_notifier.o and nothing else
 	  --patch FILE  apply this one as well (again and again for several)
+	  --config FILE ask for these options as well
+	  --as NAME     build it beside the kernel that has no such extras, not over it
 
 	Exit status: 0 and the directory on stdout; 2 it can't be got or set up; 3 it does
 	not build. The build directory and ccache (when installed) stay in the cache, so
@@ -161,12 +164,16 @@ from_image() { # BZIMAGE,MODULES
 	echo "$dir"
 }
 
-variant='' fixes='' spec='' extra=()
+variant='' fixes='' spec='' extra=() fragment=/dev/null name=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--debug|--gcov)	variant=${1#--};;
 	--patch)	[ -f "${2:-}" ] || die "--patch: no file ${2:-}"
 			extra+=("$(realpath "$2")"); shift;;
+	--config)	[ -f "${2:-}" ] || die "--config: no file ${2:-}"
+			fragment=$(realpath "$2"); shift;;
+	--as)		[[ ${2:-} =~ ^[a-z0-9]+$ ]] || die "--as: a name of a-z and 0-9"
+			name=-$2; shift;;
 	--help|-h)	usage; exit 0;;
 	source:*|tree:*|image:*) spec=$1;;
 	*)		usage >&2; exit 2;;
@@ -201,6 +208,7 @@ tree:*)
 	key=tree-$(echo "$source" | cksum | cut -d' ' -f1)$fixes;;
 esac
 [ "$karch" = x86_64 ] || key=$key-$karch
+key=$key$name
 work=$cache/linux/$key
 mkdir -p "$work" || die "cannot write to $cache"
 with_lock "linux-$key" build_kernel || exit
