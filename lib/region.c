@@ -58,8 +58,11 @@ struct region_seen region_seen(const struct hmm_dmirror_call *calls, int nr,
 		if (c->id != id || !is_in(c, blockable, region))
 			continue;
 		seen.calls += c->call == HMM_DMIRROR_CALL_START;
-		seen.hits += !!(c->flags & HMM_DMIRROR_CALL_WAS_HIT);
 		seen.ends += c->call == HMM_DMIRROR_CALL_END;
+		if (c->flags & HMM_DMIRROR_CALL_WAS_HIT) {
+			seen.hits++;
+			seen.ret = c->ret;
+		}
 	}
 	return seen;
 }

@@ -27,6 +27,7 @@ struct region_seen {
 	unsigned int calls;
 	unsigned int hits;
 	unsigned int ends;
+	int ret;		/* what the last hit returned */
 };
 
 struct region_seen region_seen(const struct hmm_dmirror_call *calls, int nr,

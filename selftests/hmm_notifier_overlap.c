@@ -347,4 +347,83 @@ TEST_F(edges, meet_what_they_overlap)
 	EXPECT_EQ(variant->calls[2], calls_of(self->victim.device, 3));
 }
 
+/*
+ * Two intervals, on the first and on the last page of a region.
+ */
+FIXTURE(two) {
+	struct victim victim;
+	struct warn_watch watch;
+};
+
+FIXTURE_SETUP(two)
+{
+	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
+	ASK_OR_SKIP(consent_splat());
+	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_BARE));
+	ASSERT_EQ(0, victim_populate(&self->victim, 1));
+	ASSERT_EQ(0, add_interval(self->victim.device, 1, 0, 0, 1));
+	ASSERT_EQ(0, add_interval(self->victim.device, 2, 0,
+				  VICTIM_REGION_PAGES - 1, 1));
+}
+
+FIXTURE_TEARDOWN(two)
+{
+	EXPECT_EQ(0, victim_finish(&self->victim));
+	EXPECT_EQ(0, victim_close(&self->victim));
+	warn_close(&self->watch);
+	mark_test(_metadata, variant, "end");
+}
+
+/* The reaper tells of all that it takes away. */
+TEST_F(two, are_told_of_the_reaper)
+{
+	struct hmm_dmirror_counts first, last;
+	struct warn_report report;
+
+	ASSERT_EQ(0, victim_freeze(&self->victim));
+
+	EXPECT_EQ(0, victim_reap(&self->victim));
+
+	EXPECT_EQ(0, victim_resident(&self->victim, 0));
+	EXPECT_EQ(0, dmirror_counts(self->victim.device, 1, &first));
+	EXPECT_EQ(0, dmirror_counts(self->victim.device, 2, &last));
+	EXPECT_EQ(1, dmirror_sum(first.calls[DMIRROR_NON_BLOCKABLE]));
+	EXPECT_EQ(1, dmirror_sum(last.calls[DMIRROR_NON_BLOCKABLE]));
+	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
+	EXPECT_WARNS(no_warns, &report);
+}
+
+static int refuse_release(int device, unsigned int id)
+{
+	struct hmm_dmirror_fail_point fail = {
+		.id = id,
+		.contexts = HMM_DMIRROR_BLOCKABLE,
+		.events = 1 << HMM_DMIRROR_EVENT_RELEASE,
+		.end = ~0ULL,
+	};
+
+	return dmirror_arm(device, &fail);
+}
+
+/* At the end of an mm each is asked, and each that refuses is told off. */
+TEST_F(two, refuse_the_end)
+{
+	struct hmm_dmirror_counts first, last;
+	struct warn_report report;
+
+	ASSERT_EQ(0, refuse_release(self->victim.device, 1));
+	ASSERT_EQ(0, refuse_release(self->victim.device, 2));
+
+	EXPECT_EQ(0, victim_finish(&self->victim));
+
+	EXPECT_EQ(0, dmirror_counts(self->victim.device, 1, &first));
+	EXPECT_EQ(0, dmirror_counts(self->victim.device, 2, &last));
+	EXPECT_EQ(1, first.hits);
+	EXPECT_EQ(1, last.hits);
+	EXPECT_EQ(0, victim_close(&self->victim));
+	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
+	EXPECT_EQ(2, report.warns[RULE_SITE_INTERVAL_RELEASE]);
+	EXPECT_EQ(0, report.messages);
+}
+
 TEST_HARNESS_MAIN
