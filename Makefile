@@ -3,7 +3,7 @@
 
 all:
 	@echo "./run_tests.sh runs the tests on a kernel; 'make check' tests this project."
-	@echo "Targets: check [T=NAME], bench, clean, distclean,"
+	@echo "Targets: check [T=NAME], bench, mutants [M=NAME], coverage, clean, distclean,"
 	@echo "install KDIR=DIR [FIXES=n], uninstall KDIR=DIR, series [OUT=DIR], check-bisect"
 
 # T= picks tests of the project by a part of their name, as in T=test_judge.
@@ -31,6 +31,18 @@ check-bisect:
 	@vm/packages.sh run source
 	@tests/bisect.sh
 
+# Does the suite notice each of the mistakes in kernel-patches/mutants?  M= picks some,
+# KERNEL= says which kernel they are made of.
+KERNEL ?= source:6.12
+mutants:
+	@vm/packages.sh run source
+	@tests/proof/mutants.py --kernel $(KERNEL) $(M)
+
+# What of mm/mmu_notifier.c the suite runs, and what upstream's hmm-tests do.
+coverage:
+	@vm/packages.sh run source gcovr
+	@tests/proof/coverage.py --kernel $(KERNEL)
+
 clean:
 	rm -rf results
 	find . -name __pycache__ -prune -exec rm -rf {} +
@@ -39,4 +51,4 @@ clean:
 distclean: clean
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/hmm-notifier-tests"
 
-.PHONY: all check bench install uninstall series check-bisect clean distclean
+.PHONY: all check bench install uninstall series check-bisect mutants coverage clean distclean

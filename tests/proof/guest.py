@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What mutants.py and coverage.py have in common: a kernel with its guest, and boots."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+HERE = TOP / "tests/proof"
+sys.path.insert(0, str(TOP / "vm"))
+import tests as selection  # noqa: E402
+
+UPSTREAM = ["hmm-tests", "mrelease_test"]
+# Upstream's tests have no bound of their own against a task in state D.
+UPSTREAM_SECONDS, UPSTREAM_SILENCE = 40, 15
+UPSTREAM_JOB = "".join(f"../bin/bounded {UPSTREAM_SECONDS} {UPSTREAM_SILENCE} /job/{p}\n"
+                       for p in UPSTREAM)
+
+
+class Void(Exception):
+    """There is nothing to be learned from this run."""
+
+
+def run(*cmd, **kwargs):
+    """The standard output of what must succeed."""
+    done = subprocess.run([str(c) for c in cmd], stdout=subprocess.PIPE, text=True,
+                          check=False, **kwargs)
+    if done.returncode:
+        raise Void(f"{pathlib.Path(cmd[0]).name} failed")
+    return done.stdout.strip()
+
+
+class Kernel:
+    """A kernel directory with what goes into its guest, and its boots."""
+
+    def __init__(self, directory, tmp, results, accel):
+        self.dir, self.out, self.results = pathlib.Path(directory), tmp / "out", results
+        self.lock, self.count = threading.Lock(), 0
+        run(TOP / "vm/build.sh", self.dir, self.out)
+        run(TOP / "vm/initramfs.sh", self.dir, self.out)
+        run(HERE / "upstream.sh", self.dir, tmp / "upstream")
+        self.upstream = [tmp / "upstream" / p for p in UPSTREAM]
+        self.names = {f"{p.name}:{t}" for p in (self.out / "tests").iterdir()
+                      for t in selection.names(str(p))}
+        cache = os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))
+        self.accel = accel or run(
+            TOP / "vm/accel.py", self.dir / "vmlinuz", self.out / "initramfs.cpio",
+            os.path.join(cache, "hmm-notifier-tests"))
+
+    def job(self, globs):
+        """(lines for /job/tests, the names of the tests)"""
+        tests = str(self.out / "tests")
+        both = [subprocess.run([TOP / "vm/tests.py", tests, what, *globs], text=True,
+                               stdout=subprocess.PIPE, check=False).stdout
+                for what in ("job", "list")]
+        return both[0], both[1].split()
+
+    def new_results(self, name):
+        with self.lock:
+            self.count += 1
+            to = self.results / f"{self.count:03}-{name}"
+        shutil.rmtree(to, ignore_errors=True)
+        (to / "kunit").mkdir(parents=True)
+        for f in ("kunit_parser.py", "kunit_printer.py"):
+            shutil.copy(self.dir / "src/tools/testing/kunit" / f, to / "kunit")
+        return to
+
+    def boot(self, name, lines, expected, files=(), append="", bounds=(240, 45, 400)):
+        """Returns the results. The bounds are seconds: a program's, its silence, all."""
+        to = self.new_results(name)
+        (to / "expected").write_text("\n".join(expected))
+        (to / "meta.json").write_text(json.dumps({"selected": True}))
+        with tempfile.TemporaryDirectory() as tmp:
+            job = pathlib.Path(tmp, "job")
+            job.mkdir()
+            for f in files:
+                shutil.copy(f, job)
+            (job / "tests").write_text(lines)
+            (job / "expected").write_text("\n".join(expected))
+            (job / "env").write_text(f"TIMEOUT={bounds[0]}\nSILENCE={bounds[1]}\n"
+                                     "export HMM_NOTIFIER_VM=1\n")
+            done = subprocess.run(
+                [TOP / "vm/boot.py", "--kernel", self.dir / "vmlinuz",
+                 "--initramfs", self.out / "initramfs.cpio", "--job", job,
+                 "--results", to, "--accel", self.accel, "--timeout", str(bounds[2]),
+                 "--silence", str(bounds[1] + 25), "--started", str(time.time()),
+                 "--append", append], stderr=subprocess.DEVNULL, check=False)
+        if done.returncode not in (0, 1):
+            raise Void(f"boot.py failed for {name}")
+        return to
+
+
+def upstream_says(ktap):
+    """{program: pass, hang or the tests that failed}"""
+    said, program, failed = {}, None, []
+    for line in ktap.splitlines():
+        if line.startswith("# hmm_notifier: program ../bin/bounded"):
+            program, failed = UPSTREAM[len(said)], []
+            said[program] = "no end"
+        elif program and (m := re.match(r"# # not ok \d+ (\S+)", line)):
+            failed.append(m[1])
+        elif program and (m := re.match(r"# hmm_notifier: exit \S+ (\d+)", line)):
+            said[program] = {"0": "pass", "4": "skip", "124": "hang"}.get(
+                m[1], " ".join(failed) or f"exit {m[1]}")
+            program = None
+    return said

@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""merge.py SOURCE OUT PATCH... - one kernel source that has all mutants.
+
+Copies the files that the patches touch from SOURCE to OUT, and there turns each
+function that some patch changes into all of its versions, of which the kernel
+parameter mm_mutant=N chooses one: N counts the patches from 1, and 0 is the function
+as it was.  One build and one link then serve every mutant, where building each of
+them would take longer than running it; a change in a header would rebuild half of mm/.
+
+The versions are inlined into a function of the old name, so stack traces and wchan
+read as they did.  A line that a mutant did not touch keeps its number, and one that
+replaces it takes it over: so a WARN is where the source says it is, a WARN too many
+is counted where it is or is at no known place at all, and one suite fits all mutants.
+
+The hunk header of a patch names the function that it means to change; one that
+applies, but somewhere else, is refused, as is one that changes anything but functions.
+"""
+import collections
+import difflib
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+Function = collections.namedtuple("Function", "name first body last")
+
+
+class Refused(Exception):
+    pass
+
+
+def functions(lines):
+    """The functions of a file in the kernel's style: { and } in the first column."""
+    found, at = [], 0
+    while at < len(lines):
+        if lines[at] != "{":
+            at += 1
+            continue
+        body = last = first = at
+        while lines[last] != "}":
+            last += 1
+        while first and re.match(r"[\w\s*(].*[^;{}/]$", lines[first - 1]):
+            first -= 1
+        m = re.search(r"(\w+)\s*\(", " ".join(lines[first:body]))
+        if m and not lines[first].startswith("SYSCALL"):
+            found.append(Function(m[1], first, body, last))
+        at = last + 1
+    return found
+
+
+def signature(lines, fn):
+    return " ".join(" ".join(lines[fn.first:fn.body]).split())
+
+
+def patched(source, patch):
+    """{file: [(line of the old text, ...)]} as one patch makes it: its new lines."""
+    with tempfile.TemporaryDirectory() as tmp:
+        names = re.findall(r"^\+\+\+ b/(\S+)", patch.read_text(), re.M)
+        for name in names:
+            to = pathlib.Path(tmp, name)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            to.write_bytes((source / name).read_bytes())
+        run = subprocess.run(["patch", "-d", tmp, "-p1", "-F0", "-s", "-f", "-i",
+                              patch.resolve()], capture_output=True, text=True)
+        if run.returncode:
+            raise Refused(f"{patch.name} does not apply: {run.stdout.strip()}")
+        return {n: pathlib.Path(tmp, n).read_text().splitlines() for n in names}
+
+
+def outside(lines, fns):
+    """All that belongs to no function, or to its signature."""
+    keep, at = [], 0
+    for fn in fns:
+        keep += lines[at:fn.body]
+        at = fn.last + 1
+    return keep + lines[at:]
+
+
+def changes(old, new, patch):
+    """[(index of the function, its new lines)]"""
+    old_fns, new_fns = functions(old), functions(new)
+    if outside(old, old_fns) != outside(new, new_fns):
+        raise Refused(f"{patch.name} changes more than the bodies of functions")
+    changed = []
+    for i, (a, b) in enumerate(zip(old_fns, new_fns)):
+        if old[a.body:a.last + 1] != new[b.body:b.last + 1]:
+            changed.append((i, new[b.body:b.last + 1]))
+    named = re.findall(r"^@@ [^@]*@@ (.*)", patch.read_text(), re.M)
+    for i, _ in changed:
+        if not any(re.search(rf"\b{old_fns[i].name}\b", n) for n in named):
+            raise Refused(f"{patch.name} applies to {old_fns[i].name}(), which its "
+                          "hunks do not name")
+    return changed
+
+
+def numbered(old, new, first, name):
+    """The new lines, each with the number of the old line it is, replaces or follows."""
+    out, expected = [], None
+
+    def put(line, number):
+        nonlocal expected
+        if number != expected:
+            out.append(f'#line {number} "{name}"')
+        out.append(line)
+        expected = number + 1
+
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+        for j in range(j1, j2):
+            at = i1 + j - j1
+            if tag != "equal":
+                at = min(at, max(i2 - 1, i1 - 1 if tag == "insert" else i1))
+            put(new[j], first + at)
+    return out
+
+
+def parameters(text):
+    inside = text[text.index("(") + 1:text.rindex(")")]
+    if inside.strip() == "void":
+        return []
+    return [re.search(r"(\w+)\s*$", p)[1] for p in inside.split(",")]
+
+
+def version(lines, fn, body, number, name):
+    """A static, inlined copy of a function under a name with a number."""
+    sig = re.sub(rf"\b{fn.name}\b", f"{fn.name}__m{number}",
+                 signature(lines, fn), count=1)
+    sig = re.sub(r"\b(static|inline|extern|noinline|__always_inline|__must_check)\b ?",
+                 "", sig)
+    return [f"static __always_inline {sig}",
+            *numbered(lines[fn.body:fn.last + 1], body, fn.body + 1, name)]
+
+
+def merged_function(lines, fn, bodies, name):
+    sig = signature(lines, fn)
+    args = ", ".join(parameters(sig))
+    void = re.match(r"(static |inline |extern )*void [^*]*\(", sig)
+    back = "" if void else "return "
+    out = version(lines, fn, lines[fn.body:fn.last + 1], 0, name)
+    for number, body in bodies:
+        out += version(lines, fn, body, number, name)
+    # out of line it would be a caller that the tests do not know
+    out += [re.sub(r"\binline\b", "__always_inline", sig), "{",
+            "\tswitch (mm_mutant) {"]
+    for number, _ in bodies:
+        out += [f"\tcase {number}:", f"\t\t{back}{fn.name}__m{number}({args});",
+                *(["\t\treturn;"] if void else [])]
+    return out + ["\t}", f"\t{back}{fn.name}__m0({args});", "}",
+                  f'#line {fn.last + 2} "{name}"']
+
+
+def merged_file(lines, versions, name):
+    """versions: {index of a function: [(number, body)]}"""
+    out, at = [], 0
+    guard = next((i + 1 for i, line in enumerate(lines)
+                  if name.endswith(".h") and line.startswith("#define")), 0)
+    fns = functions(lines)
+    out += lines[:guard] + ["extern int mm_mutant;", f'#line {guard + 1} "{name}"']
+    at = guard
+    for i in sorted(versions):
+        out += lines[at:fns[i].first]
+        out += merged_function(lines, fns[i], versions[i], name)
+        at = fns[i].last + 1
+    out += lines[at:]
+    if name == "mm/mmu_notifier.c":
+        out += ["#include <linux/moduleparam.h>", "int mm_mutant __ro_after_init;", "EXPORT_SYMBOL_GPL(mm_mutant);",
+                "core_param(mm_mutant, mm_mutant, int, 0444);"]
+    return out
+
+
+def main():
+    source, out = map(pathlib.Path, sys.argv[1:3])
+    files = {"mm/mmu_notifier.c": collections.defaultdict(list)}
+    texts = {}
+
+    def text_of(name):
+        if name not in texts:
+            texts[name] = (source / name).read_text().splitlines()
+        return texts[name]
+
+    for number, patch in enumerate(map(pathlib.Path, sys.argv[3:]), 1):
+        for name, new in patched(source, patch).items():
+            found = changes(text_of(name), new, patch)
+            if not found:
+                raise Refused(f"{patch.name} changes nothing")
+            for i, body in found:
+                files.setdefault(name, collections.defaultdict(list))[i].append(
+                    (number, body))
+    for name, versions in files.items():
+        to = out / name
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_text("\n".join(merged_file(text_of(name), versions, name)) + "\n")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Refused as e:
+        sys.exit(f"merge.py: {e}")

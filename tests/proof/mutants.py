@@ -1,0 +1,280 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""mutants.py [--kernel SPEC] [NAME...] - does the suite notice each known mistake?
+
+Boots each mutant of kernel-patches/mutants/ and runs the suite on it, and beside it
+upstream's own tests. A mutant is killed when the tests that its patch names fail, and
+say what it says; not by a build, a boot or another test that fails. The unmutated kernel
+runs first, and as at least every tenth boot: if it fails once, nothing counts.
+
+A patch begins with lines like these:
+    Breaks: what is wrong with it
+    Origin: when it was made for real, if it was
+    Killed-by: GLOB OF TESTS: TEXT ... TEXT
+    Unobservable: the proof
+One of the tests has to fail, with a line that has these texts. One that can't be
+observed has the proof instead, and must fail nothing.
+
+Exits 0 when all are killed, 1 when one is not, 2 when the campaign is void.
+"""
+import argparse
+import concurrent.futures
+import dataclasses
+import fnmatch
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import guest  # noqa: E402
+from guest import HERE, TOP, Void, run  # noqa: E402
+import judge  # noqa: E402
+
+MUTANTS = TOP / "kernel-patches/mutants"
+CONTROL_EVERY = 9
+# Each of these runs as a whole on every mutant; of the other programs, which take
+# minutes, what a mutant names.
+WHOLE = ["contract:*", "often:*", "device:*", "errno:*", "overlap:*"]
+
+
+@dataclasses.dataclass
+class Mutant:
+    number: int
+    patch: pathlib.Path
+    what: str = ""
+    origin: str = ""
+    kills: list = dataclasses.field(default_factory=list)  # (glob, text)
+    proof: str = ""
+
+    @property
+    def name(self):
+        return self.patch.stem
+
+
+def read_mutant(number, patch):
+    mutant = Mutant(number, patch)
+    for line in patch.read_text().partition("---\n")[0].splitlines():
+        key, _, value = line.partition(": ")
+        if key == "Breaks":
+            mutant.what = value
+        elif key == "Origin":
+            mutant.origin = value
+        elif key == "Killed-by":
+            glob, _, text = value.partition(": ")
+            mutant.kills.append((glob, text.strip()))
+        elif key == "Unobservable":
+            mutant.proof = value
+        else:
+            raise Void(f"{patch.name}: what is '{line}'?")
+    if not mutant.what or bool(mutant.kills) == bool(mutant.proof):
+        raise Void(f"{patch.name}: Breaks:, and either Killed-by: or Unobservable:")
+    return mutant
+
+
+def read_mutants(base):
+    """All of them, as their numbers in the kernel depend on it."""
+    patches = sorted([*MUTANTS.glob("*.patch"), *(MUTANTS / base).glob("*.patch")],
+                     key=lambda p: p.name)
+    return [read_mutant(n, p) for n, p in enumerate(patches, 1)]
+
+
+def merged_patch(source, mutants, tmp):
+    """One patch that has them all."""
+    run(HERE / "merge.py", source, tmp / "b", *(m.patch for m in mutants))
+    for f in (tmp / "b").rglob("*.[ch]"):
+        to = tmp / "a" / f.relative_to(tmp / "b")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source / f.relative_to(tmp / "b"), to)
+    diff = subprocess.run(["diff", "-urN", "a", "b"], cwd=tmp, text=True,
+                          stdout=subprocess.PIPE, check=False).stdout
+    (tmp / "mutants.patch").write_text(diff)
+    return tmp / "mutants.patch"
+
+
+def with_source_of(plain, built, to):
+    """The kernel directory, but the suite is built for the unmutated source: see
+    merge.py for why the WARNs are where that says."""
+    to.mkdir()
+    for f in built.iterdir():
+        (to / f.name).symlink_to(plain / "src" if f.name == "src" else f)
+    return to
+
+
+class Campaign:
+    def __init__(self, opt, tmp):
+        self.opt, self.tmp, self.stop, self.lock = opt, tmp, False, threading.Lock()
+
+    def prepare(self):
+        plain = pathlib.Path(run(TOP / "vm/kernel.sh", self.opt.kernel))
+        self.mutants = read_mutants((plain / "base").read_text().strip())
+        patch = merged_patch((plain / "src").resolve(), self.mutants, self.tmp)
+        built = pathlib.Path(run(
+            TOP / "vm/kernel-source.sh", "--patch", patch, "--config",
+            HERE / "mutants.config", "--as", "mutants", self.opt.kernel))
+        self.kernel = guest.Kernel(with_source_of(plain, built, self.tmp / "kernel"),
+                                   self.tmp, self.opt.results, self.opt.accel)
+
+    def boot(self, name, number, globs):
+        """Boots a mutant; returns what the judge says, upstream's tests, and seconds."""
+        began = time.monotonic()
+        lines, expected = self.kernel.job(globs)
+        files = []
+        if not self.opt.no_upstream: # first, so that nothing of ours disturbs them
+            lines, files = guest.UPSTREAM_JOB + lines, self.kernel.upstream
+        to = self.kernel.boot(name, lines, expected, files, f"mm_mutant={number}")
+        seconds = time.monotonic() - began
+        with self.lock: # the parser that the judge uses redirects stdout
+            tests = [t for t in judge.Judge(to).judge() if "bounded" not in t["name"]]
+        ktap = (to / "ktap.log").read_text(errors="replace")
+        return tests, guest.upstream_says(ktap), seconds
+
+    def control(self, globs):
+        """The unmutated kernel; a failure here voids all."""
+        tests, upstream, seconds = self.boot("unmutated", 0, globs)
+        failed = [t for t in tests if t["result"] == "fail"]
+        if failed or not any(t["result"] == "pass" for t in tests):
+            self.stop = True
+            raise Void("the unmutated kernel fails: " + (
+                f"{failed[0]['name']}: {failed[0]['reason']}" if failed else "nothing ran"))
+        return Row("(unmutated)", "passes", [], upstream, seconds)
+
+    def mutant(self, mutant):
+        if self.stop:
+            return None
+        tests, upstream, seconds = self.boot(mutant.name, mutant.number,
+                                             WHOLE + [g for g, _ in mutant.kills])
+        failed = [t for t in tests if t["result"] == "fail" and ":" in t["name"]]
+        missing = unkilled(mutant, failed)
+        if mutant.proof:
+            what = "SEEN after all" if failed else "can't be observed"
+        elif not missing:
+            what = "killed"
+        elif failed:
+            what = "NOT for what it is: no " + "; no ".join(missing)
+        else:
+            what = "SURVIVES"
+        return Row(mutant.name, what, [t["name"] for t in failed], upstream, seconds)
+
+    def check_globs(self, chosen):
+        for mutant in chosen:
+            for glob, _ in mutant.kills:
+                if not any(fnmatch.fnmatchcase(n.partition(":")[2], glob)
+                           for n in self.kernel.names):
+                    raise Void(f"{mutant.patch.name}: there is no test {glob}")
+
+    def run(self, chosen):
+        """Yields the rows as they come."""
+        globs = WHOLE + sorted({g for m in chosen for g, _ in m.kills})
+        work = []
+        for i, mutant in enumerate(chosen):
+            if i % CONTROL_EVERY == 0:
+                work.append((self.control, globs))
+            work.append((self.mutant, mutant))
+        with concurrent.futures.ThreadPoolExecutor(self.opt.jobs) as pool:
+            done = [pool.submit(fn, arg) for fn, arg in work]
+            try:
+                for future in concurrent.futures.as_completed(done):
+                    if row := future.result():
+                        yield row
+            finally:
+                self.stop = True
+                pool.shutdown(cancel_futures=True)
+
+
+@dataclasses.dataclass
+class Row:
+    name: str
+    what: str
+    killers: list
+    upstream: dict
+    seconds: float
+
+    def line(self):
+        by = ""
+        if self.killers:
+            first = self.killers[0].partition(":")[2]
+            more = f" and {len(self.killers) - 1} more" if self.killers[1:] else ""
+            by = f" by {first}{more}"
+        theirs = " ".join(f"{p}:{how}" for p, how in self.upstream.items())
+        return f"{self.name:34} {self.what + by:70} {theirs:40} {self.seconds:5.1f} s"
+
+
+def says(test, text):
+    pattern = ".*".join(re.escape(p.strip()) for p in text.split("..."))
+    return any(re.search(pattern, line) for line in [*test["log"], test["reason"]])
+
+
+def unkilled(mutant, tests):
+    """What the patch promises and no test does."""
+    failed = [t for t in tests if t["result"] == "fail"]
+    return [f"{glob}: {text}" for glob, text in mutant.kills
+            if not any(fnmatch.fnmatchcase(t["name"].partition(":")[2], glob) and
+                       says(t, text) for t in failed)]
+
+
+def options():
+    p = argparse.ArgumentParser()
+    p.add_argument("--kernel", default="source:6.12")
+    p.add_argument("--accel", choices=("kvm", "tcg"))
+    p.add_argument("--jobs", type=int, default=os.cpu_count())
+    p.add_argument("--results", type=pathlib.Path, default=TOP / "results/mutants")
+    p.add_argument("--no-upstream", action="store_true", help="leave out upstream's tests")
+    p.add_argument("names", nargs="*", metavar="NAME", help="these mutants, globs")
+    return p.parse_args()
+
+
+def summary(rows, mutants, seconds):
+    """Prints the totals; returns the exit code."""
+    mine = {r.name: r for r in rows if r.name != "(unmutated)"}
+    controls = [r for r in rows if r.name == "(unmutated)"]
+    usual = controls[0].upstream
+    killed = [r for r in mine.values() if r.what == "killed"]
+    proven = [r for r in mine.values() if r.what == "can't be observed"]
+    theirs = {p: [r for r in mine.values() if r.upstream.get(p) != usual[p]] for p in usual}
+    print(f"\n{len(killed)} of {len(mine)} mutants killed, {len(proven)} can't be observed, "
+          f"{len(mine) - len(killed) - len(proven)} left; the unmutated kernel passed "
+          f"{len(controls)} of {len(controls)} times; {seconds / 60:.1f} min")
+    for p, rows_ in theirs.items():
+        hangs = sum(r.upstream.get(p) in ("hang", "no end") for r in rows_)
+        print(f"upstream's {p}: {usual[p]} unmutated; {len(rows_)} of {len(mine)} mutants "
+              f"noticed, {hangs} of them by a hang")
+    for m in mutants:
+        if m.proof and m.name in mine:
+            print(f"{m.name}: {m.proof}")
+    return 0 if len(killed) + len(proven) == len(mutants) else 1
+
+
+def main():
+    opt, began = options(), time.monotonic()
+    with tempfile.TemporaryDirectory() as tmp:
+        try:
+            campaign = Campaign(opt, pathlib.Path(tmp))
+            campaign.prepare()
+            chosen = [m for m in campaign.mutants if not opt.names or
+                      any(fnmatch.fnmatchcase(m.name, n) for n in opt.names)]
+            if not chosen:
+                raise Void("there is no such mutant")
+            campaign.check_globs(chosen)
+            print(f"{len(chosen)} mutants of {opt.kernel} "
+                  f"({time.monotonic() - began:.0f} s to build)", flush=True)
+            rows = []
+            for row in campaign.run(chosen):
+                rows.append(row)
+                print(row.line(), flush=True)
+            (opt.results / "table.json").write_text(
+                json.dumps([dataclasses.asdict(r) for r in rows], indent=1))
+            return summary(rows, chosen, time.monotonic() - began)
+        except Void as e:
+            print(f"mutants.py: void: {e}", file=sys.stderr)
+            return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

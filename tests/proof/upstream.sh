@@ -1,0 +1,19 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# upstream.sh KERNELDIR OUT: builds upstream's own tests of the same code, hmm-tests
+# and mrelease_test, as they are in the source of that kernel, into OUT.
+
+set -u
+build=$(cd "$1/build" && pwd -P) && src=$(cd "$1/src" && pwd -P) && mkdir -p "$2" || exit 2
+mm=$src/tools/testing/selftests/mm
+[ -d "$mm" ] || mm=$src/tools/testing/selftests/vm # 6.1
+
+# The headers of the host may be older than what the tests use.
+[ -d "$build/usr/include/linux" ] ||
+	make -s -C "$build" headers >"$2/log" 2>&1 </dev/null || { cat "$2/log" >&2; exit 2; }
+for prog in hmm-tests mrelease_test; do
+	objects=("$mm/$prog.c")
+	[ ! -f "$mm/vm_util.c" ] || objects+=("$mm/vm_util.c")
+	gcc -O2 -w -static -pthread -D_GNU_SOURCE -I"$src" -I"$src/tools/testing/selftests" \
+		-isystem "$build/usr/include" -o "$2/$prog" "${objects[@]}" || exit 2
+done
