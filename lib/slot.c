@@ -453,8 +453,12 @@ static int use_notifiers(void *arg)
 	int device = slot->victim.device;
 	uintptr_t addr = arena_address(ARENA_PRIVATE, 0);
 	unsigned int id;
-	int err = 0;
+	int err;
 
+	/* Left over from an attempt that was given up */
+	err = dmirror_del(device, PROBE_ID);
+	if (err == -ENOENT)
+		err = 0;
 	for (id = 0; !err && id <= STRESS_IDS; id++)
 		if (rule_is_interval(slot->notifiers[id].kind))
 			err = dmirror_read_begin(device, id);
@@ -464,10 +468,20 @@ static int use_notifiers(void *arg)
 	return err ?: dmirror_del(device, PROBE_ID);
 }
 
+/*
+ * What looks like a hang can be a kernel thread amidst an invalidation, on a
+ * machine that is too busy to let it run. So who has the time asks again.
+ */
 int slot_sound(struct slot *slot)
 {
+	uint64_t began = stress_now();
+	int err;
+
 	if (slot->state == SLOT_EMPTY || !may_add_interval(slot))
 		return 0;
-	return must(slot, "use of interval notifiers at a checkpoint",
-		    bounded_call(use_notifiers, slot));
+	do {
+		err = bounded_call(use_notifiers, slot);
+	} while (err == -ETIMEDOUT &&
+		 stress_now() - began < slot->stress->options.patience_ms);
+	return must(slot, "use of interval notifiers at a checkpoint", err);
 }

@@ -28,10 +28,10 @@
 /* Of the time that --stress says; the rest is for the threads */
 #define SHARE_OF_SEQUENCES		0.3
 #define SHRINK_TRIES			300
-#define SHRINK_MS			60000
+#define SHRINK_MS			150000
 /* What fails is waited for so long; while shrinking, each time. */
 #define PATIENCE_MS			5000
-#define SHRINK_PATIENCE_MS		500
+#define SHRINK_PATIENCE_MS		300
 
 /* The harness has no upper bound for what --stress says. */
 #define TIMEOUT_S			(24 * 60 * 60)

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The stress program itself: a comparison that is wrong on purpose has to fail, and
+to come down to the few steps that show it."""
+import re
+import unittest
+
+from support import KERNEL, TOP, TempDir, sh
+
+TEST = "hmm_notifier_stress:stress.one_step_at_a_time"
+
+
+class Shrinks(unittest.TestCase):
+    def stress(self, **env):
+        """Runs the sequences; returns the reason and the steps that are left."""
+        results = TempDir(self).path
+        done = sh(TOP / "run_tests.sh", "--kernel", KERNEL, "--results", results,
+                  "--test", TEST, "--seed", "1", "--stress", "30", env=env, timeout=400)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        ktap = (results / "latest" / "ktap.log").read_text(errors="replace")
+        reason = re.search(r"one step at a time: (.*)", ktap)
+        self.assertIsNotNone(reason, ktap)
+        steps = re.findall(r":\s+\d+\. thread \d, process (\d): (\w+)", ktap)
+        return reason[1], steps, ktap
+
+    def test_a_model_that_forgets_a_warn(self):
+        """The model does not expect the hlist WARN: start, add, arm, change."""
+        reason, steps, ktap = self.stress(HMM_NOTIFIER_STRESS_FORGETS="2")
+        self.assertIn("the hlist WARN: 0 predicted", reason)
+        self.assertLessEqual(len(steps), 6, ktap)
+        self.assertEqual(len({process for process, _ in steps}), 1, ktap)
+        self.assertLessEqual({"start", "add", "arm"}, {step for _, step in steps}, ktap)
+
+    @unittest.skipUnless(KERNEL == "debian:6.12", "for a kernel with both known bugs")
+    def test_a_known_bug_taken_for_none(self):
+        reason, steps, ktap = self.stress(HMM_NOTIFIER_STRESS_BUGS="0")
+        self.assertRegex(reason, "starts and ends do not pair up|a hang")
+        self.assertLessEqual(len(steps), 8, ktap)
+
+
+if __name__ == "__main__":
+    unittest.main()
