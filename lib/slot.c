@@ -99,7 +99,7 @@ static int start(struct slot *slot, const struct op *op)
 	err = start_process(slot, mirror ? DMIRROR_MIRROR : DMIRROR_BARE);
 	if (mirror)
 		slot->notifiers[0].kind = RULE_INTERVAL;
-	slot->blockable_failer = 0;
+	slot->fails_blockably = 0;
 	memset(slot->removed_failures, 0, sizeof(slot->removed_failures));
 	slot->may_have_intervals = mirror || op->what & OP_START_INTERVALS;
 	if (!err)
@@ -107,7 +107,7 @@ static int start(struct slot *slot, const struct op *op)
 	pthread_rwlock_unlock(&slot->use);
 
 	return err ? stress_fail(slot->stress, STRESS_FAULT_SETUP,
-				 "start process %u: %s", slot->number,
+				 "process %u does not run: %s", slot->number,
 				 strerror(-err)) : 0;
 }
 
@@ -271,9 +271,9 @@ static unsigned int allowed_contexts(struct slot *slot, const struct op *op)
 		contexts &= ~HMM_DMIRROR_NON_BLOCKABLE;
 	if (contexts & HMM_DMIRROR_BLOCKABLE &&
 	    has_bug(slot, STRESS_BUG_RANGE_END_TWICE)) {
-		if (!slot->blockable_failer)
-			slot->blockable_failer = op->id;
-		if (slot->blockable_failer != op->id)
+		if (!slot->fails_blockably)
+			slot->fails_blockably = op->id;
+		if (slot->fails_blockably != op->id)
 			contexts &= ~HMM_DMIRROR_BLOCKABLE;
 	}
 	if (contexts != op->contexts)
@@ -394,7 +394,7 @@ static int change(struct slot *slot, const struct op *op)
 	int err;
 
 	_Static_assert(sizeof(op->range) <= sizeof(args.arg) - sizeof(args.arg[0]),
-		       "a change fits into an order");
+		       "fits into an order");
 	if (slot->state != SLOT_ALIVE)
 		return 1;
 	memcpy(&args.arg[1], &op->range, sizeof(op->range));
@@ -403,7 +403,7 @@ static int change(struct slot *slot, const struct op *op)
 	/* Killed meanwhile */
 	if (err && slot->state != SLOT_ALIVE)
 		return 0;
-	return must(slot, "change of memory", err);
+	return must(slot, "memory", err);
 }
 
 static int run(struct slot *slot, const struct op *op)

@@ -50,7 +50,7 @@ struct slot {
 	bool may_have_intervals;
 
 	struct slot_notifier notifiers[STRESS_IDS + 1];
-	unsigned int blockable_failer;	/* see allowed_contexts() */
+	unsigned int fails_blockably;	/* see allowed_contexts() */
 	/* Since the last checkpoint, of notifiers that were removed */
 	struct model removed;
 	uint64_t removed_failures[HMM_DMIRROR_NR_EVENTS];	/* hlist, blockable */

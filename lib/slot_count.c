@@ -215,8 +215,8 @@ int slot_count(struct slot *slot, struct model *model)
 
 void slot_commit(struct slot *slot)
 {
-	struct slot_notifier *failer =
-		&slot->notifiers[slot->blockable_failer];
+	struct slot_notifier *that =
+		&slot->notifiers[slot->fails_blockably];
 	unsigned int id;
 
 	for (id = 0; id <= STRESS_IDS; id++) {
@@ -226,8 +226,8 @@ void slot_commit(struct slot *slot)
 	slot->removed = (struct model) { .forgets = slot->removed.forgets };
 	memset(slot->removed_failures, 0, sizeof(slot->removed_failures));
 	slot->reaped = 1;
-	if (!failer->kind || !(failer->armed & HMM_DMIRROR_BLOCKABLE))
-		slot->blockable_failer = 0;
+	if (!that->kind || !(that->armed & HMM_DMIRROR_BLOCKABLE))
+		slot->fails_blockably = 0;
 }
 
 uint64_t slot_noise(const struct slot *slot)
