@@ -36,7 +36,8 @@ def names(path):
     for sym in syms:
         if m := re.fullmatch(r"_(\w+)_variant", sym):
             fixture, variant = split(m[1])
-            variants.setdefault(fixture, []).append(variant)
+            if fixture in fixtures:  # __register_fixture_variant is none
+                variants.setdefault(fixture, []).append(variant)
     for sym in syms:
         if sym.endswith("_teardown") and sym.removesuffix("_teardown") in syms:
             continue  # newer harnesses make one of these for each test
