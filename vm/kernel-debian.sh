@@ -11,7 +11,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=deb.sh
 . "$here/deb.sh"
 
-LAYOUT=4 # counts the changes of what a kernel directory holds
+LAYOUT=5 # counts the changes of what a kernel directory holds
 
 series=${1#debian:}
 arch=${ARCH:-$(dpkg --print-architecture)}
