@@ -3,13 +3,17 @@
 
 all:
 	@echo "./run_tests.sh runs the tests on a kernel; 'make check' tests this project."
-	@echo "Targets: check [T=NAME], bench, mutants [M=NAME], coverage, clean, distclean,"
-	@echo "install KDIR=DIR [FIXES=n], uninstall KDIR=DIR, series [OUT=DIR], check-bisect"
+	@echo "Targets: check [T=NAME], callsites KDIR=DIR, bench, mutants [M=NAME], coverage,"
+	@echo "clean, distclean, install KDIR=DIR [FIXES=n], uninstall KDIR=DIR, series [OUT=DIR], check-bisect"
 
 # T= picks tests of the project by a part of their name, as in T=test_judge.
 check:
 	@vm/packages.sh run check
 	@tests/run.py $(T)
+
+# Does lib/callsite.c know all places in that kernel that start an invalidation?
+callsites:
+	@lib/callsites.sh "$(KDIR)"
 
 bench:
 	@vm/packages.sh run
@@ -51,4 +55,4 @@ clean:
 distclean: clean
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/hmm-notifier-tests"
 
-.PHONY: all check bench install uninstall series check-bisect mutants coverage clean distclean
+.PHONY: all check callsites bench install uninstall series check-bisect mutants coverage clean distclean

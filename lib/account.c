@@ -8,7 +8,7 @@
 #include "callsite.h"
 
 static struct hmm_dmirror_call calls[HMM_DMIRROR_NR_CALLS];
-static char callers[HMM_DMIRROR_NR_CALLS][CALLERS_NAME];
+static struct caller callers[HMM_DMIRROR_NR_CALLS];
 
 static bool is_same(const struct change_expected *e,
 		    const struct hmm_dmirror_call *call)
@@ -162,7 +162,7 @@ int account_take(struct account *account, int device, unsigned int id,
 		if (calls[i].id != id)
 			continue;
 		if (account->has_callers && has_caller(&calls[i]))
-			caller = callers[next++];
+			caller = callers[next++].name;
 		if (calls[i].call == HMM_DMIRROR_CALL_END)
 			take_end(account, &calls[i]);
 		else if (calls[i].call != HMM_DMIRROR_CALL_FINISH)

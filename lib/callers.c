@@ -35,8 +35,7 @@ void callers_stop(void)
 }
 
 /* " comm-12  [000] .....  1.234567: function <-caller.isra.0" */
-static void take_line(const char *line, char (*callers)[CALLERS_NAME], int max,
-		      int *nr)
+static void take_line(const char *line, struct caller *callers, int max, int *nr)
 {
 	const char *at = strstr(line, TRACED " <-");
 	size_t len;
@@ -44,14 +43,16 @@ static void take_line(const char *line, char (*callers)[CALLERS_NAME], int max,
 	if (!at)
 		return;
 	at += strlen(TRACED " <-");
-	len = strcspn(at, ". \n");
+	len = strcspn(at, ". ");
+	if (len >= sizeof(callers->name))
+		len = sizeof(callers->name) - 1;
 	if (*nr < max)
-		snprintf(callers[*nr], CALLERS_NAME, "%.*s",
-			 len < CALLERS_NAME ? (int)len : CALLERS_NAME - 1, at);
+		snprintf(callers[*nr].name, sizeof(callers->name), "%.*s",
+			 (int)len, at);
 	++*nr;
 }
 
-int callers_take(char (*callers)[CALLERS_NAME], int max)
+int callers_take(struct caller *callers, int max)
 {
 	char text[4096 + 1], *line, *next;
 	int fd, nr = 0, lost = 0;

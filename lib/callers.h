@@ -8,7 +8,9 @@
 #ifndef HMM_NOTIFIER_CALLERS_H
 #define HMM_NOTIFIER_CALLERS_H
 
-#define CALLERS_NAME 64
+struct caller {
+	char name[64];
+};
 
 /*
  * Starts noting, once for all tests of a program: it stops the machine.
@@ -22,6 +24,6 @@ void callers_stop(void);
  * that a compiler adds (.isra.0). Returns how many, -EPIPE if some were lost,
  * -E2BIG if there are more, -ENOENT if nothing is noted.
  */
-int callers_take(char (*callers)[CALLERS_NAME], int max);
+int callers_take(struct caller *callers, int max);
 
 #endif

@@ -60,7 +60,9 @@ known | awk -F: '
 	# the machinery itself, and its lockdep map
 	$1 == "mm/mmu_notifier.c" { next }
 	!($3 in known) {
-		printf "%s:%s: %s() starts an invalidation, and lib/callsite.c does not know it. Add:\n\tSITE(\"%s\", \"%s\"),\n", $1, $2, $3, $1, $3
+		printf "%s:%s: %s() starts an invalidation, ", $1, $2, $3
+		printf "and lib/callsite.c does not know it. Add:\n"
+		printf "\tSITE(\"%s\", \"%s\"),\n", $1, $3
 		bad = 1
 	}
 	$3 in known { nr++ }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -175,6 +177,7 @@ long change_private(uintptr_t at)
 	return err;
 }
 
+/* or the pid of a child */
 static int fds[CHANGE_REGIONS] = { -1, -1, -1 };
 
 void change_keep_fd(uintptr_t at, int fd)
@@ -237,4 +240,50 @@ long change_in_child(long (*fn)(uintptr_t at), uintptr_t at)
 	if (waitpid(pid, &status, 0) != pid)
 		return -errno;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECANCELED;
+}
+
+long change_hold_in_child(uintptr_t at)
+{
+	pid_t pid, parent = getpid();
+
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close_range(0, ~0U, 0);
+		while (getppid() == parent)
+			pause();
+		_exit(0);
+	}
+	change_keep_fd(at, pid);
+	return 0;
+}
+
+uintptr_t change_child_word(uintptr_t at, uintptr_t addr)
+{
+	uintptr_t word = 0;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", change_fd(at));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	if (pread(fd, &word, sizeof(word), addr) != sizeof(word))
+		word = 0;
+	close(fd);
+	return word;
+}
+
+bool change_writable(uintptr_t addr)
+{
+	int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	ssize_t len;
+
+	if (fd < 0)
+		return true;
+	len = read(fd, (void *)addr, PAGE);
+	close(fd);
+	return len >= 0 || errno != EFAULT;
 }

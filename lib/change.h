@@ -107,11 +107,11 @@ void change_keep_fd(uintptr_t at, int fd);
 int change_fd(uintptr_t at);
 
 /* Bits of /proc/PID/pagemap, Documentation/admin-guide/mm/pagemap.rst */
-#define PAGEMAP_SOFT_DIRTY	(1ULL << 55)
-#define PAGEMAP_UFFD_WP		(1ULL << 57)
-#define PAGEMAP_FILE		(1ULL << 61)
-#define PAGEMAP_SWAPPED		(1ULL << 62)
-#define PAGEMAP_PRESENT		(1ULL << 63)
+#define PAGEMAP_BIT(nr)		(UINT64_C(1) << (nr))
+#define PAGEMAP_SOFT_DIRTY	PAGEMAP_BIT(55)
+#define PAGEMAP_UFFD_WP		PAGEMAP_BIT(57)
+#define PAGEMAP_SWAPPED		PAGEMAP_BIT(62)
+#define PAGEMAP_PRESENT		PAGEMAP_BIT(63)
 uint64_t change_pagemap(uintptr_t addr);
 
 /* KiB that /proc/self/smaps says under "@key" for the mapping at @at, or -1 */
@@ -122,5 +122,13 @@ long change_smaps(uintptr_t at, const char *key);
  * returns what @fn returned, 0 to 125.
  */
 long change_in_child(long (*fn)(uintptr_t at), uintptr_t at);
+
+/* A child with a copy of the victim's mm that lives for as long as the victim */
+long change_hold_in_child(uintptr_t at);
+/* The word that the child of this region has at @addr, 0 if none */
+uintptr_t change_child_word(uintptr_t at, uintptr_t addr);
+
+/* Whether the kernel can write there for us: asks without a SIGSEGV. */
+bool change_writable(uintptr_t addr);
 
 #endif

@@ -15,10 +15,10 @@
 
 /* What the C library's headers may be too old for */
 #ifndef UFFD_FEATURE_WP_ASYNC
-#define UFFD_FEATURE_WP_ASYNC (1 << 15)
+#define UFFD_FEATURE_WP_ASYNC 0x8000
 #endif
 #ifndef UFFDIO_MOVE
-#define UFFD_FEATURE_MOVE (1 << 16)
+#define UFFD_FEATURE_MOVE 0x10000
 #define UFFDIO_MOVE _IOWR(UFFDIO, 0x05, struct uffdio_move)
 struct uffdio_move {
 	__u64 dst;
@@ -30,9 +30,9 @@ struct uffdio_move {
 #endif
 #ifndef PAGEMAP_SCAN
 #define PAGEMAP_SCAN _IOWR('f', 16, struct pm_scan_arg)
-#define PAGE_IS_WRITTEN (1 << 1)
-#define PM_SCAN_WP_MATCHING (1 << 0)
-#define PM_SCAN_CHECK_WPASYNC (1 << 1)
+#define PAGE_IS_WRITTEN 0x2
+#define PM_SCAN_WP_MATCHING 0x1
+#define PM_SCAN_CHECK_WPASYNC 0x2
 struct page_region {
 	__u64 start;
 	__u64 end;
@@ -195,6 +195,53 @@ const struct change change_uffd_move = {
 	.check = page_has_moved,
 	.calls = {
 		CALL("move_pages_ptes", CLEAR, 0, PAGE),
+	},
+};
+
+static long prepare_move_huge(uintptr_t at)
+{
+	int err = change_map(at, HUGE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+
+	if (err)
+		return err;
+	if (madvise((void *)at, HUGE, MADV_HUGEPAGE))
+		return -errno;
+	change_fill(at, HUGE);
+	if (change_smaps(at, "AnonHugePages") != HUGE / 1024)
+		return -ENOMEM;
+	return prepare_move(at, HUGE);
+}
+
+static long move_huge(uintptr_t at)
+{
+	return move(at, HUGE);
+}
+
+static long huge_has_moved(uintptr_t at)
+{
+	uintptr_t page;
+
+	if (change_smaps(at + ELSEWHERE, "AnonHugePages") != HUGE / 1024)
+		return -EBADMSG;
+	for (page = at; page < at + HUGE; page += PAGE)
+		if (*(volatile uintptr_t *)(page + ELSEWHERE) != page)
+			return -EBADMSG;
+	return change_zero(at, SIZE);
+}
+
+static const char *lacks_move_huge(void)
+{
+	return sysfile_number("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size") ==
+		HUGE ? lacks_move() : "CONFIG_TRANSPARENT_HUGEPAGE";
+}
+
+const struct change change_uffd_move_huge = {
+	.lacks = lacks_move_huge,
+	.prepare = prepare_move_huge,
+	.act = move_huge,
+	.check = huge_has_moved,
+	.calls = {
+		CALL("move_pages_huge_pmd", CLEAR, 0, HUGE),
 	},
 };
 

@@ -3,10 +3,6 @@
  * Changes of mappings, and of private memory by writing to it.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -179,17 +175,9 @@ static long protect(uintptr_t at)
 	return mprotect((void *)at, SIZE, PROT_READ) ? -errno : 0;
 }
 
-/* Has the kernel write, which fails where the process would get a SIGSEGV. */
 static long is_protected(uintptr_t at)
 {
-	int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
-	ssize_t len;
-
-	if (fd < 0)
-		return -errno;
-	len = read(fd, (void *)at, PAGE);
-	close(fd);
-	return len >= 0 || errno != EFAULT ? -EBADMSG : change_filled(at, SIZE);
+	return change_writable(at) ? -EBADMSG : change_filled(at, SIZE);
 }
 
 const struct change change_mprotect = {
@@ -268,26 +256,11 @@ const struct change change_fork = {
 	},
 };
 
-/* A child that holds the pages until the victim dies */
 static long share_with_child(uintptr_t at)
 {
 	long err = change_private(at);
-	pid_t pid, parent = getpid();
 
-	if (err)
-		return err;
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close_range(0, ~0U, 0);
-		while (getppid() == parent)
-			pause();
-		_exit(0);
-	}
-	change_keep_fd(at, pid);
-	return 0;
+	return err ?: change_hold_in_child(at);
 }
 
 #define NEW 0x1234567UL
@@ -306,18 +279,7 @@ static long second_page_differs(uintptr_t at)
 /* The child has what was there before. */
 static long child_has_the_old(uintptr_t at)
 {
-	uintptr_t word = 0;
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/mem", change_fd(at));
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (pread(fd, &word, sizeof(word), at + PAGE) != sizeof(word))
-		word = 0;
-	close(fd);
-	if (word != at + PAGE)
+	if (change_child_word(at, at + PAGE) != at + PAGE)
 		return -EBADMSG;
 	return second_page_differs(at) ?: change_filled(at + 2 * PAGE,
 							SIZE - 2 * PAGE);

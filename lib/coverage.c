@@ -72,10 +72,11 @@ void coverage_start(void)
 	atexit(print_and_stop);
 }
 
+typedef void row_fn(struct row *row, const char *why);
+
 /* Calls @fn for the row of each site that @change goes to in this kernel. */
-static void for_each_row(const struct change *change,
-			 void (*fn)(struct row *row, const char *why),
-			 const char *why)
+static void on_each_row(const struct change *change, row_fn *fn,
+			const char *why)
 {
 	unsigned int i;
 
@@ -98,12 +99,12 @@ static void lack_row(struct row *row, const char *why)
 
 void coverage_begin(const struct change *change)
 {
-	for_each_row(change, begin_row, NULL);
+	on_each_row(change, begin_row, NULL);
 }
 
 void coverage_lacks(const struct change *change, const char *why)
 {
-	for_each_row(change, lack_row, why);
+	on_each_row(change, lack_row, why);
 }
 
 static void end_row(struct row *row, const char *why)
@@ -117,7 +118,7 @@ void coverage_end(const struct change *change, const struct account *account,
 {
 	unsigned int i;
 
-	for_each_row(change, end_row, good ? NULL : "bad");
+	on_each_row(change, end_row, good ? NULL : "bad");
 	for (i = 0; i < account->nr; i++) {
 		int site = account->expected[i].site;
 

@@ -182,3 +182,23 @@ int dmirror_look(int fd, uintptr_t addr, void *page)
 
 	return err ? err : cmd.faults > 0;
 }
+
+int dmirror_migrate_to_device(int fd, uintptr_t addr, void *buffer, size_t pages)
+{
+	return transfer(fd, HMM_DMIRROR_MIGRATE_TO_DEV, addr, buffer, pages);
+}
+
+int dmirror_migrate_to_system(int fd, uintptr_t addr, size_t pages)
+{
+	return transfer(fd, HMM_DMIRROR_MIGRATE_TO_SYS, addr, NULL, pages);
+}
+
+int dmirror_exclusive(int fd, uintptr_t addr, void *buffer, size_t pages)
+{
+	return transfer(fd, HMM_DMIRROR_EXCLUSIVE, addr, buffer, pages);
+}
+
+int dmirror_snapshot(int fd, uintptr_t addr, unsigned char *prot, size_t pages)
+{
+	return transfer(fd, HMM_DMIRROR_SNAPSHOT, addr, prot, pages);
+}

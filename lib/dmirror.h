@@ -68,4 +68,15 @@ int dmirror_write(int fd, uintptr_t addr, void *buffer, size_t pages);
  */
 int dmirror_look(int fd, uintptr_t addr, void *page);
 
+/*
+ * Move memory to the device or back, or give the device the only right to use
+ * it; @buffer gets what the device then has. -EOPNOTSUPP: no device memory.
+ */
+int dmirror_migrate_to_device(int fd, uintptr_t addr, void *buffer, size_t pages);
+int dmirror_migrate_to_system(int fd, uintptr_t addr, size_t pages);
+int dmirror_exclusive(int fd, uintptr_t addr, void *buffer, size_t pages);
+
+/* One HMM_DMIRROR_PROT_... for each page */
+int dmirror_snapshot(int fd, uintptr_t addr, unsigned char *prot, size_t pages);
+
 #endif

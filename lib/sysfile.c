@@ -72,6 +72,7 @@ unsigned int kernel_version(void)
 	struct utsname uts;
 
 	uname(&uts);
-	sscanf(uts.release, "%u.%u", &major, &minor);
+	if (sscanf(uts.release, "%u.%u", &major, &minor) != 2)
+		return 0;
 	return VERSION(major, minor);
 }

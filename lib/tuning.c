@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <string.h>
 
+#include "disk.h"
 #include "sysfile.h"
 #include "tuning.h"
 
 #define MM "/sys/kernel/mm/"
+#define NUMA "/sys/kernel/debug/sched/numa_balancing/"
 
 /* A file that this kernel has not is what some test skips for. */
 static const struct {
@@ -17,6 +19,15 @@ static const struct {
 	{ MM "transparent_hugepage/shmem_enabled", "advise" },
 	{ MM "transparent_hugepage/khugepaged/scan_sleep_millisecs", "3600000" },
 	{ MM "ksm/run", "0" },
+	/* What they do when a test has them do it */
+	{ MM "transparent_hugepage/khugepaged/pages_to_scan", "65536" },
+	{ MM "ksm/sleep_millisecs", "1" },
+	{ MM "ksm/pages_to_scan", "1000" },
+	{ MM "ksm/use_zero_pages", "0" },
+	{ NUMA "scan_delay_ms", "1" },
+	{ NUMA "scan_period_min_ms", "1" },
+	{ NUMA "scan_period_max_ms", "1" },
+	{ "/proc/sys/vm/nr_hugepages", "16" },
 };
 
 #define NR (sizeof(settings) / sizeof(settings[0]))
@@ -44,12 +55,14 @@ void tuning_start(void)
 		keep_value(before[i]);
 		sysfile_write(settings[i].path, settings[i].value);
 	}
+	disk_start();
 }
 
 void tuning_stop(void)
 {
 	unsigned int i;
 
+	disk_stop();
 	for (i = NR; i-- > 0;)
 		if (*before[i])
 			sysfile_write(settings[i].path, before[i]);

@@ -43,9 +43,18 @@ void victim_obey(int orders, int answers)
 	}
 }
 
+/* The victim's own descriptor of its node, in the victim */
+static int own_device = -1;
+
 static long do_open(const struct victim_args *args)
 {
-	return dmirror_open((const char *)(uintptr_t)args->arg[0]);
+	own_device = dmirror_open((const char *)(uintptr_t)args->arg[0]);
+	return own_device;
+}
+
+int victim_own_device(void)
+{
+	return own_device;
 }
 
 int victim_getfd(const struct victim *victim, int fd)

@@ -63,6 +63,9 @@ void victim_obey(int orders, int answers);
 /* Its file @fd as one of ours, or -errno */
 int victim_getfd(const struct victim *victim, int fd);
 
+/* For such a function: the node that the victim has open, or -1 */
+int victim_own_device(void);
+
 /* Start and end of a region, in bytes */
 uintptr_t victim_start_of(unsigned int region);
 uintptr_t victim_end_of(unsigned int region);

@@ -460,6 +460,16 @@ TEST_F(reap, leaves_what_failed)
 		     !TEST_HAS_FAILED());
 }
 
+/* Every place in this kernel that starts one has a change that goes there. */
+TEST(each_callsite_has_a_change)
+{
+	unsigned int i;
+
+	for (i = 0; i < callsites_nr; i++)
+		EXPECT_TRUE(coverage_has_change(i))
+			TH_LOG("nothing goes to %s", callsites[i].function);
+}
+
 int main(int argc, char **argv)
 {
 	/* See change_exec: all that this has to do is to be another mm. */
