@@ -35,6 +35,8 @@ BAD_NOTIFIER(kind_0, EINVAL, .id = 2);
 BAD_NOTIFIER(kind_unknown, EINVAL, .id = 2, .kind = 99);
 BAD_NOTIFIER(flags_unknown, EINVAL, .id = 2, .kind = HMM_DMIRROR_HLIST,
 	     .flags = 0x80);
+BAD_NOTIFIER(flags_of_others, EINVAL, .id = 2, .kind = HMM_DMIRROR_HLIST_END,
+	     .flags = HMM_DMIRROR_LOCKED);
 BAD_NOTIFIER(reserved, EINVAL, .id = 2, .kind = HMM_DMIRROR_HLIST,
 	     .reserved = { 1 });
 BAD_NOTIFIER(reserved_too, EINVAL, .id = 2, .kind = HMM_DMIRROR_HLIST,

@@ -288,8 +288,8 @@ TEST_F(held, other_end_frees_nothing)
 }
 
 /*
- * Three intervals, and a range that touches some: the second page, the second
- * and third, the fourth.
+ * Intervals, and a range that touches some: the second page, the second and
+ * third, the fourth, and once more the second.
  */
 FIXTURE(edges) {
 	struct victim victim;
@@ -298,17 +298,17 @@ FIXTURE(edges) {
 
 FIXTURE_VARIANT(edges) {
 	unsigned int first, nr;
-	int calls[3];
+	int calls[4];
 };
 
-FIXTURE_VARIANT_ADD(edges, page_before) { 0, 1, { 0, 0, 0 } };
-FIXTURE_VARIANT_ADD(edges, up_to_the_first) { 0, 2, { 1, 1, 0 } };
-FIXTURE_VARIANT_ADD(edges, shared_page) { 1, 1, { 1, 1, 0 } };
-FIXTURE_VARIANT_ADD(edges, end_of_the_second) { 2, 1, { 0, 1, 0 } };
-FIXTURE_VARIANT_ADD(edges, up_to_the_third) { 0, 3, { 1, 1, 0 } };
-FIXTURE_VARIANT_ADD(edges, last_two) { 2, 2, { 0, 1, 1 } };
-FIXTURE_VARIANT_ADD(edges, last) { 3, 1, { 0, 0, 1 } };
-FIXTURE_VARIANT_ADD(edges, all) { 0, 4, { 1, 1, 1 } };
+FIXTURE_VARIANT_ADD(edges, page_before) { 0, 1, { 0, 0, 0, 0 } };
+FIXTURE_VARIANT_ADD(edges, up_to_the_first) { 0, 2, { 1, 1, 0, 1 } };
+FIXTURE_VARIANT_ADD(edges, shared_page) { 1, 1, { 1, 1, 0, 1 } };
+FIXTURE_VARIANT_ADD(edges, end_of_the_second) { 2, 1, { 0, 1, 0, 0 } };
+FIXTURE_VARIANT_ADD(edges, up_to_the_third) { 0, 3, { 1, 1, 0, 1 } };
+FIXTURE_VARIANT_ADD(edges, last_two) { 2, 2, { 0, 1, 1, 0 } };
+FIXTURE_VARIANT_ADD(edges, last) { 3, 1, { 0, 0, 1, 0 } };
+FIXTURE_VARIANT_ADD(edges, all) { 0, 4, { 1, 1, 1, 1 } };
 
 FIXTURE_SETUP(edges)
 {
@@ -318,6 +318,7 @@ FIXTURE_SETUP(edges)
 	ASSERT_EQ(0, add_interval(self->victim.device, 1, 0, 1, 1));
 	ASSERT_EQ(0, add_interval(self->victim.device, 2, 0, 1, 2));
 	ASSERT_EQ(0, add_interval(self->victim.device, 3, 0, 3, 1));
+	ASSERT_EQ(0, add_interval(self->victim.device, 4, 0, 1, 1));
 }
 
 FIXTURE_TEARDOWN(edges)
@@ -345,6 +346,7 @@ TEST_F(edges, meet_what_they_overlap)
 	EXPECT_EQ(variant->calls[0], calls_of(self->victim.device, 1));
 	EXPECT_EQ(variant->calls[1], calls_of(self->victim.device, 2));
 	EXPECT_EQ(variant->calls[2], calls_of(self->victim.device, 3));
+	EXPECT_EQ(variant->calls[3], calls_of(self->victim.device, 4));
 }
 
 /*

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Notifiers that are registered with the mmap_lock held: by mmu_notifier_get() and
+ * mmu_interval_notifier_insert_locked(). Their failures are those of the others, so
+ * here are few; hmm_notifier_contract has them all.
+ */
+#include <errno.h>
+
+#include "../lib/region.h"
+#include "hmm_notifier.h"
+
+FIXTURE(locked) {
+	struct victim victim;
+	struct warn_watch watch;
+};
+
+FIXTURE_VARIANT(locked) {
+	struct rule_notifier notifier;
+	unsigned int again;	/* what adding it once more leads to */
+	bool beside;		/* an hlist notifier that was there before */
+};
+
+FIXTURE_VARIANT_ADD(locked, hlist_eagain) {
+	.notifier = { RULE_HLIST, -EAGAIN }, .again = EBUSY };
+FIXTURE_VARIANT_ADD(locked, hlist_enomem) {
+	.notifier = { RULE_HLIST, -ENOMEM }, .again = EBUSY };
+FIXTURE_VARIANT_ADD(locked, hlist_eagain_beside_hlist) {
+	.notifier = { RULE_HLIST, -EAGAIN }, .again = EBUSY, .beside = true };
+FIXTURE_VARIANT_ADD(locked, interval_false) {
+	.notifier = { RULE_INTERVAL, false } };
+FIXTURE_VARIANT_ADD(locked, interval_false_beside_hlist) {
+	.notifier = { RULE_INTERVAL, false }, .beside = true };
+
+static int add_locked(int device, unsigned int id, enum rule_kind kind)
+{
+	bool interval = rule_is_interval(kind);
+
+	return dmirror_add_flags(device, id, kind,
+				 interval ? victim_start_of(0) : 0,
+				 interval ? victim_end_of(0) : 0,
+				 HMM_DMIRROR_LOCKED);
+}
+
+FIXTURE_SETUP(locked)
+{
+	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
+	ASK_OR_SKIP(consent_splat());
+	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_BARE));
+	ASSERT_EQ(0, victim_populate(&self->victim, 1));
+	if (variant->beside)
+		ASSERT_EQ(0, dmirror_add(self->victim.device, 3,
+					 HMM_DMIRROR_HLIST, 0, 0));
+	ASSERT_EQ(0, add_locked(self->victim.device, 1, variant->notifier.kind));
+}
+
+FIXTURE_TEARDOWN(locked)
+{
+	EXPECT_EQ(0, victim_finish(&self->victim));
+	EXPECT_EQ(0, victim_close(&self->victim));
+	warn_close(&self->watch);
+	mark_test(_metadata, variant, "end");
+}
+
+/* Such a notifier is judged as any other. */
+TEST_F(locked, holds)
+{
+	const struct rule_outcome *expected =
+		rule_expect(variant->notifier.kind, DMIRROR_NON_BLOCKABLE,
+			    variant->notifier.ret);
+	struct warn_report report;
+	__u64 hits;
+
+	ASSERT_EQ(0, region_arm(self->victim.device, 0, DMIRROR_NON_BLOCKABLE, 1,
+				variant->notifier.ret));
+	ASSERT_EQ(0, victim_freeze(&self->victim));
+
+	EXPECT_EQ(-EAGAIN, victim_reap(&self->victim));
+
+	EXPECT_EQ(0, dmirror_disarm_hits(self->victim.device, 1, &hits));
+	ASSERT_EQ(1, hits);
+	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
+	EXPECT_WARNS(expected->warns, &report);
+	EXPECT_EQ(expected->message, report.messages);
+	EXPECT_EQ(VICTIM_REGION_PAGES, victim_intact(&self->victim, 0));
+}
+
+/* An mm has one by mmu_notifier_get(), and another one when that is gone. */
+TEST_F(locked, is_given_back)
+{
+	struct hmm_dmirror_counts counts;
+	int device = self->victim.device;
+
+	EXPECT_EQ(-(int)variant->again,
+		  add_locked(device, 2, variant->notifier.kind));
+	if (!variant->again)
+		EXPECT_EQ(0, dmirror_del(device, 2));
+
+	ASSERT_EQ(0, dmirror_del(device, 1));
+	EXPECT_EQ(0, victim_dontneed(&self->victim, 0));
+	ASSERT_EQ(0, add_locked(device, 1, variant->notifier.kind));
+	EXPECT_EQ(0, victim_munmap(&self->victim, 0));
+
+	EXPECT_EQ(0, dmirror_counts(device, 1, &counts));
+	EXPECT_EQ(1, dmirror_sum(counts.calls[DMIRROR_BLOCKABLE]));
+}
+
+TEST_HARNESS_MAIN
