@@ -41,7 +41,7 @@ MUTANTS = TOP / "kernel-patches/mutants"
 CONTROL_EVERY = 9
 # Each of these runs as a whole on every mutant; of the other programs, which take
 # minutes, what a mutant names.
-WHOLE = ["contract:*", "often:*", "device:*", "errno:*", "overlap:*"]
+WHOLE = ["contract:*", "often:*", "device:*", "errno:*", "overlap:*", "locked:*"]
 
 
 @dataclasses.dataclass
