@@ -17,6 +17,7 @@ EVERYWHERE = [
 USER_SPACE = [
     # there is no such thing in user space
     "ARRAY_SIZE", "PREFER_KERNEL_TYPES", "PREFER_DEFINED_ATTRIBUTE_MACRO", "STRCPY",
+    "BIT_MACRO",
     "VOLATILE",           # sig_atomic_t, and memory that is touched for its effect
     "CAMELCASE",          # _Static_assert
     "AVOID_BUG",          # names that begin with BUG_
