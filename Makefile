@@ -3,8 +3,8 @@
 
 all:
 	@echo "./run_tests.sh runs the tests on a kernel; 'make check' tests this project."
-	@echo "Targets: check [T=NAME], callsites KDIR=DIR, bench, mutants [M=NAME], coverage,"
-	@echo "clean, distclean, install KDIR=DIR [FIXES=n], uninstall KDIR=DIR, series [OUT=DIR], check-bisect"
+	@echo "Targets: check [T=NAME], stable [N=50 ARGS=...], callsites KDIR=DIR, bench,"
+	@echo "mutants [M=NAME], coverage, clean, distclean, install KDIR=DIR [FIXES=n], uninstall KDIR=DIR, series [OUT=DIR], check-bisect"
 
 # T= picks tests of the project by a part of their name, as in T=test_judge.
 check:
@@ -14,6 +14,11 @@ check:
 # Does lib/callsite.c know all places in that kernel that start an invalidation?
 callsites:
 	@lib/callsites.sh "$(KDIR)"
+
+# The same run again and again, as in N=50 ARGS='--busy 2 --test oom:*'
+stable:
+	@vm/packages.sh run
+	@tests/stable.py -n $(or $(N),50) $(ARGS)
 
 bench:
 	@vm/packages.sh run
@@ -55,4 +60,4 @@ clean:
 distclean: clean
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/hmm-notifier-tests"
 
-.PHONY: all check callsites bench install uninstall series check-bisect mutants coverage clean distclean
+.PHONY: all check stable callsites bench install uninstall series check-bisect mutants coverage clean distclean
