@@ -123,7 +123,7 @@ class Downloads(unittest.TestCase):
 class Accelerator(unittest.TestCase):
     """With a QEMU that only plays: one that dies, one that hangs, one that boots."""
 
-    def probe(self, body, cache):
+    def probe(self, body, cache, device="/dev/null"):
         env = shim(self, qemu_system_x86_64='case "$*" in --version) exit;; esac\n'
                    "file=$(echo \"$*\" | sed 's/.*id=console,path=\\([^ ]*\\).*/\\1/')\n" + body)
         env["PATH"] = env["PATH"].replace("qemu-system-x86-64", "qemu-system-x86_64")
@@ -131,13 +131,9 @@ class Accelerator(unittest.TestCase):
         os.rename(f"{bindir}/qemu-system-x86-64", f"{bindir}/qemu-system-x86_64")
         began = time.monotonic()
         out = subprocess.run([str(VM / "accel.py"), "vmlinuz", "initrd", str(cache)],
-                             env={**os.environ, **env}, capture_output=True, text=True,
+                             env={**os.environ, **env, "KVM_DEVICE": device}, capture_output=True, text=True,
                              stdin=subprocess.DEVNULL, check=True, timeout=30)
         return out.stdout.strip(), out.stderr, time.monotonic() - began
-
-    def setUp(self):
-        if not os.access("/dev/kvm", os.R_OK | os.W_OK):
-            self.skipTest("no /dev/kvm to pretend with")
 
     def test_kvm_that_is_dead(self):
         for body in ("sleep 30", "echo KVM internal error >&2; sleep 30", "exit 1"):
@@ -150,6 +146,11 @@ class Accelerator(unittest.TestCase):
                 accel, _, took = self.probe("echo again >&2; exit 1", cache)
                 self.assertEqual(accel, "tcg")
                 self.assertLess(took, 0.6)
+
+    def test_no_kvm(self):
+        accel, why, _ = self.probe("echo tried >&2", TempDir(self, "").path, "/nowhere")
+        self.assertEqual((accel, why), ("tcg", "KVM is of no use here (there is no /nowhere): "
+                                        "using TCG\n"))
 
     def test_kvm_that_boots_slowly(self):
         cache = TempDir(self, "").path
