@@ -125,14 +125,24 @@ publish() { # BUILD KERNELDIR
 	rm -rf "$2" && mv -T "$new" "$2" || die "cannot write to $cache"
 }
 
-build_kernel() {
-	local build=$work/build${variant:+-$variant}
+# All that a kernel is made from, when its source is one that never changes.
+made_from() {
+	echo "$source"
+	"${CROSS_COMPILE:-}gcc" --version
+	cat "$KP"/[0-9]*/* "$here"/config/* "$fragment" "${extra[@]}" "$here/kernel-source.sh"
+}
 
+build_kernel() {
+	local build=$work/build${variant:+-$variant} sum=
+
+	[[ $source != "$cache"/src/* ]] || sum=$(made_from | sha256sum)
+	[ -z "$sum" ] || [ "$sum" != "$(cat "$kernel/made-from" 2>/dev/null)" ] || return 0
 	mkdir -p "$build" || die "cannot write to $cache"
 	make_tree
 	make_config "$build"
 	compile "$build"
-	publish "$build" "$work/kernel${variant:+-$variant}"
+	publish "$build" "$kernel"
+	echo "$sum" >"$kernel/made-from"
 }
 
 from_image() { # BZIMAGE,MODULES
@@ -210,6 +220,7 @@ esac
 [ "$karch" = x86_64 ] || key=$key-$karch
 key=$key$name
 work=$cache/linux/$key
+kernel=$work/kernel${variant:+-$variant}
 mkdir -p "$work" || die "cannot write to $cache"
 with_lock "linux-$key" build_kernel || exit
-echo "$work/kernel${variant:+-$variant}"
+echo "$kernel"
