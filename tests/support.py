@@ -12,6 +12,10 @@ import tempfile
 TOP = pathlib.Path(__file__).resolve().parent.parent
 VM = TOP / "vm"
 KERNEL = os.environ.get("CHECK_KERNEL", "debian:6.12")
+BASES = sorted((p.parent.name for p in TOP.glob("kernel-patches/*/series")),
+               key=lambda b: [int(n) for n in b.split(".")])
+# Of these a kernel is built, which takes a while the first time.
+BUILT = os.environ.get("CHECK_BASES", " ".join(BASES)).split()
 sys.path.insert(0, str(VM))
 
 

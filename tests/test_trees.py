@@ -8,9 +8,8 @@ import subprocess
 import tempfile
 import unittest
 
-from support import TOP, VM, TempDir, sh
+from support import BASES, TOP, VM, TempDir, sh
 
-BASES = sorted(p.parent.name for p in (TOP / "kernel-patches").glob("*/series"))
 INSTALL = TOP / "intree/install.sh"
 
 

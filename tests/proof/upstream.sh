@@ -4,7 +4,10 @@
 # and mrelease_test, as they are in the source of that kernel, into OUT.
 
 set -u
-build=$(cd "$1/build" && pwd -P) && src=$(cd "$1/src" && pwd -P) && mkdir -p "$2" || exit 2
+build=$(cd "$1/build" && pwd -P) && mkdir -p "$2" || exit 2
+src=$1/pristine
+[ -d "$src" ] || src=$1/src
+src=$(cd "$src" && pwd -P) || exit 2
 mm=$src/tools/testing/selftests/mm
 [ -d "$mm" ] || mm=$src/tools/testing/selftests/vm # 6.1
 

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Upstream's hmm-tests say the same of the patched test_hmm as of the pristine one."""
+import pathlib
+import re
+import shutil
+import sys
+import unittest
+
+from support import BUILT, TOP, VM, TempDir, sh
+
+sys.path.insert(0, str(TOP / "tests/proof"))
+import guest  # noqa: E402
+
+MODULES = ("pristine", "patched")
+
+
+def pristine_module(kernel, where):
+    """test_hmm.ko of the source as it was, for the kernel that was built of it"""
+    where.mkdir()
+    for f in (kernel / "pristine/lib").glob("test_hmm*.[ch]"):
+        shutil.copy(f, where)
+    (where / "Kbuild").write_text("obj-m := test_hmm.o\n")
+    r = sh("make", "-C", kernel / "build", f"M={where}", "modules")
+    assert r.returncode == 0, r.stdout
+    return where / "test_hmm.ko"
+
+
+def results(ktap):
+    """[{test: (result, directive)}], one for each run of hmm-tests"""
+    runs = []
+    for line in ktap.splitlines():
+        if re.match(r"# hmm_notifier: program \S*bounded", line):
+            runs.append({})
+        # older harnesses give a skipped test no name
+        elif runs and (m := re.match(r"# # (ok|not ok) (\d+ ?\S*)(?: # (\w+))?", line)):
+            runs[-1][m[2]] = (m[1], m[3])
+    return runs
+
+
+class HmmTests(unittest.TestCase):
+    def compare(self, base):
+        tmp = TempDir(self, "").path
+        r = sh(VM / "kernel.sh", f"source:{base}", timeout=3000, env={"QUIET": "1"})
+        self.assertEqual(r.returncode, 0, r.stdout)
+        kernel = guest.Kernel(pathlib.Path(r.stdout.strip()), tmp, tmp / "results", None)
+        files = [kernel.upstream[0], TOP / "tests/proof/swap-module.sh"]
+        for name, ko in zip(MODULES, (pristine_module(kernel.dir, tmp / "lib"),
+                                      kernel.out / "modules/test_hmm.ko")):
+            files.append(pathlib.Path(shutil.copy(ko, tmp / f"{name}.ko")))
+        self.assertNotEqual(*(f.read_bytes() for f in files[2:]))
+
+        job = "".join(f"../job/swap-module.sh {name}.ko\n"
+                      "../bin/bounded 300 60 /job/hmm-tests\n" for name in MODULES)
+        to = kernel.boot("hmm-tests", job, [], files, bounds=(310, 70, 700))
+
+        ktap = (to / "ktap.log").read_text(errors="replace")
+        self.assertEqual(re.findall(r"exit \.\./job/swap-module\.sh (\d+)", ktap),
+                         ["0", "0"], ktap)
+        pristine, patched = results(ktap)
+        ran = [t for t, (result, directive) in pristine.items()
+               if result == "ok" and not directive]
+        self.assertGreater(len(ran), 20, ktap)
+        self.assertEqual(pristine, patched)
+
+
+def add_test(base):
+    def test(self):
+        self.compare(base)
+    setattr(HmmTests, "test_" + base.replace(".", "_"), test)
+
+
+for _base in BUILT:
+    add_test(_base)
+
+
+if __name__ == "__main__":
+    unittest.main()
