@@ -19,7 +19,7 @@
 #include <time.h>
 
 #include "../lib/debug.h"
-#include "oom_checks.h"
+#include "hmm_notifier_oom_checks.h"
 
 /*
  * Seen: 15 s on an idle machine; more than 120 s on one with twenty times as much
