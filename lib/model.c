@@ -24,8 +24,8 @@ static void add_failures(struct model *model, enum rule_kind kind,
 			 bool blockable, bool again, bool release, uint64_t nr)
 {
 	int ret = representative(kind, again);
-	const struct rule_outcome *outcome = release ? rule_expect_release(ret) :
-		rule_expect(kind, blockable, ret);
+	const struct rule_outcome *outcome =
+		rule_expect(kind, release ? RULE_RELEASE : blockable, ret);
 	unsigned int site;
 
 	for (site = 0; site < RULE_NR_SITES; site++)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <stdio.h>
 
 #include "bounded.h"
 #include "region.h"
@@ -30,11 +31,14 @@ int region_arm(int device, unsigned int region, bool blockable,
 	return dmirror_arm(device, &fail);
 }
 
-int region_add(int device, unsigned int id, enum rule_kind kind)
+int region_add(int device, unsigned int id,
+	       const struct rule_notifier *notifier)
 {
-	return dmirror_add(device, id, kind,
-			   rule_is_interval(kind) ? victim_start_of(0) : 0,
-			   rule_is_interval(kind) ? victim_end_of(7) : 0);
+	bool interval = rule_is_interval(notifier->kind);
+
+	return dmirror_add(device, id, notifier->kind,
+			   interval ? victim_start_of(0) : 0,
+			   interval ? victim_end_of(7) : 0);
 }
 
 static bool is_in(const struct hmm_dmirror_call *call, bool blockable,
@@ -67,18 +71,19 @@ struct region_seen region_seen(const struct hmm_dmirror_call *calls, int nr,
 	return seen;
 }
 
-unsigned int region_started(const struct hmm_dmirror_call *calls, int nr,
-			    bool blockable, unsigned int region,
-			    unsigned int *ids, unsigned int max)
+void region_sequence(const struct hmm_dmirror_call *calls, int nr,
+		     bool blockable, unsigned int region, char *text,
+		     size_t size)
 {
-	unsigned int found = 0;
+	size_t len = 0;
 	int i;
 
-	for (i = 0; i < nr && found < max; i++)
+	*text = '\0';
+	for (i = 0; i < nr && len < size; i++)
 		if (calls[i].call == HMM_DMIRROR_CALL_START &&
 		    is_in(&calls[i], blockable, region))
-			ids[found++] = calls[i].id;
-	return found;
+			len += snprintf(text + len, size - len, "start%u ",
+					calls[i].id);
 }
 
 static int use_interval(void *arg)

@@ -20,7 +20,8 @@ int region_arm(int device, unsigned int region, bool blockable,
 	       unsigned int id, int ret);
 
 /* Adds a notifier; an interval one over regions 0 to 7. */
-int region_add(int device, unsigned int id, enum rule_kind kind);
+int region_add(int device, unsigned int id,
+	       const struct rule_notifier *notifier);
 
 /* What one notifier was called for, in one region and context */
 struct region_seen {
@@ -34,10 +35,10 @@ struct region_seen region_seen(const struct hmm_dmirror_call *calls, int nr,
 			       unsigned int id, bool blockable,
 			       unsigned int region);
 
-/* The ids of those that were started there, in that order; returns how many */
-unsigned int region_started(const struct hmm_dmirror_call *calls, int nr,
-			    bool blockable, unsigned int region,
-			    unsigned int *ids, unsigned int max);
+/* Which starts came there, by id: "start1 start2 " */
+void region_sequence(const struct hmm_dmirror_call *calls, int nr,
+		     bool blockable, unsigned int region, char *text,
+		     size_t size);
 
 /*
  * Whether the mm is as usable as before: an interval can be inserted, all can

@@ -15,11 +15,13 @@ enum rule_class {
  */
 #define WARN_AT(site)	.warns[RULE_SITE_##site] = 1
 
-/* [kind][blockable][class] */
-static const struct rule_outcome table[][2][RULE_NR_CLASSES] = {
+/* [kind][context][class] */
+static const struct rule_outcome
+table[][RULE_NR_CONTEXTS][RULE_NR_CLASSES] = {
 	[RULE_INTERVAL] = {
 		{ [RULE_AGAIN] = { .fails = 1 } },
 		{ [RULE_AGAIN] = { WARN_AT(INTERVAL) } },
+		{ [RULE_AGAIN] = { WARN_AT(INTERVAL_RELEASE) } },
 	},
 	[RULE_HLIST] = {
 		{
@@ -47,11 +49,8 @@ static const struct rule_outcome table[][2][RULE_NR_CLASSES] = {
 	[RULE_INTERVAL_TWO_PASS] = {
 		{ [RULE_AGAIN] = { .fails = 1 } },
 		{ [RULE_AGAIN] = { WARN_AT(INTERVAL) } },
+		{ [RULE_AGAIN] = { WARN_AT(INTERVAL_RELEASE) } },
 	},
-};
-
-static const struct rule_outcome release_table[RULE_NR_CLASSES] = {
-	[RULE_AGAIN] = { WARN_AT(INTERVAL_RELEASE) },
 };
 
 /* EAGAIN of include/uapi/asm-generic/errno-base.h, the same everywhere */
@@ -71,26 +70,25 @@ int rule_is_interval(enum rule_kind kind)
 	return kind == RULE_INTERVAL || kind == RULE_INTERVAL_TWO_PASS;
 }
 
-const struct rule_outcome *rule_expect(enum rule_kind kind, int blockable,
+const struct rule_outcome *rule_expect(enum rule_kind kind, int context,
 				       int ret)
 {
-	return &table[kind][!!blockable][rule_class(kind, ret)];
-}
-
-const struct rule_outcome *rule_expect_release(int ret)
-{
-	return &release_table[rule_class(RULE_INTERVAL, ret)];
+	return &table[kind][context][rule_class(kind, ret)];
 }
 
 void rule_predict(const struct rule_notifier *notifiers, unsigned int nr,
-		  int blockable, struct rule_result *result)
+		  int context, struct rule_result *result)
 {
 	const struct rule_outcome *outcome;
 	unsigned int i, site;
 
 	*result = (struct rule_result) {};
 	for (i = 0; i < nr; i++) {
-		outcome = rule_expect(notifiers[i].kind, blockable,
+		/* At the end of an mm they have ->release instead. */
+		if (context == RULE_RELEASE &&
+		    !rule_is_interval(notifiers[i].kind))
+			break;
+		outcome = rule_expect(notifiers[i].kind, context,
 				      notifiers[i].ret);
 		result->calls[i] = 1;
 		for (site = 0; site < RULE_NR_SITES; site++)

@@ -26,6 +26,14 @@ enum rule_site {
 	RULE_NR_SITES,
 };
 
+/* How a callback is called; true and false do for the first two. */
+enum rule_context {
+	RULE_NON_BLOCKABLE,
+	RULE_BLOCKABLE,
+	RULE_RELEASE,		/* MMU_NOTIFY_RELEASE, for interval notifiers */
+	RULE_NR_CONTEXTS,
+};
+
 /* What one call of one callback leads to */
 struct rule_outcome {
 	unsigned char warns[RULE_NR_SITES];
@@ -52,18 +60,15 @@ struct rule_result {
 
 int rule_is_interval(enum rule_kind kind);
 
-/* Of a callback that returned @ret; with MMU_NOTIFY_RELEASE see below. */
-const struct rule_outcome *rule_expect(enum rule_kind kind, int blockable,
+/* Of a callback that returned @ret; @context is an enum rule_context. */
+const struct rule_outcome *rule_expect(enum rule_kind kind, int context,
 				       int ret);
-
-/* Of an interval notifier's callback with MMU_NOTIFY_RELEASE */
-const struct rule_outcome *rule_expect_release(int ret);
 
 /*
  * Of one invalidation that meets all of @nr notifiers, given in the order in
  * which the kernel calls them: interval notifiers first.
  */
 void rule_predict(const struct rule_notifier *notifiers, unsigned int nr,
-		  int blockable, struct rule_result *result);
+		  int context, struct rule_result *result);
 
 #endif

@@ -3,11 +3,11 @@
  * What a notifier's return value leads to: kind x context x value, alone and
  * beside others. lib/rule.c says what is expected.
  *
- * The blockable context is a munmap() or madvise() by the victim. The
- * non-blockable one is process_mrelease() of the victim while it stands still
- * in do_exit(), which runs the OOM reaper's code with no race. Not tested here:
- * failing now and then, or here and there (hmm_notifier_often), the reaper
- * itself (hmm_notifier_oom), other callers (hmm_notifier_mmap).
+ * The blockable context is a munmap() by the victim. The non-blockable one is
+ * process_mrelease() of the victim while it stands still in do_exit(), which
+ * runs the OOM reaper's code with no race. Not tested here: failing now and
+ * then, or here and there (hmm_notifier_often), the reaper itself
+ * (hmm_notifier_oom), other callers (hmm_notifier_mmap).
  */
 #include <errno.h>
 #include <limits.h>
@@ -16,6 +16,8 @@
 
 #define NON_BLOCKABLE	0
 #define BLOCKABLE	1
+
+#define MAX_NOTIFIERS	3
 
 /*
  * One invalidation that meets one, two or three notifiers.
@@ -29,7 +31,7 @@ FIXTURE_VARIANT(rule) {
 	bool blockable;
 	unsigned int nr;
 	/* in the order in which they are added */
-	struct rule_notifier notifiers[3];
+	struct rule_notifier notifiers[MAX_NOTIFIERS];
 };
 
 #define VALUE(kind, KIND, name, value)					\
@@ -92,50 +94,56 @@ BESIDE(interval_hlist_enomem, 2, I(true), H(-ENOMEM));
 BESIDE(interval_hlist_eagain_end, 3, I(true), H(-EAGAIN), E(0));
 BESIDE(interval_false_hlist_eagain_end, 3, I(false), H(-EAGAIN), E(0));
 
-/* Intervals first; of hlist notifiers the one added last is called first. */
-static unsigned int call_order(const FIXTURE_VARIANT(rule) *variant,
-			       struct rule_notifier *order, unsigned int *ids)
-{
-	unsigned int i, nr = 0;
+/* A variant's notifiers in the order of the calls, and what they lead to */
+struct plan {
+	struct rule_notifier order[MAX_NOTIFIERS];
+	unsigned int ids[MAX_NOTIFIERS];
+	unsigned int nr;
+	struct rule_result expected;
+};
 
-	for (i = 0; i < variant->nr; i++)
-		if (rule_is_interval(variant->notifiers[i].kind))
-			ids[nr++] = i + 1;
-	for (i = variant->nr; i-- > 0;)
-		if (!rule_is_interval(variant->notifiers[i].kind))
-			ids[nr++] = i + 1;
+/* Intervals first; of hlist notifiers the one added last is called first. */
+static void make_plan(struct plan *plan, const struct rule_notifier *notifiers,
+		      unsigned int nr, int context)
+{
+	unsigned int i, at = 0;
+
 	for (i = 0; i < nr; i++)
-		order[i] = variant->notifiers[ids[i] - 1];
-	return nr;
+		if (rule_is_interval(notifiers[i].kind))
+			plan->ids[at++] = i + 1;
+	for (i = nr; i-- > 0;)
+		if (!rule_is_interval(notifiers[i].kind))
+			plan->ids[at++] = i + 1;
+	for (i = 0; i < nr; i++)
+		plan->order[i] = notifiers[plan->ids[i] - 1];
+	plan->nr = nr;
+	rule_predict(plan->order, nr, context, &plan->expected);
 }
 
 /* BUG_INTERVAL_TREE_NOT_ENDED: a failed hlist start after an interval pass */
-static bool leaks_interval_count(const struct rule_notifier *notifiers,
-				 const struct rule_result *expected)
+static bool leaks_interval_count(const struct plan *plan)
 {
-	return rule_is_interval(notifiers[0].kind) && expected->fails &&
-	       expected->messages;
+	return rule_is_interval(plan->order[0].kind) && plan->expected.fails &&
+	       plan->expected.messages;
 }
 
 FIXTURE_SETUP(rule)
 {
-	struct rule_notifier order[3];
-	struct rule_result expected;
-	unsigned int i, ids[3];
+	struct plan plan;
+	unsigned int i;
 
 	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
-	rule_predict(order, call_order(variant, order, ids), variant->blockable,
-		     &expected);
-	if (sum_warns(expected.warns))
+	make_plan(&plan, variant->notifiers, variant->nr, variant->blockable);
+	if (sum_warns(plan.expected.warns))
 		ASK_OR_SKIP(consent_splat());
-	if (leaks_interval_count(order, &expected))
+	if (leaks_interval_count(&plan))
 		ASK_OR_SKIP(consent_hang());
 	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_BARE));
 	ASSERT_EQ(0, victim_populate(&self->victim, 1));
 	for (i = 0; i < variant->nr; i++) {
 		const struct rule_notifier *n = &variant->notifiers[i];
 
-		ASSERT_EQ(0, region_add(self->victim.device, i + 1, n->kind));
+		ASSERT_EQ(0, region_add(self->victim.device, i + 1, n));
 		/* Armed to succeed, too: so each test proves what was called. */
 		ASSERT_EQ(0, region_arm(self->victim.device, 0, variant->blockable,
 					i + 1, n->ret));
@@ -154,14 +162,15 @@ FIXTURE_TEARDOWN(rule)
 
 /* The message of each failure, in the order of the calls */
 static void check_messages(struct __test_metadata *_metadata, bool blockable,
-			   const struct rule_notifier *order,
-			   const struct rule_result *expected, unsigned int nr,
+			   const struct plan *plan,
 			   const struct warn_report *report)
 {
+	const struct rule_result *expected = &plan->expected;
+	const struct rule_notifier *order = plan->order;
 	unsigned int i, message = 0;
 
 	ASSERT_EQ(expected->messages, report->messages);
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < plan->nr; i++) {
 		if (!expected->calls[i] || !order[i].ret ||
 		    rule_is_interval(order[i].kind))
 			continue;
@@ -175,30 +184,41 @@ static void check_messages(struct __test_metadata *_metadata, bool blockable,
 	}
 }
 
-static void check_calls(struct __test_metadata *_metadata, int device,
-			bool blockable, const struct rule_notifier *order,
-			const struct rule_result *expected,
-			const unsigned int *ids, unsigned int nr)
+static void expected_sequence(const struct plan *plan, char *text, size_t size)
 {
-	struct hmm_dmirror_call calls[HMM_DMIRROR_NR_CALLS];
-	int nr_calls = dmirror_calls(device, calls,
-				     HMM_DMIRROR_NR_CALLS);
+	size_t len = 0;
+	unsigned int i;
+
+	*text = '\0';
+	for (i = 0; i < plan->nr; i++)
+		if (plan->expected.calls[i])
+			len += snprintf(text + len, size - len, "start%u ",
+					plan->ids[i]);
+}
+
+static void check_calls(struct __test_metadata *_metadata,
+			const struct hmm_dmirror_call *calls, int nr_calls,
+			bool blockable, const struct plan *plan)
+{
+	const struct rule_result *expected = &plan->expected;
 	bool ended_twice = blockable && expected->messages;
-	unsigned int i, started[4], nr_started;
+	char want[80], got[80];
+	unsigned int i;
 
 	ASSERT_LE(0, nr_calls);
-	nr_started = region_started(calls, nr_calls, blockable, 0, started, 4);
-	for (i = 0; i < nr_started && i < nr; i++)
-		EXPECT_EQ(ids[i], started[i]);
-	for (i = 0; i < nr; i++) {
-		struct region_seen seen = region_seen(calls, nr_calls, ids[i],
-						      blockable, 0);
+	expected_sequence(plan, want, sizeof(want));
+	region_sequence(calls, nr_calls, blockable, 0, got, sizeof(got));
+	EXPECT_STREQ(want, got);
+	for (i = 0; i < plan->nr; i++) {
+		struct region_seen seen = region_seen(calls, nr_calls,
+						      plan->ids[i], blockable,
+						      0);
 
 		/* The failure happened, and so did the successes. */
 		EXPECT_EQ(expected->calls[i], seen.calls);
 		EXPECT_EQ(expected->calls[i], seen.hits);
 		if (seen.hits)
-			EXPECT_EQ(order[i].ret, seen.ret);
+			EXPECT_EQ(plan->order[i].ret, seen.ret);
 		if (ended_twice && expected->ends[i] && seen.ends == 2)
 			KNOWN_BUG(BUG_RANGE_END_TWICE);
 		else
@@ -212,21 +232,21 @@ static void check_calls(struct __test_metadata *_metadata, int device,
  */
 TEST_F(rule, holds)
 {
-	struct rule_notifier order[3];
+	struct hmm_dmirror_call calls[HMM_DMIRROR_NR_CALLS];
 	struct rule_result expected;
 	struct warn_report report;
-	unsigned int ids[3], nr;
-	int result, sound;
+	int result, sound, nr;
+	struct plan plan;
 
-	nr = call_order(variant, order, ids);
-	rule_predict(order, nr, variant->blockable, &expected);
+	make_plan(&plan, variant->notifiers, variant->nr, variant->blockable);
+	expected = plan.expected;
 
 	result = variant->blockable ? victim_munmap(&self->victim, 0) :
 				      victim_reap(&self->victim);
 
 	/* First of all, as the device's failure to fail is not the kernel's. */
-	check_calls(_metadata, self->victim.device, variant->blockable, order,
-		    &expected, ids, nr);
+	nr = dmirror_calls(self->victim.device, calls, HMM_DMIRROR_NR_CALLS);
+	check_calls(_metadata, calls, nr, variant->blockable, &plan);
 	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
 	EXPECT_WARNS(expected.warns, &report);
 	EXPECT_EQ(expected.fails ? -EAGAIN : 0, result);
@@ -234,11 +254,10 @@ TEST_F(rule, holds)
 		  victim_resident(&self->victim, 0));
 	EXPECT_EQ(expected.fails ? VICTIM_REGION_PAGES : 0,
 		  victim_intact(&self->victim, 0));
-	check_messages(_metadata, variant->blockable, order, &expected, nr,
-		       &report);
+	check_messages(_metadata, variant->blockable, &plan, &report);
 
 	sound = region_soundness(self->victim.device);
-	if (sound == -ETIMEDOUT && leaks_interval_count(order, &expected)) {
+	if (sound == -ETIMEDOUT && leaks_interval_count(&plan)) {
 		KNOWN_BUG(BUG_INTERVAL_TREE_NOT_ENDED);
 		/* The last close would hang as well; the keeper does that. */
 		self->victim.device = -1;
@@ -248,6 +267,90 @@ TEST_F(rule, holds)
 	EXPECT_EQ(0, victim_finish(&self->victim));
 	EXPECT_EQ(0, victim_close(&self->victim));
 	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
+	EXPECT_EQ(0, report.messages);
+}
+
+/*
+ * The end of an mm, MMU_NOTIFY_RELEASE.
+ */
+#define HLIST_ID (MAX_NOTIFIERS + 1)
+
+FIXTURE(release) {
+	struct victim victim;
+	struct warn_watch watch;
+};
+
+FIXTURE_VARIANT(release) {
+	unsigned int nr;
+	struct rule_notifier notifiers[MAX_NOTIFIERS];
+};
+
+FIXTURE_VARIANT_ADD(release, true) { 1, { I(true) } };
+FIXTURE_VARIANT_ADD(release, false) { 1, { I(false) } };
+
+FIXTURE_SETUP(release)
+{
+	struct rule_notifier hlist = { .kind = RULE_HLIST_END };
+	struct plan plan;
+	unsigned int i;
+
+	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
+	make_plan(&plan, variant->notifiers, variant->nr, RULE_RELEASE);
+	if (sum_warns(plan.expected.warns))
+		ASK_OR_SKIP(consent_splat());
+	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_BARE));
+	ASSERT_EQ(0, victim_populate(&self->victim, 1));
+	ASSERT_EQ(0, region_add(self->victim.device, HLIST_ID, &hlist));
+	for (i = 0; i < variant->nr; i++) {
+		const struct rule_notifier *n = &variant->notifiers[i];
+		struct hmm_dmirror_fail_point fail =
+			region_fail_point(0, BLOCKABLE, i + 1, n->ret);
+
+		fail.events = 1 << HMM_DMIRROR_EVENT_RELEASE;
+		ASSERT_EQ(0, region_add(self->victim.device, i + 1, n));
+		ASSERT_EQ(0, dmirror_arm(self->victim.device, &fail));
+	}
+}
+
+FIXTURE_TEARDOWN(release)
+{
+	EXPECT_EQ(0, victim_finish(&self->victim));
+	EXPECT_EQ(0, victim_close(&self->victim));
+	warn_close(&self->watch);
+	mark_test(_metadata, variant, "end");
+}
+
+/* The mappings go after that, with an invalidation of their own. */
+static int only_release(struct hmm_dmirror_call *calls, int nr)
+{
+	int i, kept = 0;
+
+	for (i = 0; i < nr; i++)
+		if (calls[i].event == HMM_DMIRROR_EVENT_RELEASE)
+			calls[kept++] = calls[i];
+	return nr < 0 ? nr : kept;
+}
+
+/* An interval notifier that can't let go of a dying mm is warned about. */
+TEST_F(release, holds)
+{
+	struct hmm_dmirror_call calls[HMM_DMIRROR_NR_CALLS];
+	struct hmm_dmirror_counts hlist;
+	struct warn_report report;
+	struct plan plan;
+	int nr;
+
+	make_plan(&plan, variant->notifiers, variant->nr, RULE_RELEASE);
+
+	EXPECT_EQ(0, victim_finish(&self->victim));
+
+	nr = dmirror_calls(self->victim.device, calls, HMM_DMIRROR_NR_CALLS);
+	check_calls(_metadata, calls, only_release(calls, nr), BLOCKABLE, &plan);
+	EXPECT_EQ(0, dmirror_counts(self->victim.device, HLIST_ID, &hlist));
+	EXPECT_EQ(1, hlist.releases);
+	EXPECT_EQ(0, victim_close(&self->victim));
+	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
+	EXPECT_WARNS(plan.expected.warns, &report);
 	EXPECT_EQ(0, report.messages);
 }
 

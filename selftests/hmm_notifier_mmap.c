@@ -351,7 +351,8 @@ TEST_F(ending, is_told)
 	}
 	for (i = 0; i < RULE_NR_SITES; i++)
 		expected[i] = id ? 0 :
-			rule_expect_release(variant->notifier.ret)->warns[i] +
+			rule_expect(RULE_INTERVAL, RULE_RELEASE,
+				    variant->notifier.ret)->warns[i] +
 			rule_expect(RULE_INTERVAL, BLOCKABLE,
 				    variant->notifier.ret)->warns[i];
 	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Failures now and then, here and there, at the end of an mm and in a mirror.
+ * Failures now and then, here and there, and in a mirror.
  * hmm_notifier_contract has all kinds, values and combinations; here each is
  * one that shows what else matters.
  */
@@ -62,7 +62,7 @@ FIXTURE_SETUP(often)
 		ASK_OR_SKIP(consent_splat());
 	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_BARE));
 	ASSERT_EQ(0, victim_populate(&self->victim, 1));
-	ASSERT_EQ(0, region_add(self->victim.device, 1, variant->notifier.kind));
+	ASSERT_EQ(0, region_add(self->victim.device, 1, &variant->notifier));
 	if (!variant->blockable)
 		ASSERT_EQ(0, victim_freeze(&self->victim));
 }
@@ -134,7 +134,7 @@ FIXTURE_SETUP(partly)
 		ASK_OR_SKIP(consent_splat());
 	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_BARE));
 	ASSERT_EQ(0, victim_populate(&self->victim, 3));
-	ASSERT_EQ(0, region_add(self->victim.device, 1, variant->notifier.kind));
+	ASSERT_EQ(0, region_add(self->victim.device, 1, &variant->notifier));
 	ASSERT_EQ(0, victim_freeze(&self->victim));
 }
 
@@ -171,65 +171,6 @@ TEST_F(partly, reaps_the_others)
 	EXPECT_EQ(0, victim_reap(&self->victim));
 	EXPECT_EQ(0, victim_resident(&self->victim, 1));
 	EXPECT_EQ(0, region_soundness(self->victim.device));
-}
-
-/*
- * The end of an mm, MMU_NOTIFY_RELEASE.
- */
-FIXTURE(release) {
-	struct victim victim;
-	struct warn_watch watch;
-};
-
-FIXTURE_VARIANT(release) {
-	int ret;
-};
-
-FIXTURE_VARIANT_ADD(release, true) { true };
-FIXTURE_VARIANT_ADD(release, false) { false };
-
-FIXTURE_SETUP(release)
-{
-	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
-	if (!variant->ret)
-		ASK_OR_SKIP(consent_splat());
-	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_BARE));
-	ASSERT_EQ(0, victim_populate(&self->victim, 1));
-	ASSERT_EQ(0, region_add(self->victim.device, 1, RULE_INTERVAL));
-	ASSERT_EQ(0, region_add(self->victim.device, 2, RULE_HLIST_END));
-}
-
-FIXTURE_TEARDOWN(release)
-{
-	EXPECT_EQ(0, victim_finish(&self->victim));
-	EXPECT_EQ(0, victim_close(&self->victim));
-	warn_close(&self->watch);
-	mark_test(_metadata, variant, "end");
-}
-
-/* An interval notifier that can't let go of a dying mm is warned about. */
-TEST_F(release, warns_if_refused)
-{
-	struct hmm_dmirror_fail_point fail = region_fail_point(0, BLOCKABLE, 1,
-						     variant->ret);
-	const struct rule_outcome *expected = rule_expect_release(variant->ret);
-	struct hmm_dmirror_counts interval, hlist;
-	struct warn_report report;
-
-	fail.events = 1 << HMM_DMIRROR_EVENT_RELEASE;
-	ASSERT_EQ(0, dmirror_arm(self->victim.device, &fail));
-
-	EXPECT_EQ(0, victim_finish(&self->victim));
-
-	EXPECT_EQ(0, dmirror_counts(self->victim.device, 1, &interval));
-	EXPECT_EQ(0, dmirror_counts(self->victim.device, 2, &hlist));
-	EXPECT_EQ(1, interval.hits);
-	EXPECT_EQ(1, interval.calls[BLOCKABLE][HMM_DMIRROR_EVENT_RELEASE]);
-	EXPECT_EQ(1, hlist.releases);
-	EXPECT_EQ(0, victim_close(&self->victim));
-	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
-	EXPECT_WARNS(expected->warns, &report);
-	EXPECT_EQ(0, report.messages);
 }
 
 /*
