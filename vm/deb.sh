@@ -14,7 +14,56 @@ deb_depends() { # PACKAGE PATTERN
 		awk -v p="$2" '/Depends:/ && $2 ~ p { print $2; exit }'
 }
 
+# own_apt NAME WHAT CONFIGURATION: from here on apt-cache and apt-get mean WHAT,
+# which they read with a state of its own.  So nothing of the host's apt changes and
+# nobody has to be root.
+own_apt() {
+	own=$(cache_dir) || exit 2
+	own+=/apt-$1 own_what=$2
+	mkdir -p "$own"/{lists,archives}/partial || die "cannot write to $own"
+	cat >"$own/apt.conf.$$" <<-EOF
+		Dir::State "$own";
+		Dir::State::status "/dev/null";
+		Dir::State::lists "$own/lists";
+		Dir::Cache "$own";
+		Dir::Cache::archives "$own/archives";
+		APT::Sandbox::User "$(id -un)";
+		Acquire::Languages "none";
+		$3
+	EOF
+	mv "$own/apt.conf.$$" "$own/apt.conf" || die "cannot write to $own"
+	export APT_CONFIG=$own/apt.conf
+	own_apt_update
+}
+
+# The lists are good for a day; older ones are used when no newer can be had.
+own_apt_update() { own_apt_is_new || with_lock "${own##*/}" own_apt_fetch; }
+
+own_apt_is_new() { [ -n "$(find "$own/updated" -mmin -1440 2>/dev/null)" ]; }
+
+own_apt_fetch() {
+	local stamp=$own/updated
+
+	own_apt_is_new && return 0 # another run was faster
+	say "reading the package lists of $own_what"
+	if apt-get update -q >"$own/log" 2>&1 </dev/null &&
+	   ! grep -q '^[WE]: Failed' "$own/log"; then
+		touch "$stamp"
+	elif [ -f "$stamp" ]; then
+		say "that failed; using those of $(date -r "$stamp" +%F)"
+	else
+		tail -n 5 "$own/log" >&2
+		return 1
+	fi
+}
+
+# The lists are older than the archive.
 deb_update() {
+	if [ -n "${own:-}" ]; then
+		rm -f "$own/updated"
+		own_apt_update || die "apt-get update failed for $own_what"
+		return
+	fi
 	say "reading Debian's package lists (apt-get update)"
 	as_root apt-get update >/dev/null 2>&1 </dev/null ||
 		die "apt-get update failed; run it by hand to see why"
@@ -45,7 +94,6 @@ deb_fetch() {
 			continue
 		fi
 		[ $try = 1 ] || { tail -n 5 "$dir/get-$pkg/log" >&2; break; }
-		# the lists may be older than the archive
 		deb_update
 	done
 	deb_is_whole "$file" "$pkg" || die "could not download $pkg"

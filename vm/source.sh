@@ -3,34 +3,6 @@
 # shellcheck disable=SC2154 # what kernel-source.sh sets
 # Sourced: Debian's linux-source packages, unpacked into the cache.
 
-# A series that this release does not have comes from Debian's unstable.  apt
-# reads it with a state of its own, made of the machine's own sources, so
-# nothing of the host's apt changes and nobody has to be root.
-sid_setup() {
-	local dir=$cache/apt-sid
-
-	mkdir -p "$dir"/{lists/partial,archives/partial,parts} || die "cannot write to $cache"
-	: >"$dir/status"
-	sid_sources >"$dir/sid.sources.new" && [ -s "$dir/sid.sources.new" ] ||
-		die "no apt source of this machine has the suite $(release_name), so where" \
-		    "to get newer kernels from is unknown"
-	mv "$dir/sid.sources.new" "$dir/sid.sources"
-	cat >"$dir/apt.conf" <<-EOF
-		Dir::State "$dir";
-		Dir::State::status "$dir/status";
-		Dir::State::lists "$dir/lists";
-		Dir::Cache "$dir";
-		Dir::Cache::archives "$dir/archives";
-		Dir::Etc::sourcelist "$dir/sid.sources";
-		Dir::Etc::sourceparts "$dir/parts";
-		Dir::Etc::preferences "/dev/null";
-		Dir::Etc::preferencesparts "$dir/parts";
-		APT::Sandbox::User "$(id -un)";
-		APT::Architectures { "$(dpkg --print-architecture)"; };
-		Acquire::Languages "none";
-	EOF
-}
-
 release_name() { (. /etc/os-release && echo "$VERSION_CODENAME"); }
 
 # The first stanza (deb822) or line (the old format) for this release, with the
@@ -63,40 +35,21 @@ sid_sources() {
 	done
 }
 
-# The lists are good for a day; older ones are used when no newer can be had.
-sid_update() {
-	local stamp=$cache/apt-sid/updated
-
-	[ -n "$(find "$stamp" -mmin -1440 2>/dev/null)" ] && return 0
-	say "reading the package lists of Debian unstable"
-	if apt-get update -q >"$cache/apt-sid/log" 2>&1 </dev/null &&
-	   ! grep -q '^[WE]: Failed' "$cache/apt-sid/log"; then
-		touch "$stamp"
-	elif [ -f "$stamp" ]; then
-		say "that failed; using those of $(date -r "$stamp" +%F)"
-	else
-		tail -n 5 "$cache/apt-sid/log" >&2
-		return 1
-	fi
-}
-
-# use_sid: from here on apt-cache and apt-get mean unstable.
+# A series that this release does not have comes from Debian's unstable, which is
+# where the machine's own sources say that this release is.
 use_sid() {
-	sid_setup
-	export APT_CONFIG=$cache/apt-sid/apt.conf
-	sid_update
-}
+	local sources=$cache/sid.sources
 
-# deb.sh calls this when a download failed
-deb_update() {
-	[ -n "${APT_CONFIG:-}" ] || {
-		say "reading Debian's package lists (apt-get update)"
-		as_root apt-get update >/dev/null 2>&1 </dev/null ||
-			die "apt-get update failed; run it by hand to see why"
-		return
-	}
-	rm -f "$cache/apt-sid/updated"
-	sid_update || die "apt-get update failed for Debian unstable"
+	sid_sources >"$sources.$$" && [ -s "$sources.$$" ] ||
+		die "no apt source of this machine has the suite $(release_name), so where" \
+		    "to get newer kernels from is unknown"
+	mv "$sources.$$" "$sources" || die "cannot write to $cache"
+	own_apt sid "Debian unstable" "
+		Dir::Etc::sourcelist \"$sources\";
+		Dir::Etc::sourceparts \"/dev/null\";
+		Dir::Etc::preferences \"/dev/null\";
+		Dir::Etc::preferencesparts \"/dev/null\";
+		APT::Architectures { \"$(dpkg --print-architecture)\"; };"
 }
 
 # The series that unstable's linux-source depends on.
