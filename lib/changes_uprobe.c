@@ -4,8 +4,8 @@
  */
 #include <errno.h>
 #include <linux/perf_event.h>
+#include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,11 +14,25 @@
 
 #define TYPE "/sys/bus/event_source/devices/uprobe/type"
 
+/* A whole instruction each; the breakpoint is UPROBE_SWBP_INSN of asm/uprobes.h. */
+#if defined(__x86_64__)
+#define INSN		uint8_t
 #define NOP		0x90
 #define BREAKPOINT	0xcc
+#elif defined(__aarch64__)
+#define INSN		uint32_t
+#define NOP		0xd503201f
+#define BREAKPOINT	0xd42000a0
+#else
+#define INSN		uint32_t
+#define NOP		0
+#define BREAKPOINT	0
+#endif
 
 static const char *lacks_uprobes(void)
 {
+	if (!BREAKPOINT)
+		return "the breakpoint of this architecture";
 	return sysfile_number(TYPE) < 0 ? "CONFIG_UPROBE_EVENTS" : NULL;
 }
 
@@ -26,10 +40,12 @@ static const char *lacks_uprobes(void)
 static long map_code(uintptr_t at)
 {
 	int fd = memfd_create("hmm_notifier", MFD_CLOEXEC);
-	char code[PAGE];
+	INSN code[PAGE / sizeof(INSN)];
 	void *got;
+	size_t i;
 
-	memset(code, NOP, sizeof(code));
+	for (i = 0; i < sizeof(code) / sizeof(code[0]); i++)
+		code[i] = NOP;
 	if (fd < 0 || write(fd, code, sizeof(code)) != sizeof(code))
 		return -errno;
 	got = mmap((void *)at, PAGE, PROT_READ | PROT_EXEC,
@@ -37,7 +53,7 @@ static long map_code(uintptr_t at)
 	if (got != (void *)at)
 		return -errno;
 	change_keep_fd(at, fd);
-	return *(volatile unsigned char *)at == NOP ? 0 : -EBADMSG;
+	return *(volatile INSN *)at == NOP ? 0 : -EBADMSG;
 }
 
 /* In this mm alone */
@@ -69,7 +85,7 @@ static long insert_probe(uintptr_t at)
 
 static long has_breakpoint(uintptr_t at)
 {
-	const volatile unsigned char *code = (void *)at;
+	const volatile INSN *code = (void *)at;
 
 	return code[0] == BREAKPOINT && code[1] == NOP ? 0 : -EBADMSG;
 }
@@ -101,7 +117,7 @@ static long remove_probe(uintptr_t at)
 
 static long has_no_breakpoint(uintptr_t at)
 {
-	const volatile unsigned char *code = (void *)at;
+	const volatile INSN *code = (void *)at;
 
 	/* The copy may stay, while somebody else has a reference to it. */
 	return code[0] == NOP && code[1] == NOP ? 0 : -EBADMSG;

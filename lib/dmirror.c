@@ -46,6 +46,9 @@ const char *dmirror_why_not(const char *node)
 {
 	if (geteuid())
 		return "must be root to fail notifiers";
+	/* arm64 may have larger ones, which much of lib/ does not expect. */
+	if (getpagesize() != 4096)
+		return "needs pages of 4 KiB (CONFIG_ARM64_4K_PAGES)";
 	/* By a child: an mm that had a notifier once is never the same again. */
 	switch (bounded_call(try_node, (void *)node)) {
 	case 0:

@@ -107,12 +107,15 @@ int filler_take_all(struct victim *victim, enum filler_kind kind)
 	return victim_order(victim, do_take, &args);
 }
 
-/* No libc that would need thread-local data: there is none for this thread. */
+/*
+ * No libc that would need thread-local data: there is none for this thread. No
+ * pause(): newer architectures have no such system call.
+ */
 static int wait_for_death(void *unused)
 {
 	(void)unused;
 	for (;;)
-		syscall(SYS_pause);
+		syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
 	return 0;
 }
 
