@@ -4,6 +4,7 @@ clear line.  The tests in them are the stand-ins in tests/guest."""
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import signal
 import subprocess
@@ -53,6 +54,10 @@ class Ordinary(unittest.TestCase):
         latest = r.dir / "latest"
         for name in ("ktap.log", "kmsg.log", "junit.xml", "qemu-command", "meta.json"):
             self.assertTrue((latest / name).stat().st_size, name)
+        # what the script boots is still there
+        cat = next(li for li in r.log("qemu-command").splitlines() if li.startswith("cat "))
+        for path in shlex.split(cat)[1:3]:
+            self.assertTrue(os.path.exists(path), path)
         # marks and times came through
         self.assertIsNotNone(r.tests[f"{X}:ends.passes"]["seconds"])
         log = (latest / "kernel-log" / f"{X}:ends.fails.log").read_text()

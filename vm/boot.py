@@ -114,7 +114,7 @@ class Guest:
         path.write_text(
             "#!/bin/sh\n# The logs go where they went; see -chardev.\n"
             "initrd=$(mktemp) && trap 'rm -f \"$initrd\"' EXIT\n"
-            f"cat {shlex.quote(str(self.opt.initramfs))} "
+            f"cat {shlex.quote(os.path.realpath(self.opt.initramfs))} "
             f"{shlex.quote(str(self.dir / 'job.cpio'))} >\"$initrd\"\n{text}\n")
         path.chmod(0o755)
 
