@@ -15,6 +15,8 @@ usage() {
 	                   source:BASE, source:newest, tree:DIR (built here; +fixes
 	                   after it adds the fixes of mm/), image:BZIMAGE,MODULES
 	                   (vm/kernel-source.sh --help says more)
+	  --arch ARCH      amd64 or arm64; default is this machine's.  On amd64, arm64 is
+	                   cross-built and emulated, with Debian's kernels only
 	  --debug          build that kernel with the debugging options
 	  --all            run all tests; without it, and without --test, those that
 	                   take no more than seconds
@@ -47,7 +49,7 @@ not_the_kernel() { [ -z "${bisect:-}" ] || exit 255; exit 2; }
 bad_usage() { echo "run_tests.sh: $*" >&2; usage >&2; not_the_kernel; }
 
 parse_options() {
-	kernel_spec=debian:6.12 accel=auto timeout=300 results_root=$top/results
+	kernel_spec=debian:6.12 arch='' accel=auto timeout=300 results_root=$top/results
 	stress='' seed='' all=''
 	globs=() bisect='' debug='' list='' panic='' strict='' keep='' verbose='' no_install=''
 
@@ -56,11 +58,12 @@ parse_options() {
 		--*=*)	local arg=$1; shift; set -- "${arg%%=*}" "${arg#*=}" "$@";;
 		esac
 		case $1 in
-		--kernel|--test|--accel|--timeout|--results|--stress|--seed)
+		--kernel|--arch|--test|--accel|--timeout|--results|--stress|--seed)
 			[ $# -ge 2 ] || bad_usage "$1 needs an argument";;
 		esac
 		case $1 in
 		--kernel)	kernel_spec=$2; shift;;
+		--arch)		arch=$2; shift;;
 		--all)		all=1;;
 		--test)		globs+=("$2"); shift;;
 		--accel)	accel=$2; shift;;
@@ -82,6 +85,7 @@ parse_options() {
 		shift
 	done
 	case $accel in auto|kvm|tcg) ;; *) bad_usage "--accel: auto, kvm or tcg";; esac
+	choose_arch
 	[[ $timeout =~ ^[1-9][0-9]*$ ]] || bad_usage "--timeout: a number of seconds"
 	[[ $stress =~ ^([1-9][0-9]*)?$ ]] || bad_usage "--stress: a number of seconds"
 	[[ $seed =~ ^[0-9]*$ ]] || bad_usage "--seed: a number"
@@ -89,6 +93,25 @@ parse_options() {
 	# As part of everything it is to be short; what failed has to be shrunk.
 	[ -n "$stress" ] || stress=$((${#globs[@]} ? 10 : 1))
 	timeout=$((timeout + 2 * stress))
+}
+
+# machine: what uname -m says where the tests run.  If that is not here, cross is what
+# Debian calls it, and ARCH and CROSS_COMPILE are for the programs in vm/.
+choose_arch() {
+	machine=$(uname -m) cross=
+	unset ARCH CROSS_COMPILE
+
+	case $machine:$arch in
+	*:|x86_64:amd64|aarch64:arm64) return;;
+	*:amd64)	bad_usage "--arch amd64: this is $machine, and only arm64 is" \
+				"built for elsewhere than on itself";;
+	x86_64:arm64)	;;
+	*)		bad_usage "--arch: amd64 or arm64";;
+	esac
+	[[ $kernel_spec = debian:* ]] || bad_usage "--arch $arch: Debian's kernels only"
+	[ "$accel" != kvm ] || bad_usage "--accel kvm: not for --arch $arch"
+	machine=aarch64 cross=$arch
+	export ARCH=$arch CROSS_COMPILE=aarch64-linux-gnu-
 }
 
 # No glob is everything.
@@ -154,10 +177,10 @@ describe_run() {
 	json.dump({"kernel": "$(cat "$kernel/release")",
 	           "spec": """$kernel_spec""",
 	           "origin": """$(cat "$kernel/origin" 2>/dev/null)""",
-	           "base": "$(cat "$kernel/base")", "arch": "$(uname -m)",
+	           "base": "$(cat "$kernel/base")", "arch": "$machine",
 	           "accel": "$accel", "selected": ${#globs[@]} > 0,
 	           "suite": "$(git -C "$top" describe --always --dirty 2>/dev/null)",
-	           "qemu": "$(qemu-system-x86_64 --version | sed -n 1p)"},
+	           "qemu": "$("qemu-system-$machine" --version | sed -n 1p)"},
 	          open(sys.argv[1], "w"), indent=1)
 	END
 }
@@ -201,8 +224,8 @@ boot() {
 	# shellcheck disable=SC2086 # BOOT_OPTIONS are several words
 	run_child "$vm/boot.py" --kernel "$kernel/vmlinuz" --initramfs "$tmp/out/initramfs.cpio" \
 		--job "$tmp/job" --results "$results" --accel "$accel" \
-		--started "$started" --timeout "$total" --silence $((timeout < 45 ? timeout + 45 : 90)) \
-		--log-limit $((64 + stress / 2)) \
+		--arch "$machine" --started "$started" --timeout "$total" \
+		--silence $((timeout < 45 ? timeout + 45 : 90)) --log-limit $((64 + stress / 2)) \
 		$verbose ${BOOT_OPTIONS:-}
 	local ret=$?
 	[ $ret -lt 2 ] || exit $ret
@@ -227,7 +250,7 @@ parse_options "$@"
 case $kernel_spec in
 source:*|tree:*) "$vm/packages.sh" $no_install run source || not_the_kernel;;
 *)	[ -z "$debug" ] || bad_usage "--debug needs a kernel that is built here"
-	"$vm/packages.sh" $no_install run || not_the_kernel;;
+	"$vm/packages.sh" $no_install run ${cross:+"$cross"} || not_the_kernel;;
 esac
 
 tmp=$(mktemp -d) || exit 2
@@ -242,7 +265,10 @@ if [ -n "$list" ]; then
 fi
 make_job
 auto=
-if [ "$accel" = auto ]; then
+if [ -n "$cross" ] && [ "$accel" = auto ]; then
+	say "$cross is emulated: using TCG"
+	accel=tcg
+elif [ "$accel" = auto ]; then
 	auto=1
 	accel=$("$vm/accel.py" "$kernel/vmlinuz" "$tmp/out/initramfs.cpio" "$(cache_dir)") ||
 		exit 2
@@ -252,7 +278,7 @@ describe_run
 say "running $(wc -l <"$tmp/job/expected") tests on $(cat "$kernel/release") ($accel)"
 if [ -n "$panic" ]; then
 	run_child "$vm/panic.py" --out "$tmp/out" --job "$tmp/job" --results "$results" \
-		--kernel "$kernel/vmlinuz" --accel "$accel" --timeout "$total" \
+		--kernel "$kernel/vmlinuz" --accel "$accel" --arch "$machine" --timeout "$total" \
 		--started "$started" $strict
 	exit
 fi

@@ -42,17 +42,28 @@ class TempDir:
         test.addCleanup(shutil.rmtree, self.path, ignore_errors=True)
 
 
+def shim(test, **programs):
+    """A PATH in which these programs are replaced by shell scripts."""
+    where = TempDir(test, "").path
+    for name, body in programs.items():
+        path = where / name.replace("_", "-")
+        path.write_text(f"#!/bin/sh\n{body}\n")
+        path.chmod(0o755)
+    return {"PATH": f"{where}:{os.environ['PATH']}"}
+
+
 def standin_env(**more):
     return {"SELFTESTS": str(TOP / "tests/guest"), **more}
 
 
 class Run:
-    """One run of run_tests.sh with the stand-ins, judged."""
+    """One run of run_tests.sh, judged; with the stand-ins unless standins is False."""
 
-    def __init__(self, test, *args, env=None, top=TOP, timeout=240):
+    def __init__(self, test, *args, env=None, top=TOP, timeout=240, standins=True):
         self.dir = TempDir(test).path
         done = sh(top / "run_tests.sh", "--kernel", KERNEL, "--results", self.dir, *args,
-                  env=standin_env(**(env or {})), timeout=timeout)
+                  env={**(standin_env() if standins else {}), **(env or {})},
+                  timeout=timeout)
         self.code, self.out = done.returncode, done.stdout
         self.summary = {}
         summary = self.dir / "latest" / "summary.json"

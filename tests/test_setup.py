@@ -6,17 +6,7 @@ import subprocess
 import time
 import unittest
 
-from support import KERNEL, TOP, VM, TempDir, kernel_dir, sh, standin_env
-
-
-def shim(test, **programs):
-    """A PATH in which these programs are replaced by shell scripts."""
-    where = TempDir(test, "").path
-    for name, body in programs.items():
-        path = where / name.replace("_", "-")
-        path.write_text(f"#!/bin/sh\n{body}\n")
-        path.chmod(0o755)
-    return {"PATH": f"{where}:{os.environ['PATH']}"}
+from support import KERNEL, TOP, VM, TempDir, kernel_dir, sh, shim, standin_env
 
 
 class Options(unittest.TestCase):
@@ -26,7 +16,7 @@ class Options(unittest.TestCase):
     def test_help(self):
         r = self.run_tests("--help")
         self.assertEqual(r.returncode, 0)
-        for option in ("kernel", "test", "list", "accel", "timeout", "results", "strict",
+        for option in ("kernel", "arch", "test", "list", "accel", "timeout", "results", "strict",
                        "keep", "verbose", "no-install"):
             self.assertIn(f"--{option} ", r.stdout)
 

@@ -3,13 +3,16 @@
 # build.sh KERNELDIR OUT: what goes into the guest: OUT/modules/test_hmm.ko (patched
 # with the series of this base) and the static test programs in OUT/tests.  OUT becomes
 # a link to a directory in the cache that is keyed by all that it is made from, so
-# that a warm run builds nothing.
+# that a warm run builds nothing.  For another machine, ARCH is Debian's name of it and
+# CROSS_COMPILE what the names of its compiler begin with.
 
 set -u
 shopt -s nullglob
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=common.sh
 . "$here/common.sh"
+# shellcheck source=deb.sh
+. "$here/deb.sh"
 
 [ $# = 2 ] || die "usage: build.sh KERNELDIR OUT"
 kernel=$(cd "$1" && pwd) || exit 2
@@ -23,12 +26,23 @@ selftests=$(cd "${SELFTESTS:-$TOP/selftests}" && pwd) || exit 2 # tests/ has sta
 cc_of_kernel() {
 	local text
 	text=$(sed -n 's/^CONFIG_CC_VERSION_TEXT="\([^ "]*\).*/\1/p' "$kernel/config")
+	# some say gcc-12, some x86_64-linux-gnu-gcc-12
+	text=$cross${text#"$cross"}
 	if command -v "$text" >/dev/null; then
 		echo "$text"
 	else
-		say "the kernel's compiler, $text, is not here; using gcc"
-		echo gcc
+		say "the kernel's compiler, $text, is not here; using ${cross}gcc"
+		echo "${cross}gcc"
 	fi
+}
+
+# The host has libnuma-dev installed; for another architecture it is unpacked.
+get_numa() {
+	local new
+
+	[ -d "$numa" ] && return 0 # another run was faster
+	deb_unpack libnuma-dev
+	mv -T "$new" "$numa" || die "cannot write to $cache"
 }
 
 key() {
@@ -67,7 +81,7 @@ kbuild() { # DIRECTORY: its modules go to $new/modules
 	make -C "$kernel/build" M="$1" CONFIG_DEBUG_INFO_BTF_MODULES= \
 		modules >"$1/log" 2>&1 </dev/null ||
 		{ cat "$1/log" >&2; die "the module does not build"; }
-	cp "$1"/*.ko "$new/modules/" && strip --strip-debug "$new"/modules/*.ko
+	cp "$1"/*.ko "$new/modules/" && "${cross}strip" --strip-debug "$new"/modules/*.ko
 }
 
 build_modules() {
@@ -84,11 +98,12 @@ build_modules() {
 # The Makefile in selftests/ is the one place that says how a test is built.  The
 # stand-ins have no Makefile: they need the harness only.
 build_tests() {
-	local src name
+	local src name cc=$CC
 
 	mkdir "$new/tests" "$new/obj"
+	[ -z "$numa" ] || cc+=" -isystem $numa/usr/include -L$numa/usr/lib/${cross%-}"
 	if [ -f "$selftests/Makefile" ]; then
-		make -C "$selftests" -j2 CC="$CC" KERNEL_SRC="$kernel/src" \
+		make -C "$selftests" -j2 CC="$cc" KERNEL_SRC="$kernel/src" \
 			TEST_HMM="$new/module/lib" OUTPUT="$new/obj" \
 			>"$new/tests.log" 2>&1 </dev/null ||
 			{ cat "$new/tests.log" >&2; die "the tests do not build"; }
@@ -134,8 +149,11 @@ build() {
 }
 
 cache=$(cache_dir) || exit 2
-CC=${CROSS_COMPILE:-}$(cc_of_kernel)
+cross=${CROSS_COMPILE:-}
+CC=$(cc_of_kernel)
+numa=${cross:+$cache/numa-$ARCH}
 final=$cache/builds/$(cat "$kernel/release")-$(key)
+[ -d "$final" ] || [ -z "$numa" ] || with_lock numa get_numa || exit 2
 [ -d "$final" ] || with_lock builds build || exit 2
 touch -c "$final"
 ln -sfn "$final" "$out"

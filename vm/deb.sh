@@ -57,6 +57,18 @@ own_apt_fetch() {
 	fi
 }
 
+# use_arch: from here on packages are those of $ARCH.  The host's packages are there,
+# too, as NAME:amd64.  Without new lists it is seen later what is missing.
+use_arch() {
+	local host
+
+	[ -n "${ARCH:-}" ] && host=$(dpkg --print-architecture) && [ "$ARCH" != "$host" ] ||
+		return 0
+	own_apt "$ARCH" "Debian for $ARCH" "
+		APT::Architecture \"$ARCH\";
+		APT::Architectures { \"$ARCH\"; \"$host\"; };" || :
+}
+
 # The lists are older than the archive.
 deb_update() {
 	if [ -n "${own:-}" ]; then
@@ -97,4 +109,17 @@ deb_fetch() {
 		deb_update
 	done
 	deb_is_whole "$file" "$pkg" || die "could not download $pkg"
+}
+
+# deb_unpack PACKAGE: gets it from $ARCH, unpacked into $new, a new directory in $cache.
+# shellcheck disable=SC2154 # cache is the caller's
+deb_unpack() {
+	local debs=$cache/debs/$1${ARCH:+-$ARCH}
+
+	use_arch
+	mkdir -p "$debs" || die "cannot write to $cache"
+	deb_fetch "$debs" "$1"
+	new=$(mktemp -d "$cache/.$1-XXXXXX") && dpkg-deb -x "$debs/$1.deb" "$new" ||
+		die "could not unpack $1"
+	rm -rf "$debs"
 }

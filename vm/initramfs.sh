@@ -18,16 +18,13 @@ out=$(cd "$2" && pwd -P) || exit 2
 # Taken from its package, not from the host: installing busybox-static there
 # would throw out a busybox that somebody may want.
 get_busybox() {
-	local debs=$cache/debs/busybox new
+	local new
 
 	[ -x "$busybox" ] && return 0
-	mkdir -p "$debs"
-	deb_fetch "$debs" busybox-static
-	new=$(mktemp -d "$cache/.busybox-XXXXXX") || die "cannot write to $cache"
-	dpkg-deb -x "$debs/busybox-static.deb" "$new" &&
+	deb_unpack busybox-static
 	cp "$(find "$new" -name busybox -type f -perm -100 | head -n 1)" "$busybox.$$" &&
-	mv "$busybox.$$" "$busybox" || die "could not unpack busybox-static"
-	rm -rf "$new" "$debs"
+	mv "$busybox.$$" "$busybox" || die "cannot write to $cache"
+	rm -rf "$new"
 }
 
 fill() {
@@ -42,12 +39,12 @@ fill() {
 		cp "$ko" "$root/modules/"
 		basename "$ko" >>"$root/modules/order"
 	done
-	strip "$root"/tests/* 2>/dev/null # smaller, so it boots sooner
+	"${CROSS_COMPILE:-}strip" "$root"/tests/* 2>/dev/null # smaller, so it boots sooner
 	chmod 755 "$root"/{init,probe,bin/*,tests/*}
 }
 
 cache=$(cache_dir) || exit 2
-busybox=$cache/busybox-$(dpkg --print-architecture)
+busybox=$cache/busybox-${ARCH:-$(dpkg --print-architecture)}
 [ -x "$busybox" ] || with_lock busybox get_busybox || exit 2
 root=$(mktemp -d) || die "no temporary directory"
 trap 'rm -rf "$root" "$out/.cpio-$$"' EXIT

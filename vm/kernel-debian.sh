@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # kernel-debian.sh debian:SERIES: Debian's stock kernel of that series in the
 # newest version that apt offers.  The packages are unpacked into the cache and
-# never installed.  Prints the kernel directory.
+# never installed.  Prints the kernel directory.  ARCH is Debian's name of the
+# architecture.
 
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -14,7 +15,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 LAYOUT=5 # counts the changes of what a kernel directory holds
 
 series=${1#debian:}
-arch=${ARCH:-$(dpkg --print-architecture)}
+host=$(dpkg --print-architecture)
+arch=${ARCH:-$host}
 [[ $series =~ ^[0-9]+\.[0-9]+$ ]] || die "$1: expected debian:SERIES, as in debian:6.12"
 
 # A series that is not the release's own has it in the meta package's name.
@@ -36,6 +38,8 @@ find_packages() {
 	headers=linux-headers-${image#linux-image-}
 	common=$(deb_depends "$headers" '^linux-headers-.*-common$')
 	kbuild=$(deb_depends "$headers" '^linux-kbuild-')
+	# its programs run here
+	[ -z "$kbuild" ] || [ "$arch" = "$host" ] || kbuild=$kbuild:$host
 	source=linux-source-$series
 	[ -n "$version" ] && [ -n "$common" ] && [ -n "$kbuild" ] &&
 		[ -n "$(deb_field "$source" Version)" ]
@@ -128,13 +132,16 @@ get() {
 # apt takes seconds to answer all this; its answer holds until its lists or its
 # configuration change.
 apt_state() {
-	stat -c '%n %Y' /var/lib/apt/lists /var/lib/apt/lists/*_Packages* \
+	local lists=${own:-/var/lib/apt}/lists
+
+	stat -c '%n %Y' "$lists" "$lists"/*_Packages* \
 		/etc/apt/sources.list* /etc/apt/preferences* \
 		/etc/apt/*.d/* 2>/dev/null | cksum
 }
 
 cache=$(cache_dir) || exit 2
 mkdir -p "$cache/kernels" || die "cannot write to $cache"
+use_arch
 memo=$cache/apt-answer-$series-$arch-$LAYOUT
 if [ -f "$memo" ] && { read -r state && read -r final; } <"$memo" &&
    [ "$state" = "$(apt_state)" ] && [ -d "$final" ]; then

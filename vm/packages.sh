@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # packages.sh [-n] [GROUP...]: the Debian packages that the host needs.
 # Installs what is missing; with -n prints the command and exits 2.
-# Groups: run (the default), source (to build a kernel), check (what `make check`
-# needs beyond that).
+# Groups: run (the default), source (to build a kernel), arm64 (to build for it and
+# emulate it), check (what `make check` needs beyond that).
 
 set -u
 # shellcheck source=common.sh
@@ -14,6 +14,7 @@ RUN="gcc libc6-dev make binutils patch cpio xz-utils bzip2 kmod git
      ca-certificates python3 qemu-system-x86 ipxe-qemu libnuma-dev libelf-dev
      libssl-dev zlib1g-dev pahole"
 SOURCE="bc bison flex rsync lz4 ccache"
+ARM64="qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
 CHECK="rsync shellcheck clang sparse perl quilt python3-ply python3-git"
 
 no_install=
@@ -25,6 +26,7 @@ wanted() {
 		case $group in
 		run)	echo "$RUN";;
 		source)	echo "$SOURCE";;
+		arm64)	echo "$ARM64";;
 		check)	echo "$CHECK";;
 		*)	echo "$group";;
 		esac

@@ -47,6 +47,7 @@ def options():
     p.add_argument("--results", required=True, type=pathlib.Path)
     p.add_argument("--kernel", required=True)
     p.add_argument("--accel", required=True)
+    p.add_argument("--arch", required=True)
     p.add_argument("--timeout", required=True)
     p.add_argument("--started", type=float, default=time.time())
     return p.parse_args()
@@ -87,6 +88,7 @@ class Boots:
                 [VM / "boot.py", "--kernel", self.opt.kernel,
                  "--initramfs", self.opt.out / "initramfs.cpio", "--job", job,
                  "--results", where, "--accel", self.opt.accel,
+                 "--arch", self.opt.arch,
                  "--timeout", self.opt.timeout, "--append", append])
             code = self.child.wait()
         if code not in (0, 1):

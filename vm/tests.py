@@ -17,7 +17,8 @@ import sys
 
 
 def symbols(path):
-    out = subprocess.run(["nm", path], capture_output=True, text=True, check=True)
+    nm = os.environ.get("CROSS_COMPILE", "") + "nm"
+    out = subprocess.run([nm, path], capture_output=True, text=True, check=True)
     return sorted({line.split()[-1] for line in out.stdout.splitlines()})
 
 

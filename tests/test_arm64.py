@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-2.0
+"""--arch arm64: the same tests have the same verdicts there.  And what it takes: another
+architecture's packages, of which the host's apt is told nothing."""
+import os
+import pathlib
+import subprocess
+import unittest
+
+from support import KERNEL, TOP, VM, Run, TempDir, kernel_dir, sh, shim
+
+CROSS = "aarch64-linux-gnu-"
+ARM64 = {"ARCH": "arm64", "CROSS_COMPILE": CROSS}
+
+
+class Options(unittest.TestCase):
+    def refused(self, *args, env=None):
+        r = sh(TOP / "run_tests.sh", *args, env=env)
+        self.assertEqual(r.returncode, 2, r.stdout)
+        return r.stdout.splitlines()[0]
+
+    def test_what_does_not_go_together(self):
+        here = shim(self, uname="echo x86_64")
+        for args, why in ((["sparc"], "amd64 or arm64"),
+                          (["arm64", "--kernel", "source:6.12"], "Debian's kernels only"),
+                          (["arm64", "--accel", "kvm"], "--accel kvm: not for")):
+            with self.subTest(args=args):
+                self.assertIn(why, self.refused("--arch", *args, env=here))
+
+    def test_the_other_way_round(self):
+        there = shim(self, uname="echo aarch64")
+        self.assertIn("only arm64 is built for elsewhere",
+                      self.refused("--arch", "amd64", env=there))
+
+    def test_asks_for_its_packages(self):
+        env = shim(self, uname="echo x86_64", dpkg_query="exit 1", apt_get="exit 1")
+        r = sh(TOP / "run_tests.sh", "--no-install", "--arch", "arm64", env=env)
+        self.assertEqual(r.returncode, 2, r.stdout)
+        for package in ("qemu-system-arm", f"gcc-{CROSS[:-1]}", "libc6-dev-arm64-cross"):
+            self.assertIn(f" {package}", r.stdout)
+        r = sh(TOP / "run_tests.sh", "--no-install", "--arch", "amd64", env=env)
+        self.assertNotIn("qemu-system-arm", r.stdout)
+
+
+class OwnApt(unittest.TestCase):
+    """With an apt-get that only notes how it was called."""
+
+    def setUp(self):
+        self.cache = TempDir(self, "").path
+        self.log = self.cache / "calls"
+        self.own = self.cache / "hmm-notifier-tests/apt-arm64"
+
+    def use_arch(self, apt_get="", arch="arm64"):
+        env = shim(self, apt_get=f'echo "$1" >>{self.log}\n{apt_get}', sudo="exit 1",
+                   dpkg="echo amd64")
+        return sh("bash", "-c", ". vm/common.sh; . vm/deb.sh; use_arch; "
+                  "apt-config dump | grep -E '^(Dir|APT::Arch)'; deb_update", cwd=TOP,
+                  env={**env, "XDG_CACHE_HOME": str(self.cache), "ARCH": arch})
+
+    def calls(self):
+        return self.log.read_text().split() if self.log.exists() else []
+
+    def test_leaves_the_host_alone(self):
+        r = self.use_arch()
+        self.assertEqual(r.returncode, 0, r.stdout)
+        said = r.stdout.splitlines()
+        for line in (f'Dir::State::lists "{self.own}/lists";', 'APT::Architecture "arm64";',
+                     'APT::Architectures:: "arm64";', 'APT::Architectures:: "amd64";',
+                     f'Dir::Cache::archives "{self.own}/archives";'):
+            self.assertIn(line, said)
+        # once for its lists, and once more as deb_update was told that they are old
+        self.assertEqual(self.calls(), ["update", "update"])
+
+    def test_host_itself_needs_none(self):
+        for arch in ("amd64", ""):
+            r = self.use_arch(arch=arch)
+            self.assertNotIn(str(self.own), r.stdout)
+            self.assertFalse(self.own.exists())
+
+    def test_lists_are_good_for_a_day(self):
+        self.use_arch()
+        self.log.unlink()
+        r = self.use_arch()
+        self.assertEqual(self.calls(), ["update"], r.stdout)  # deb_update alone
+        os.utime(self.own / "updated", (0, 0))
+        r = self.use_arch("echo 'W: Failed to fetch it'")
+        self.assertIn("that failed; using those of 1970-01-01", r.stdout)
+
+    def test_without_a_network(self):
+        r = self.use_arch("echo 'E: no such host'; exit 100")
+        self.assertEqual(r.returncode, 2)
+        self.assertIn("no such host", r.stdout)
+        self.assertIn("apt-get update failed for Debian for arm64", r.stdout)
+
+
+def needs_cross(test):
+    """Skips where there is none; installs, as run_tests.sh does, what is missing."""
+    if os.uname().machine != "x86_64":
+        test.skipTest("arm64 is built for elsewhere on amd64 only")
+    if not KERNEL.startswith("debian:"):
+        test.skipTest("arm64 has Debian's kernels only")
+    r = sh(VM / "packages.sh", "run", "arm64")
+    test.assertEqual(r.returncode, 0, r.stdout)
+
+
+class Built(unittest.TestCase):
+    def setUp(self):
+        needs_cross(self)
+
+    def kernel(self, **env):
+        out = subprocess.run([VM / "kernel.sh", KERNEL], text=True, check=True,
+                             stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                             env={**os.environ, **ARM64, **env})
+        return pathlib.Path(out.stdout.strip())
+
+    def machines(self, *files):
+        r = sh("readelf", "-h", *files, env={"LC_ALL": "C"})
+        return {line.split(":")[1].strip() for line in r.stdout.splitlines()
+                if "Machine:" in line}
+
+    def test_for_arm64_by_programs_of_the_host(self):
+        kernel, out = self.kernel(), TempDir(self, "").path / "out"
+        r = sh(VM / "build.sh", kernel, out, env=ARM64)
+        self.assertEqual(r.returncode, 0, r.stdout)
+        self.assertNotIn("is not here", r.stdout)  # the compiler of the kernel is
+        self.assertEqual(self.machines(*out.glob("modules/*.ko"), *out.glob("tests/*"),
+                                       *out.glob("bin/*")), {"AArch64"})
+        self.assertEqual(self.machines(*kernel.glob("usr/lib/linux-kbuild*/scripts/mod/"
+                                                    "modpost.real-lsb-64")),
+                         {"Advanced Micro Devices X86-64"})
+        self.assertIn("CONFIG_ARM64_4K_PAGES=y\n", (kernel / "config").read_text())
+
+    def test_warm_run_asks_nobody(self):
+        kernel = self.kernel()
+        never = "echo must not run >&2; exit 1"
+        env = shim(self, apt_get=never, apt_cache=never)
+        self.assertEqual(self.kernel(PATH=env["PATH"]), kernel)
+        self.assertNotEqual(kernel, kernel_dir())
+
+
+class Guest(unittest.TestCase):
+    def test_same_verdicts(self):
+        needs_cross(self)
+        # of each kind and context, known bugs among them
+        runs = {arch: Run(self, "--arch", arch, "--test", "contract:rule.hlist_*",
+                          standins=False) for arch in ("arm64", "amd64")}
+        for run in runs.values():
+            self.assertEqual(run.code, 0, run.out)
+            self.assertGreater(run.summary["passed"], 20)
+        for arch, machine in (("arm64", "aarch64"), ("amd64", "x86_64")):
+            self.assertEqual(runs[arch].summary["arch"], machine)
+            self.assertIn(f"qemu-system-{machine}", runs[arch].log("qemu-command"))
+            self.assertIn(f"-{arch} {machine}\n", runs[arch].log("ktap.log"))
+        self.assertEqual(*({n: run.result(n) for n in run.tests} for run in runs.values()))
+
+
+if __name__ == "__main__":
+    unittest.main()
