@@ -16,7 +16,10 @@ mm=$src/tools/testing/selftests/mm
 	make -s -C "$build" headers >"$2/log" 2>&1 </dev/null || { cat "$2/log" >&2; exit 2; }
 for prog in hmm-tests mrelease_test; do
 	objects=("$mm/$prog.c")
-	[ ! -f "$mm/vm_util.c" ] || objects+=("$mm/vm_util.c")
+	# what their Makefile links them with, as far as that base has it
+	for helper in vm_util hugepage_settings; do
+		[ ! -f "$mm/$helper.c" ] || objects+=("$mm/$helper.c")
+	done
 	gcc -O2 -w -static -pthread -D_GNU_SOURCE -I"$src" -I"$src/tools/testing/selftests" \
 		-isystem "$build/usr/include" -o "$2/$prog" "${objects[@]}" || exit 2
 done
