@@ -129,7 +129,8 @@ publish() { # BUILD KERNELDIR
 made_from() {
 	echo "$source"
 	"${CROSS_COMPILE:-}gcc" --version
-	cat "$KP"/[0-9]*/* "$here"/config/* "$fragment" "${extra[@]}" "$here/kernel-source.sh"
+	cat "$KP"/[0-9]*/* "$here"/config/* "$fragment" "${extra[@]}" \
+		"$here"/{kernel-source,series,tree,config}.sh
 }
 
 build_kernel() {
