@@ -64,6 +64,21 @@ const char *dmirror_why_not(const char *node)
 	}
 }
 
+static int try_two_pass(void *node)
+{
+	int fd = dmirror_open(node);
+
+	return fd < 0 ? fd : dmirror_add(fd, 1, HMM_DMIRROR_INTERVAL_TWO_PASS,
+					 0, getpagesize());
+}
+
+const char *dmirror_why_not_two_pass(const char *node)
+{
+	if (bounded_call(try_two_pass, (void *)node) != -EOPNOTSUPP)
+		return NULL;
+	return "no two-pass interval notifiers (Linux 7.1 and later)";
+}
+
 int dmirror_add_flags(int fd, unsigned int id, unsigned int kind,
 		      uintptr_t start, uintptr_t end, uint64_t flags)
 {

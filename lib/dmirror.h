@@ -30,6 +30,9 @@ int dmirror_open(const char *node);
 /* Why @node can't be opened or has no fail points, for a SKIP; NULL if it can. */
 const char *dmirror_why_not(const char *node);
 
+/* The same, of interval notifiers with two passes. */
+const char *dmirror_why_not_two_pass(const char *node);
+
 /* @start and @end are for interval notifiers, 0 otherwise */
 int dmirror_add(int fd, unsigned int id, unsigned int kind, uintptr_t start,
 		uintptr_t end);

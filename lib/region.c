@@ -36,9 +36,10 @@ int region_add(int device, unsigned int id,
 {
 	bool interval = rule_is_interval(notifier->kind);
 
-	return dmirror_add(device, id, notifier->kind,
-			   interval ? victim_start_of(0) : 0,
-			   interval ? victim_end_of(7) : 0);
+	return dmirror_add_flags(device, id, notifier->kind,
+				 interval ? victim_start_of(0) : 0,
+				 interval ? victim_end_of(7) : 0,
+				 notifier->no_finish ? HMM_DMIRROR_NO_FINISH : 0);
 }
 
 static bool is_in(const struct hmm_dmirror_call *call, bool blockable,
@@ -63,6 +64,7 @@ struct region_seen region_seen(const struct hmm_dmirror_call *calls, int nr,
 			continue;
 		seen.calls += c->call == HMM_DMIRROR_CALL_START;
 		seen.ends += c->call == HMM_DMIRROR_CALL_END;
+		seen.finishes += c->call == HMM_DMIRROR_CALL_FINISH;
 		if (c->flags & HMM_DMIRROR_CALL_WAS_HIT) {
 			seen.hits++;
 			seen.ret = c->ret;
@@ -79,11 +81,15 @@ void region_sequence(const struct hmm_dmirror_call *calls, int nr,
 	int i;
 
 	*text = '\0';
-	for (i = 0; i < nr && len < size; i++)
-		if (calls[i].call == HMM_DMIRROR_CALL_START &&
+	for (i = 0; i < nr && len < size; i++) {
+		bool start = calls[i].call == HMM_DMIRROR_CALL_START;
+
+		if ((start || calls[i].call == HMM_DMIRROR_CALL_FINISH) &&
 		    is_in(&calls[i], blockable, region))
-			len += snprintf(text + len, size - len, "start%u ",
+			len += snprintf(text + len, size - len, "%s%u ",
+					start ? "start" : "finish",
 					calls[i].id);
+	}
 }
 
 static int use_interval(void *arg)

@@ -28,6 +28,7 @@ struct region_seen {
 	unsigned int calls;
 	unsigned int hits;
 	unsigned int ends;
+	unsigned int finishes;
 	int ret;		/* what the last hit returned */
 };
 
@@ -35,7 +36,7 @@ struct region_seen region_seen(const struct hmm_dmirror_call *calls, int nr,
 			       unsigned int id, bool blockable,
 			       unsigned int region);
 
-/* Which starts came there, by id: "start1 start2 " */
+/* Which starts and second passes came there, by id: "start1 start2 finish1 " */
 void region_sequence(const struct hmm_dmirror_call *calls, int nr,
 		     bool blockable, unsigned int region, char *text,
 		     size_t size);

@@ -47,9 +47,16 @@ table[][RULE_NR_CONTEXTS][RULE_NR_CLASSES] = {
 		},
 	},
 	[RULE_INTERVAL_TWO_PASS] = {
-		{ [RULE_AGAIN] = { .fails = 1 } },
-		{ [RULE_AGAIN] = { WARN_AT(INTERVAL) } },
-		{ [RULE_AGAIN] = { WARN_AT(INTERVAL_RELEASE) } },
+		{
+			[RULE_SUCCESS] = { .finishes = 1 },
+			[RULE_AGAIN] = { .fails = 1 },
+		}, {
+			[RULE_SUCCESS] = { .finishes = 1 },
+			[RULE_AGAIN] = { WARN_AT(INTERVAL) },
+		}, {
+			[RULE_SUCCESS] = { .finishes = 1 },
+			[RULE_AGAIN] = { WARN_AT(INTERVAL_RELEASE) },
+		},
 	},
 };
 
@@ -95,6 +102,8 @@ void rule_predict(const struct rule_notifier *notifiers, unsigned int nr,
 			result->warns[site] += outcome->warns[site];
 		result->messages += outcome->message;
 		result->fails |= outcome->fails;
+		result->finishes[i] = outcome->finishes &&
+				      !notifiers[i].no_finish;
 		/* The interval pass stops there, the hlist is not called. */
 		if (outcome->fails && rule_is_interval(notifiers[i].kind))
 			break;

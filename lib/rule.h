@@ -39,12 +39,14 @@ struct rule_outcome {
 	unsigned char warns[RULE_NR_SITES];
 	unsigned char message;	/* "callback failed with" lines */
 	unsigned char fails;	/* the start, with -EAGAIN as user space sees it */
+	unsigned char finishes;	/* second passes, if the first one asks for it */
 };
 
 /* One notifier of an mm, and what its callback returns */
 struct rule_notifier {
 	enum rule_kind kind;
 	int ret;		/* hlist: an errno; interval: 0 false, 1 true */
+	int no_finish;		/* two-pass: asks for no second pass */
 };
 
 #define RULE_MAX_NOTIFIERS 16
@@ -56,6 +58,7 @@ struct rule_result {
 	unsigned char fails;
 	unsigned char calls[RULE_MAX_NOTIFIERS];
 	unsigned char ends[RULE_MAX_NOTIFIERS];
+	unsigned char finishes[RULE_MAX_NOTIFIERS];
 };
 
 int rule_is_interval(enum rule_kind kind);

@@ -55,6 +55,8 @@ VALUES(hlist, HLIST);
 VALUES(hlist_end, HLIST_END);
 VALUE(interval, INTERVAL, true, true);
 VALUE(interval, INTERVAL, false, false);
+VALUE(two_pass, INTERVAL_TWO_PASS, true, true);
+VALUE(two_pass, INTERVAL_TWO_PASS, false, false);
 
 /* Beside others; the names tell kinds and values in the order of adding. */
 #define BESIDE(name, nr, ...)						\
@@ -66,6 +68,8 @@ VALUE(interval, INTERVAL, false, false);
 #define H(ret)	{ RULE_HLIST, ret }
 #define E(ret)	{ RULE_HLIST_END, ret }
 #define I(ret)	{ RULE_INTERVAL, ret }
+#define T(ret)	{ RULE_INTERVAL_TWO_PASS, ret }
+#define N(ret)	{ RULE_INTERVAL_TWO_PASS, ret, .no_finish = 1 }
 
 BESIDE(hlist_eagain_hlist, 2, H(-EAGAIN), H(0));
 BESIDE(hlist_hlist_eagain, 2, H(0), H(-EAGAIN));
@@ -93,6 +97,20 @@ BESIDE(interval_hlist_eagain, 2, I(true), H(-EAGAIN));
 BESIDE(interval_hlist_enomem, 2, I(true), H(-ENOMEM));
 BESIDE(interval_hlist_eagain_end, 3, I(true), H(-EAGAIN), E(0));
 BESIDE(interval_false_hlist_eagain_end, 3, I(false), H(-EAGAIN), E(0));
+BESIDE(no_finish, 1, N(true));
+BESIDE(no_finish_false, 1, N(false));
+BESIDE(no_finish_two_pass, 2, N(true), T(true));
+BESIDE(two_pass_no_finish_two_pass, 3, T(true), N(true), T(true));
+BESIDE(two_pass_two_pass_false, 2, T(true), T(false));
+BESIDE(two_pass_false_two_pass, 2, T(false), T(true));
+BESIDE(two_pass_two_pass_false_two_pass, 3, T(true), T(false), T(true));
+BESIDE(two_pass_two_pass_interval_false, 3, T(true), T(true), I(false));
+BESIDE(two_pass_interval_false, 2, T(true), I(false));
+BESIDE(interval_false_two_pass, 2, I(false), T(true));
+BESIDE(two_pass_hlist_eagain, 2, T(true), H(-EAGAIN));
+BESIDE(two_pass_hlist_enomem, 2, T(true), H(-ENOMEM));
+BESIDE(two_pass_hlist_eagain_end, 3, T(true), H(-EAGAIN), E(0));
+BESIDE(two_pass_false_hlist_eagain_end, 3, T(false), H(-EAGAIN), E(0));
 
 /* A variant's notifiers in the order of the calls, and what they lead to */
 struct plan {
@@ -127,11 +145,26 @@ static bool leaks_interval_count(const struct plan *plan)
 	       plan->expected.messages;
 }
 
+/* Why this kernel has no notifiers with two passes, NULL if it has */
+static const char *why_not_two_pass;
+
+static const char *why_not_these(const struct rule_notifier *notifiers,
+				 unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		if (notifiers[i].kind == RULE_INTERVAL_TWO_PASS)
+			return why_not_two_pass;
+	return NULL;
+}
+
 FIXTURE_SETUP(rule)
 {
 	struct plan plan;
 	unsigned int i;
 
+	ASK_OR_SKIP(why_not_these(variant->notifiers, variant->nr));
 	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
 	make_plan(&plan, variant->notifiers, variant->nr, variant->blockable);
 	if (sum_warns(plan.expected.warns))
@@ -184,16 +217,29 @@ static void check_messages(struct __test_metadata *_metadata, bool blockable,
 	}
 }
 
+/* All first passes come before any second one, and these before the hlist. */
 static void expected_sequence(const struct plan *plan, char *text, size_t size)
 {
+	unsigned int pass, i;
 	size_t len = 0;
-	unsigned int i;
 
 	*text = '\0';
-	for (i = 0; i < plan->nr; i++)
-		if (plan->expected.calls[i])
-			len += snprintf(text + len, size - len, "start%u ",
-					plan->ids[i]);
+	for (pass = 0; pass < 3; pass++)
+		for (i = 0; i < plan->nr; i++) {
+			bool interval = rule_is_interval(plan->order[i].kind);
+			bool called = plan->expected.calls[i];
+			bool due[3] = {
+				called && interval,
+				plan->expected.finishes[i],
+				called && !interval,
+			};
+
+			if (due[pass])
+				len += snprintf(text + len, size - len,
+						"%s%u ",
+						pass == 1 ? "finish" : "start",
+						plan->ids[i]);
+		}
 }
 
 static void check_calls(struct __test_metadata *_metadata,
@@ -219,6 +265,7 @@ static void check_calls(struct __test_metadata *_metadata,
 		EXPECT_EQ(expected->calls[i], seen.hits);
 		if (seen.hits)
 			EXPECT_EQ(plan->order[i].ret, seen.ret);
+		EXPECT_EQ(expected->finishes[i], seen.finishes);
 		if (ended_twice && expected->ends[i] && seen.ends == 2)
 			KNOWN_BUG(BUG_RANGE_END_TWICE);
 		else
@@ -227,8 +274,8 @@ static void check_calls(struct __test_metadata *_metadata,
 }
 
 /*
- * One invalidation: the WARNs, the messages, the result and the ends are those
- * of lib/rule.c, and the mm is sound afterwards.
+ * One invalidation: the WARNs, the messages, the result, the second passes and
+ * the ends are those of lib/rule.c, and the mm is sound afterwards.
  */
 TEST_F(rule, holds)
 {
@@ -287,6 +334,13 @@ FIXTURE_VARIANT(release) {
 
 FIXTURE_VARIANT_ADD(release, true) { 1, { I(true) } };
 FIXTURE_VARIANT_ADD(release, false) { 1, { I(false) } };
+FIXTURE_VARIANT_ADD(release, two_pass_true) { 1, { T(true) } };
+FIXTURE_VARIANT_ADD(release, two_pass_false) { 1, { T(false) } };
+FIXTURE_VARIANT_ADD(release, no_finish) { 1, { N(true) } };
+FIXTURE_VARIANT_ADD(release, two_pass_two_pass_false_two_pass) {
+	3, { T(true), T(false), T(true) } };
+FIXTURE_VARIANT_ADD(release, two_pass_interval_false_no_finish) {
+	3, { T(true), I(false), N(true) } };
 
 FIXTURE_SETUP(release)
 {
@@ -294,6 +348,7 @@ FIXTURE_SETUP(release)
 	struct plan plan;
 	unsigned int i;
 
+	ASK_OR_SKIP(why_not_these(variant->notifiers, variant->nr));
 	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
 	make_plan(&plan, variant->notifiers, variant->nr, RULE_RELEASE);
 	if (sum_warns(plan.expected.warns))
@@ -331,7 +386,10 @@ static int only_release(struct hmm_dmirror_call *calls, int nr)
 	return nr < 0 ? nr : kept;
 }
 
-/* An interval notifier that can't let go of a dying mm is warned about. */
+/*
+ * An interval notifier that can't let go of a dying mm is warned about, and
+ * all that asked get their second pass.
+ */
 TEST_F(release, holds)
 {
 	struct hmm_dmirror_call calls[HMM_DMIRROR_NR_CALLS];
@@ -357,6 +415,7 @@ TEST_F(release, holds)
 static void __attribute__((constructor)) init(void)
 {
 	stay_on_one_cpu();
+	why_not_two_pass = dmirror_why_not_two_pass(DMIRROR_BARE);
 }
 
 TEST_HARNESS_MAIN
