@@ -122,16 +122,25 @@ static bool has_caller(const struct hmm_dmirror_call *call)
 	       call->event != HMM_DMIRROR_EVENT_RELEASE;
 }
 
-/* A notifier that has been released is not called for what comes after. */
-static bool callers_match(const struct change *change, unsigned int id, int nr,
-			  int nr_callers)
+/*
+ * Each call has one caller, but a notifier that has been released is not called
+ * for what comes after. The last caller is the one too many, most of the time.
+ */
+static bool callers_match(struct account *account, const struct change *change,
+			  unsigned int id, int nr, int nr_callers)
 {
 	int i, wanted = 0;
 
 	for (i = 0; i < nr; i++)
 		wanted += calls[i].id == id && has_caller(&calls[i]);
-	return change->flags & CHANGE_ENDS_MM ? wanted <= nr_callers :
-						wanted == nr_callers;
+	if (wanted == nr_callers ||
+	    (change->flags & CHANGE_ENDS_MM && wanted < nr_callers))
+		return true;
+	account->wrong_callers++;
+	snprintf(account->first_wrong, sizeof(account->first_wrong),
+		 "%d starts were seen, %d traced, the last one by %s", wanted,
+		 nr_callers, nr_callers ? callers[nr_callers - 1].name : "nobody");
+	return false;
 }
 
 int account_take(struct account *account, int device, unsigned int id,
@@ -151,10 +160,8 @@ int account_take(struct account *account, int device, unsigned int id,
 	nr_callers = callers_take(callers, HMM_DMIRROR_NR_CALLS);
 	if (nr_callers < 0 && nr_callers != -ENOENT)
 		return nr_callers;
-	account->has_callers = nr_callers >= 0;
-	if (account->has_callers &&
-	    !callers_match(change, id, nr, nr_callers))
-		return -EBADMSG;
+	account->has_callers = nr_callers >= 0 &&
+			       callers_match(account, change, id, nr, nr_callers);
 
 	for (i = 0; i < nr; i++) {
 		const char *caller = "";

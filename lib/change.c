@@ -39,7 +39,8 @@ static int run(struct victim *victim, long (*fn)(uintptr_t at),
 	if (!fn)
 		return 0;
 	err = victim_call(victim, each_region, &args, &result);
-	return err ? err : (int)result;
+	err = err ?: victim_settle(victim);
+	return err ?: (int)result;
 }
 
 int change_prepare(struct victim *victim, const struct change *change,

@@ -228,6 +228,17 @@ static long do_munmap(const struct victim_args *args)
 		-errno : 0;
 }
 
+static long do_nothing(const struct victim_args *unused)
+{
+	(void)unused;
+	return 0;
+}
+
+int victim_settle(struct victim *victim)
+{
+	return call_for_errno(victim, do_nothing, 0);
+}
+
 int victim_munmap(struct victim *victim, unsigned int region)
 {
 	return call_for_errno(victim, do_munmap, region);

@@ -73,6 +73,13 @@ uintptr_t victim_end_of(unsigned int region);
 /* Has the victim map @regions private anonymous regions and write each page. */
 int victim_populate(struct victim *victim, unsigned int regions);
 
+/*
+ * Waits until the victim is done with what follows its last answer: when it has
+ * forked, the kernel's write to its rseq area, as it is scheduled, is a write to
+ * a shared page, which starts an invalidation. Returns 0 or -errno.
+ */
+int victim_settle(struct victim *victim);
+
 /* munmap() and madvise(MADV_DONTNEED) by the victim; 0, or its -errno */
 int victim_munmap(struct victim *victim, unsigned int region);
 int victim_dontneed(struct victim *victim, unsigned int region);
