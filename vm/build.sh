@@ -103,7 +103,7 @@ build_tests() {
 	mkdir "$new/tests" "$new/obj"
 	[ -z "$numa" ] || cc+=" -isystem $numa/usr/include -L$numa/usr/lib/${cross%-}"
 	if [ -f "$selftests/Makefile" ]; then
-		make -C "$selftests" -j2 CC="$cc" KERNEL_SRC="$kernel/src" \
+		make -s -C "$selftests" -j2 CC="$cc" KERNEL_SRC="$kernel/src" \
 			TEST_HMM="$new/module/lib" OUTPUT="$new/obj" \
 			>"$new/tests.log" 2>&1 </dev/null ||
 			{ cat "$new/tests.log" >&2; die "the tests do not build"; }
