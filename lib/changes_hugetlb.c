@@ -143,6 +143,9 @@ const struct change change_hugetlb_mremap = {
 	.calls = {
 		CALL("move_hugetlb_page_tables", CLEAR, 0, HUGE),
 		CALL("unmap_vmas", UNMAP, 0, HUGE),
+		/* 6.1 tells of it twice */
+		CALL("unmap_hugepage_range", UNMAP, 0, HUGE,
+		     .until = VERSION(6, 2)),
 	},
 };
 
@@ -211,7 +214,10 @@ const struct change change_hugetlb_truncate = {
 	.act = truncate_half,
 	.check = is_truncated,
 	.calls = {
-		CALL("unmap_hugepage_range", CLEAR, HUGE, 2 * HUGE),
+		CALL("unmap_hugepage_range", UNMAP, HUGE, 2 * HUGE,
+		     .until = VERSION(6, 2)),
+		CALL("unmap_hugepage_range", CLEAR, HUGE, 2 * HUGE,
+		     .since = VERSION(6, 2)),
 	},
 };
 
