@@ -189,10 +189,12 @@ static long spend_time(uintptr_t at)
 {
 	long err, before, now = -1;
 	struct timespec spent;
+	char setting[8] = "0";
 
 	(void)at;
 	before = sysfile_counter("/proc/self/sched", "mm->numa_scan_seq");
-	err = sysfile_write(BALANCING, "1");
+	err = sysfile_read(BALANCING, setting, sizeof(setting));
+	err = err ?: sysfile_write(BALANCING, "1");
 	while (!err && now <= before) {
 		volatile unsigned int spin = 100000;
 
@@ -203,7 +205,7 @@ static long spend_time(uintptr_t at)
 		if (spent.tv_sec >= 5)
 			err = -ETIMEDOUT;
 	}
-	sysfile_write(BALANCING, "0");
+	sysfile_write(BALANCING, setting);
 	return err;
 }
 

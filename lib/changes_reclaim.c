@@ -189,16 +189,18 @@ static int twins_here(void)
 static long have_ksmd_merge(uintptr_t at)
 {
 	int err, tries, wanted = twins_here();
+	char before[8] = "0";
 
 	(void)at;
-	err = sysfile_write(KSM "run", "1");
+	err = sysfile_read(KSM "run", before, sizeof(before));
+	err = err ?: sysfile_write(KSM "run", "1");
 	for (tries = 0; !err && sysfile_number("/proc/self/ksm_merging_pages") <
 	     wanted; tries++) {
 		poll(NULL, 0, 2);
 		if (tries == 2500)
 			err = -ETIMEDOUT;
 	}
-	sysfile_write(KSM "run", "0");
+	sysfile_write(KSM "run", before);
 	return err;
 }
 

@@ -144,7 +144,10 @@ const struct change change_thp_split_folio = {
 	},
 };
 
-/* Four small pages in room for a huge one; the rest is not there yet. */
+/*
+ * Four small pages in room for a huge one; the rest is not there yet. Nobody may
+ * collapse it before it is time.
+ */
 static long map_room(uintptr_t at)
 {
 	int err = change_map(at, HUGE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
@@ -154,6 +157,11 @@ static long map_room(uintptr_t at)
 	if (madvise((void *)at, HUGE, MADV_NOHUGEPAGE))
 		return -errno;
 	change_fill(at, SIZE);
+	return 0;
+}
+
+static long allow_huge(uintptr_t at)
+{
 	return madvise((void *)at, HUGE, MADV_HUGEPAGE) ? -errno : 0;
 }
 
@@ -174,6 +182,11 @@ static long collapse(uintptr_t at)
 	return -errno;
 }
 
+static long collapse_room(uintptr_t at)
+{
+	return allow_huge(at) ?: collapse(at);
+}
+
 static long is_collapsed(uintptr_t at)
 {
 	if (!is_huge(at))
@@ -184,7 +197,7 @@ static long is_collapsed(uintptr_t at)
 const struct change change_collapse = {
 	.lacks = lacks_collapse,
 	.prepare = map_room,
-	.act = collapse,
+	.act = collapse_room,
 	.check = is_collapsed,
 	.calls = {
 		CALL("collapse_huge_page", CLEAR, 0, HUGE),
@@ -201,18 +214,54 @@ static bool all_are_huge(uintptr_t at)
 	return true;
 }
 
-/* It is parked (tuning.c). Seen to take 10 to 60 ms; the bound is 5 s. */
+static int allow_all(uintptr_t at)
+{
+	unsigned char vec;
+	int err = 0;
+
+	for (; at < CHANGE_END && !err; at += CHANGE_STRIDE)
+		if (!mincore((void *)at, PAGE, &vec))
+			err = allow_huge(at);
+	return err;
+}
+
+static int wait_for(bool (*fn)(uintptr_t at), uintptr_t at)
+{
+	int tries;
+
+	for (tries = 0; !fn(at); tries++) {
+		if (tries == 2500)
+			return -ETIMEDOUT;
+		poll(NULL, 0, 2);
+	}
+	return 0;
+}
+
+static bool khugepaged_waits(uintptr_t unused)
+{
+	(void)unused;
+	return sysfile_kthread_waits("khugepaged");
+}
+
+/*
+ * It is parked (tuning.c). Seen to take 10 to 60 ms; the bound is 5 s. To write
+ * the period wakes it, the second time as well: that is to be over before others
+ * have memory that it would collapse.
+ */
 static long have_khugepaged_collapse(uintptr_t at)
 {
-	int err = sysfile_write(PERIOD, "1"), tries;
+	int err, parked;
+	char period[16];
 
-	for (tries = 0; !err && !all_are_huge(at); tries++) {
-		poll(NULL, 0, 2);
-		if (tries == 2500)
-			err = -ETIMEDOUT;
-	}
-	sysfile_write(PERIOD, "3600000");
-	return err;
+	err = sysfile_read(PERIOD, period, sizeof(period));
+	err = err ?: allow_all(at);
+	err = err ?: sysfile_write(PERIOD, "1");
+	if (err)
+		return err;
+	err = wait_for(all_are_huge, at);
+	parked = sysfile_write(PERIOD, period);
+	parked = parked ?: wait_for(khugepaged_waits, at);
+	return err ?: parked;
 }
 
 const struct change change_khugepaged = {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -63,6 +65,33 @@ long sysfile_counter(const char *path, const char *key)
 		    !strcmp(name, key))
 			found = value;
 	fclose(file);
+	return found;
+}
+
+/* "123 (khugepaged) S 2 ...", and 2 is kthreadd */
+static bool is_asleep(const char *pid, const char *name)
+{
+	char path[32], stat[128], comm[32], state;
+	int parent;
+
+	if (snprintf(path, sizeof(path), "/proc/%s/stat", pid) >= (int)sizeof(path) ||
+	    sysfile_read(path, stat, sizeof(stat)))
+		return false;
+	return sscanf(stat, "%*d (%31[^)]) %c %d", comm, &state, &parent) == 3 &&
+	       parent == 2 && state == 'S' && !strcmp(comm, name);
+}
+
+bool sysfile_kthread_waits(const char *name)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	bool found = false;
+
+	if (!proc)
+		return false;
+	while (!found && (entry = readdir(proc)))
+		found = isdigit(entry->d_name[0]) && is_asleep(entry->d_name, name);
+	closedir(proc);
 	return found;
 }
 

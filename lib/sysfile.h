@@ -22,6 +22,12 @@ long sysfile_number(const char *path);
  */
 long sysfile_counter(const char *path, const char *key);
 
+/*
+ * Whether the kernel's thread of that name is asleep; who wakes it has it no
+ * longer asleep by the time that the call returns. False if there is none.
+ */
+bool sysfile_kthread_waits(const char *name);
+
 /* KERNEL_VERSION(major, minor, 0) of the running kernel */
 unsigned int kernel_version(void);
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <string.h>
+#include <sys/mman.h>
 
 #include "disk.h"
 #include "sysfile.h"
 #include "tuning.h"
 
+#define HUGE 0x200000UL
 #define MM "/sys/kernel/mm/"
 #define NUMA "/sys/kernel/debug/sched/numa_balancing/"
 
@@ -45,6 +47,19 @@ static void keep_value(char *text)
 	memmove(text, open + 1, end - open);
 }
 
+/*
+ * khugepaged waits for its period only as long as it has some mm to look at; the
+ * first one that it gets wakes it at once. So it always has ours.
+ */
+static void keep_khugepaged_busy(void)
+{
+	void *room = mmap(NULL, 2 * HUGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+
+	if (room != MAP_FAILED)
+		madvise(room, 2 * HUGE, MADV_HUGEPAGE);
+}
+
 void tuning_start(void)
 {
 	unsigned int i;
@@ -55,6 +70,7 @@ void tuning_start(void)
 		keep_value(before[i]);
 		sysfile_write(settings[i].path, settings[i].value);
 	}
+	keep_khugepaged_busy();
 	disk_start();
 }
 
