@@ -9,6 +9,7 @@
 
 static struct hmm_dmirror_call calls[HMM_DMIRROR_NR_CALLS];
 static struct caller callers[HMM_DMIRROR_NR_CALLS];
+static bool claimed[HMM_DMIRROR_NR_CALLS];
 
 static bool is_same(const struct change_expected *e,
 		    const struct hmm_dmirror_call *call)
@@ -63,42 +64,65 @@ static int find_end(const struct account *account,
 	return -1;
 }
 
-static void check_caller(struct account *account, int i, const char *caller)
+/*
+ * Who made the call that is number @at of those with a caller. Both are noted in
+ * the same order, unless a thread of the kernel makes the change while the victim
+ * goes on: of two that start at once, the one that is traced first may be called
+ * second. There it is any caller that is the right one, and good for one call.
+ */
+static const char *caller_of(int site, int at, int nr, unsigned int change)
 {
-	int site = account->expected[i].site;
+	int i;
 
-	if (site < 0 || callsite_is(&callsites[site], caller))
-		return;
+	for (i = 0; change & CHANGE_REPEATS && site >= 0 && i < nr; i++)
+		if (!claimed[i] && callsite_is(&callsites[site], callers[i].name)) {
+			claimed[i] = true;
+			return callers[i].name;
+		}
+	return callers[at].name;
+}
+
+static void note_wrong(struct account *account, const char *function,
+		       const char *caller)
+{
 	if (!account->wrong_callers++)
 		snprintf(account->first_wrong, sizeof(account->first_wrong),
-			 "%s was to start it, %s did",
-			 callsites[site].function, caller);
+			 "%.60s was to start it, %.60s did", function,
+			 caller);
+}
+
+static void check_callers(struct account *account, int nr)
+{
+	int i;
+
+	for (i = 0; i < nr; i++)
+		if (!callsite_known(callers[i].name))
+			note_wrong(account, "a callsite in the table",
+				   callers[i].name);
 }
 
 static void take_start(struct account *account,
-		       const struct hmm_dmirror_call *call, const char *caller,
-		       unsigned int change)
+		       const struct hmm_dmirror_call *call, int at,
+		       int nr_callers, unsigned int change)
 {
 	bool blockable = call->flags & HMM_DMIRROR_CALL_WAS_BLOCKABLE;
-	int i;
+	const char *caller = "";
+	int i, site;
 
-	if (account->has_callers && *caller && !callsite_known(caller)) {
-		if (!account->wrong_callers++)
-			snprintf(account->first_wrong,
-				 sizeof(account->first_wrong),
-				 "no callsite in the table: %s", caller);
-	}
 	if (!in_regions(call))
 		return;
 	i = find_start(account, call, change & CHANGE_REPEATS);
+	site = i < 0 ? -1 : account->expected[i].site;
+	if (at >= 0)
+		caller = caller_of(site, at, nr_callers, change);
 	if (i < 0 || blockable != !(change & CHANGE_NON_BLOCKABLE)) {
 		note_strange(account, "start", call, caller);
 		return;
 	}
 	account->starts[i]++;
 	account->hits[i] += !!(call->flags & HMM_DMIRROR_CALL_WAS_HIT);
-	if (account->has_callers)
-		check_caller(account, i, caller);
+	if (*caller && site >= 0 && !callsite_is(&callsites[site], caller))
+		note_wrong(account, callsites[site].function, caller);
 }
 
 static void take_end(struct account *account,
@@ -163,17 +187,21 @@ int account_take(struct account *account, int device, unsigned int id,
 	account->has_callers = nr_callers >= 0 &&
 			       callers_match(account, change, id, nr, nr_callers);
 
+	if (account->has_callers)
+		check_callers(account, nr_callers);
+	memset(claimed, 0, sizeof(claimed));
+
 	for (i = 0; i < nr; i++) {
-		const char *caller = "";
+		int at = -1;
 
 		if (calls[i].id != id)
 			continue;
 		if (account->has_callers && has_caller(&calls[i]))
-			caller = callers[next++].name;
+			at = next++;
 		if (calls[i].call == HMM_DMIRROR_CALL_END)
 			take_end(account, &calls[i]);
 		else if (calls[i].call != HMM_DMIRROR_CALL_FINISH)
-			take_start(account, &calls[i], caller,
+			take_start(account, &calls[i], at, nr_callers,
 				   change->flags);
 	}
 	return 0;
