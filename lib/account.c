@@ -52,24 +52,24 @@ static int find_start(const struct account *account,
 	return repeats ? last : -1;
 }
 
-/* The last of these that was started */
+/*
+ * The last of these that was started and not ended, as the one inside the other
+ * ends first. What is ended twice (BUG_RANGE_END_TWICE) is the last one, too.
+ */
 static int find_end(const struct account *account,
 		    const struct hmm_dmirror_call *call)
 {
+	unsigned int times;
 	int i;
 
-	for (i = account->nr - 1; i >= 0; i--)
-		if (is_same(&account->expected[i], call) && account->starts[i])
-			return i;
+	for (times = 1; times <= 2; times++)
+		for (i = account->nr - 1; i >= 0; i--)
+			if (is_same(&account->expected[i], call) &&
+			    account->ends[i] < times * account->starts[i])
+				return i;
 	return -1;
 }
 
-/*
- * Who made the call that is number @at of those with a caller. Both are noted in
- * the same order, unless a thread of the kernel makes the change while the victim
- * goes on: of two that start at once, the one that is traced first may be called
- * second. There it is any caller that is the right one, and good for one call.
- */
 static const char *caller_of(int site, int at, int nr, unsigned int change)
 {
 	int i;
