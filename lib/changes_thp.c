@@ -307,7 +307,10 @@ const struct change change_collapse_shmem = {
 	},
 };
 
-/* A huge page of a file, mapped by small entries: nobody asked for a huge one. */
+/*
+ * A huge page of a file, mapped by small entries: a mapping that is smaller than
+ * that gets such, and has them still when it is part of a larger one again.
+ */
 static long map_shmem_small(uintptr_t at)
 {
 	long err = map_shmem_room(at);
@@ -315,13 +318,12 @@ static long map_shmem_small(uintptr_t at)
 	err = err ?: collapse(at);
 	if (err)
 		return err;
-	if (madvise((void *)at, HUGE, MADV_NOHUGEPAGE) ||
-	    madvise((void *)at, HUGE, MADV_DONTNEED))
+	if (mprotect((void *)at, SIZE, PROT_READ))
 		return -errno;
 	err = change_filled(at, SIZE);
-	if (!err && is_shmem_huge(at))
-		err = -EBADMSG;
-	return madvise((void *)at, HUGE, MADV_HUGEPAGE) ? -errno : err;
+	if (mprotect((void *)at, SIZE, PROT_READ | PROT_WRITE))
+		return -errno;
+	return err ?: is_shmem_huge(at) ? -EBADMSG : 0;
 }
 
 const struct change change_collapse_mapped = {
@@ -330,7 +332,11 @@ const struct change change_collapse_mapped = {
 	.act = collapse,
 	.check = is_shmem_collapsed,
 	.calls = {
-		CALL("try_collapse_pte_mapped_thp", CLEAR, 0, HUGE),
+		CALL("try_collapse_pte_mapped_thp", CLEAR, 0, HUGE,
+		     .since = VERSION(6, 6)),
+		/* by collapse_and_free_pmd(), as all others there */
+		CALL("retract_page_tables", CLEAR, 0, HUGE,
+		     .until = VERSION(6, 6)),
 	},
 };
 
