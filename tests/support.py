@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 VM = TOP / "vm"
@@ -17,6 +18,12 @@ BASES = sorted((p.parent.name for p in TOP.glob("kernel-patches/*/series")),
 # Of these a kernel is built, which takes a while the first time.
 BUILT = os.environ.get("CHECK_BASES", " ".join(BASES)).split()
 sys.path.insert(0, str(VM))
+
+
+def take_long(test):
+    """Of a test that takes minutes: skips it when CI has no time left for such."""
+    if time.time() > float(os.environ.get("CHECK_UNTIL", "inf")):
+        test.skipTest("no time left (CHECK_UNTIL)")
 
 
 def sh(*cmd, env=None, timeout=300, **kw):

@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: GPL-2.0
+"""make install, then nothing but upstream's own: the kselftest Makefiles with and without
+O=, the tarball, and in a guest run_kselftest.sh and run_vmtests.sh."""
+import contextlib
+import fcntl
+import functools
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tarfile
+import time
+import unittest
+
+from support import BUILT, TOP, VM, TempDir, sh, take_long
+
+import klog
+
+PROGRAMS = sorted(p.stem for p in (TOP / "selftests").glob("hmm_notifier_*.c"))
+FEW = ["hmm_notifier_contract", "hmm_notifier_device", "hmm_notifier_errno"]
+NOT_ASKED = "splats are not asked for (HMM_NOTIFIER_SPLATS=1)"
+HERE = TOP / "tests/kselftest"
+KERNEL = "source:{}"
+# The base whose tarball is made, and booted
+TAR = "7.2"
+# What a usual system has, and upstream's scripts use when it is there
+HOST_PROGRAMS = ("bash", "timeout", "stdbuf")
+LIBSTDBUF = "/usr/libexec/coreutils/libstdbuf.so"
+
+
+def output(*cmd):
+    """The last line of what a program of vm/ prints; it skips when there is no such base."""
+    done = subprocess.run([str(c) for c in cmd], stdin=subprocess.DEVNULL, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    if done.returncode == 2:
+        raise unittest.SkipTest(done.stderr.strip().split("\n")[-1])
+    if done.returncode:
+        raise AssertionError(done.stderr)
+    return done.stdout.strip().split("\n")[-1]
+
+
+@functools.cache
+def cache_dir():
+    return pathlib.Path(output("bash", "-c", f". '{VM}/common.sh'; cache_dir"))
+
+
+class Tree:
+    """A copy of the pristine tree of a base that lives in the cache, for make to do only
+    what is new. The files are those of the pristine tree by hard links; what is
+    installed comes in their place and is never written into them."""
+
+    def __init__(self, test, base):
+        source = pathlib.Path(output(VM / "get-source.sh", base))
+        self.test, self.dir = test, cache_dir() / "kselftest" / source.name
+        self.source, self.tree, self.build = source, self.dir / "tree", self.dir / "build"
+        self.dir.mkdir(parents=True, exist_ok=True)
+        for old in self.dir.parent.glob(f"{base}.*"):
+            if old != self.dir:
+                shutil.rmtree(old)
+        if not self.tree.exists():
+            self.run("cp", "-al", source, self.dir / "new")
+            (self.dir / "new").rename(self.tree)
+        self.selftests = self.tree / "tools/testing/selftests"
+        self.target = "mm" if (self.selftests / "mm").is_dir() else "vm"
+
+    @contextlib.contextmanager
+    def locked(self):
+        with open(self.dir / ".lock", "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield self
+
+    def run(self, *cmd, **kw):
+        done = sh("nice", *cmd, timeout=1200, **kw)
+        self.test.assertEqual(done.returncode, 0, done.stdout[-3000:])
+        return done.stdout
+
+    def install(self):
+        """Without the fixes of mm/, as the kernel that is booted has none."""
+        self.run("make", "-C", TOP, "install", f"KDIR={self.tree}", "FIXES=n")
+        if not (self.build / "usr/include/linux").is_dir():
+            self.run("make", "-s", "-C", self.tree, f"O={self.build}", "headers")
+        if not (self.tree / "usr/include/linux").is_dir():
+            # in the tree itself they are the same
+            self.run("cp", "-al", self.build / "usr/include", self.tree / "usr")
+
+    def make_install(self, *args):
+        """kselftest's make install; where to."""
+        to = self.dir / "kselftest"
+        shutil.rmtree(to, ignore_errors=True)
+        said = self.run("make", "-j2", "-C", self.selftests, f"TARGETS={self.target}",
+                        f"KSFT_INSTALL_PATH={to}", *args, "install")
+        ours = [line for line in said.splitlines()
+                if "hmm_" in line and re.search(r"warning:|error:", line)]
+        self.test.assertEqual(ours, [])
+        return to
+
+    def gen_tar(self):
+        self.run("./gen_kselftest_tar.sh", cwd=self.selftests,
+                 env={"MAKEFLAGS": f"TARGETS={self.target}"})
+        to = self.dir / "kselftest"
+        shutil.rmtree(to, ignore_errors=True)
+        with tarfile.open(self.selftests / "kselftest.tar.gz") as tar:
+            tar.extractall(self.dir)
+        (self.selftests / "kselftest.tar.gz").unlink()
+        return to
+
+    def not_ignored(self):
+        """What git would have to say of the directory with the tests."""
+        where = self.selftests / self.target
+        git = ["git", f"--git-dir={TempDir(self.test).path}", f"--work-tree={self.tree}"]
+        self.run(*git, "init", "-q")
+        names = self.run(*git, "ls-files", "-o", "--exclude-standard", cwd=where)
+        return set(names.split())
+
+
+def modules(test, tree, kernel, to):
+    """test_hmm.ko as the kernel was built with, and one from before the series"""
+    lib = to / "pristine"
+    lib.mkdir()
+    for f in (tree.source / "lib").glob("test_hmm*.[ch]"):
+        shutil.copy(f, lib)
+    (lib / "Kbuild").write_text("obj-m := test_hmm.o\n")
+    done = sh("make", "-C", kernel / "build", f"M={lib}", "modules")
+    test.assertEqual(done.returncode, 0, done.stdout)
+    shutil.copy(lib / "test_hmm.ko", to / "job/pristine.ko")
+    shutil.copy(to / "out/modules/test_hmm.ko", to / "job")
+
+
+def root_tar(installed, to):
+    """What goes into the guest beside its busybox: by where it is on this machine"""
+    files = {pathlib.Path(shutil.which(p)) for p in HOST_PROGRAMS}
+    files.add(pathlib.Path(LIBSTDBUF))
+    programs = [*files, *(p for p in installed.rglob("*") if os.access(p, os.X_OK))]
+    said = subprocess.run(["ldd", *programs], capture_output=True, text=True, check=False)
+    files |= {pathlib.Path(p) for p in re.findall(r"(/\S+) \(0x", said.stdout)}
+    with tarfile.open(to, "w", dereference=True) as tar:
+        for f in sorted(files):
+            tar.add(f)
+        tar.add(installed, "kselftest")
+
+
+def ways(installed, target):
+    """How this tree's own runner gets to the two halves; see tests/kselftest/steps."""
+    tests = (installed / "kselftest-list.txt").read_text().split()
+    run = f"./run_kselftest.sh -t {target}:"
+    if f"{target}:ksft_hmm_notifier.sh" in tests:
+        return (f"{run}ksft_hmm_notifier.sh",
+                f"cd {target} && ./run_vmtests.sh -d -t hmm_notifier")
+    if f"{target}:test_hmm_notifier.sh" in tests:
+        run += "test_hmm_notifier.sh"
+        return run, f"KSELFTEST_TEST_HMM_NOTIFIER_SH_ARGS=splats {run}"
+    run += "run_vmtests.sh"
+    args = "KSELFTEST_RUN_VMTESTS_SH_ARGS="
+    return (f"{args}'-t hmm_notifier' {run}", f"{args}'-d -t hmm_notifier' {run}")
+
+
+class Guest:
+    """What a guest said, by its steps."""
+
+    def __init__(self, test, tree, installed):
+        to = TempDir(test, "").path
+        kernel = pathlib.Path(output(VM / "kernel.sh", KERNEL.format(test.base)))
+        (to / "job").mkdir()
+        for cmd in ("build.sh", "initramfs.sh"):
+            tree.run(VM / cmd, kernel, to / "out")
+        modules(test, tree, kernel, to)
+        root_tar(installed, to / "job/root.tar")
+        for f in ("init", "steps"):
+            shutil.copy(HERE / f, to / "job")
+        silent, splats = ways(installed, tree.target)
+        (to / "job/env").write_text(
+            f'DIR={tree.target}\nSILENT="{silent}"\nSPLATS="{splats}"\n')
+        accel = output(VM / "accel.py", kernel / "vmlinuz", to / "out/initramfs.cpio",
+                       cache_dir())
+        (to / "results").mkdir()
+        done = sh(VM / "boot.py", "--kernel", kernel / "vmlinuz", "--initramfs",
+                  to / "out/initramfs.cpio", "--job", to / "job", "--results",
+                  to / "results", "--accel", accel, "--append", "rdinit=/job/init",
+                  "--silence", 300, "--timeout", 900, "--started", time.time(),
+                  timeout=1200)
+        test.assertIn(done.returncode, (0, 1), done.stdout)
+        self.read(test, to / "results")
+
+    def read(self, test, results):
+        said = (results / "ktap.log").read_text(errors="replace")
+        log = (results / "kmsg.log").read_text(errors="replace")
+        ended = json.loads((results / "boot.json").read_text())
+        test.assertEqual(ended["ended"], "power-off", (ended, said[-3000:], log[-3000:]))
+        self.out, self.code = {}, {}
+        for name, out, code in re.findall(r"^# hmm_notifier: program (\S+)\n(.*?)"
+                                          r"^# hmm_notifier: exit \1 (\d+)\n",
+                                          said, re.M | re.S):
+            self.out[name], self.code[name] = out, int(code)
+        parts = re.split(r"^.*;hmm_notifier: step (\S+)\n", log, flags=re.M)
+        self.log = dict(zip(["boot", *parts[1::2]], parts[::2]))
+
+    def splats(self, step):
+        return [line for line in self.log[step].splitlines()
+                if (m := klog.RECORD.fullmatch(line)) and not int(m[1]) >> 3
+                and klog.SPLAT.search(m[4])]
+
+
+class Kselftest(unittest.TestCase):
+    base = ""
+
+    def check(self, base):
+        take_long(self)
+        self.base = base
+        with Tree(self, base).locked() as tree:
+            tree.install()
+            beside = self.installed(tree, tree.make_install(f"O={tree.build}"))
+            inside = self.installed(
+                tree, tree.gen_tar() if base == TAR else tree.make_install())
+            self.assertEqual(beside, inside)
+            self.leaves_nothing_for_git(tree)
+            self.guest = Guest(self, tree, tree.dir / "kselftest")
+        self.assertEqual(self.guest.splats("boot"), [])
+        self.skips()
+        self.is_silent("insmod", FEW, NOT_ASKED)
+        self.is_silent("panic_on_warn", FEW, "kernel.panic_on_warn is set")
+        self.is_silent("modprobe", PROGRAMS, NOT_ASKED)
+        self.assertRegex(self.outer("modprobe"), "^ok [^#]*$")
+        if "warn_limit" in self.guest.out: # since 6.2
+            self.is_silent("warn_limit", FEW, "kernel.warn_limit is set")
+        for step in self.guest.out:
+            if step.endswith(("-left", "-kept")):
+                self.assertEqual(self.guest.code[step], 0, step)
+        self.splats()
+
+    def installed(self, tree, to):
+        """The tests of ours, and what upstream's list says of them"""
+        there = {p.name: p.stat().st_mode & 0o777 for p in (to / tree.target).iterdir()}
+        for name in [*PROGRAMS, "test_hmm_notifier.sh"]:
+            self.assertEqual(there.get(name), 0o755, name)
+        listed = (to / "kselftest-list.txt").read_text().split()
+        if "ksft_hmm.sh" in there:
+            self.assertEqual(there.get("ksft_hmm_notifier.sh"), 0o755)
+            self.assertIn(f"{tree.target}:ksft_hmm_notifier.sh", listed)
+        settings = (to / tree.target / "settings").read_text()
+        self.assertLessEqual(300, int(re.search(r"^timeout=(\d+)$", settings, re.M)[1]))
+        return there, listed
+
+    def leaves_nothing_for_git(self, tree):
+        manifest = (tree.tree / ".hmm-notifier-tests/manifest").read_text().split()[1::2]
+        known = {pathlib.Path(f).name for f in manifest}
+        known |= {p.name for p in (tree.source / "tools/testing/selftests"
+                                   / tree.target).iterdir()}
+        left = {f for f in tree.not_ignored() if "hmm" in f}
+        self.assertEqual(left - known, set())
+
+    def outer(self, step):
+        """The one line of run_kselftest.sh"""
+        lines = re.findall(r"^(?:not )?ok \d+ selftests: .*", self.guest.out[step], re.M)
+        self.assertEqual(len(lines), 1, self.guest.out[step])
+        return lines[0]
+
+    def skips(self):
+        """By name, without a trace, and nobody else's module is unloaded."""
+        for step, why in (("nothing", "no test_hmm (CONFIG_TEST_HMM)"),
+                          ("pristine", "this test_hmm has no fail points"),
+                          ("pristine-there", "this test_hmm has no fail points")):
+            self.assertRegex(self.outer(step), "^ok .* # SKIP", step)
+            self.assertRegex(self.guest.out[step], rf"1\.\.0 # SKIP {re.escape(why)}\n")
+            self.assertEqual(self.guest.splats(step), [], step)
+        self.assertIn("1..0 # SKIP must be run as root\n", self.guest.out["nobody"])
+        self.assertEqual(self.guest.code["nobody"], 4)
+
+    def passes(self, step, programs):
+        """{program: what follows its name}, of the TAP of test_hmm_notifier.sh"""
+        out = self.guest.out[step]
+        self.assertEqual(re.findall(r"(?m)(?:^.*\n){0,8}^(?:# )*not ok .*$", out), [])
+        found = re.findall(r"^((?:# )*)ok (\d+) (hmm_notifier_\w+)(.*)$", out, re.M)
+        self.assertEqual([m[2] for m in found], programs)
+        self.assertEqual([int(m[1]) for m in found], [*range(1, len(programs) + 1)])
+        self.assertIn(f"{found[0][0]}1..{len(programs)}\n", out)
+        results = {m[2]: m[3] for m in found}
+        self.assertEqual(results["hmm_notifier_contract"], "")
+        self.assertEqual(results["hmm_notifier_device"], "")
+        self.assertEqual(self.guest.code[step], 0)
+        return results
+
+    def is_silent(self, step, programs, why):
+        """Nothing in the log, and what would not be is skipped and says why."""
+        results = self.passes(step, programs)
+        self.assertEqual(self.guest.splats(step), [], step)
+        self.assertEqual(results["hmm_notifier_errno"], " # SKIP")
+        self.assertIn(f" # SKIP {why}", self.guest.out[step])
+        for unlike in ("splats are not", "kernel.panic_on_warn", "kernel.warn_limit"):
+            if unlike not in why:
+                self.assertNotIn(f"SKIP {unlike}", self.guest.out[step])
+
+    def splats(self):
+        """Both halves: each WARN stands between the marks of a test."""
+        results = self.passes("splats", PROGRAMS)
+        self.assertEqual(results["hmm_notifier_errno"], "")
+        log = klog.read(self.guest.log["splats"])
+        self.assertEqual(log.strays, [])
+        self.assertEqual([s.splats for s in log.sections if s.splats], [])
+        self.assertLess(100, len(self.guest.splats("splats")))
+        self.assertRegex(self.guest.out["splats"], "# (XFAIL|SKIP) known bug: ")
+        self.assertIn("SKIP a task in state D is not asked for", self.guest.out["splats"])
+        self.assertEqual(self.guest.code["there-kept"], 0)
+
+
+def add_test(base):
+    def test(self):
+        self.check(base)
+    setattr(Kselftest, "test_" + base.replace(".", "_"), test)
+
+
+for _base in BUILT:
+    add_test(_base)
+
+
+if __name__ == "__main__":
+    os.chdir(TOP)
+    unittest.main()
