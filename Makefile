@@ -8,7 +8,7 @@ all:
 
 # T= picks tests of the project by a part of their name, as in T=test_judge.
 check:
-	@vm/packages.sh run check
+	@vm/packages.sh run source check
 	@tests/run.py $(T)
 
 # Does lib/callsite.c know all places in that kernel that start an invalidation?
