@@ -56,7 +56,7 @@ const struct callsite callsites[] = {
 	SITE("mm/khugepaged.c", "collapse_huge_page",
 	     .inlined = { "hpage_collapse_scan_pmd", "collapse_scan_pmd" }),
 	SITE("mm/khugepaged.c", "try_collapse_pte_mapped_thp",
-	     .was = { "collapse_pte_mapped_thp" }),
+	     .was = { "collapse_pte_mapped_thp" }, .since = VERSION(6, 6)),
 	SITE("mm/khugepaged.c", "retract_page_tables",
 	     .was = { "collapse_and_free_pmd" },
 	     .inlined = { "collapse_file", "hpage_collapse_scan_file",
