@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,6 +227,30 @@ long change_smaps(uintptr_t at, const char *key)
 	}
 	fclose(file);
 	return found;
+}
+
+long change_each(long (*fn)(uintptr_t at))
+{
+	unsigned int region;
+	unsigned char vec;
+	long err = 0;
+
+	for (region = 0; region < CHANGE_REGIONS && !err; region++)
+		if (!mincore((void *)change_region(region), PAGE, &vec))
+			err = fn(change_region(region));
+	return err;
+}
+
+int change_wait(bool (*done)(void))
+{
+	int tries;
+
+	for (tries = 0; !done(); tries++) {
+		if (tries == 2500)
+			return -ETIMEDOUT;
+		poll(NULL, 0, 2);
+	}
+	return 0;
 }
 
 long change_in_child(long (*fn)(uintptr_t at), uintptr_t at)

@@ -117,6 +117,12 @@ uint64_t change_pagemap(uintptr_t addr);
 /* KiB that /proc/self/smaps says under "@key" for the mapping at @at, or -1 */
 long change_smaps(uintptr_t at, const char *key);
 
+/* Runs @fn for each region that is mapped, up to the first that returns an error. */
+long change_each(long (*fn)(uintptr_t at));
+
+/* Waits for what the kernel does in its own time: 0, or -ETIMEDOUT after 5 s. */
+int change_wait(bool (*done)(void));
+
 /*
  * Has a child run @fn in a copy of the victim's mm, and waits for its end;
  * returns what @fn returned, 0 to 125.

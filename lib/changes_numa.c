@@ -189,12 +189,13 @@ static long spend_time(uintptr_t at)
 {
 	long err, before, now = -1;
 	struct timespec spent;
-	char setting[8] = "0";
+	char setting[8];
 
 	(void)at;
 	before = sysfile_counter("/proc/self/sched", "mm->numa_scan_seq");
-	err = sysfile_read(BALANCING, setting, sizeof(setting));
-	err = err ?: sysfile_write(BALANCING, "1");
+	err = sysfile_swap(BALANCING, "1", setting, sizeof(setting));
+	if (err)
+		return err;
 	while (!err && now <= before) {
 		volatile unsigned int spin = 100000;
 

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -170,16 +169,18 @@ static long map_twins(uintptr_t at)
 	return madvise((void *)at, SIZE, MADV_MERGEABLE) ? -errno : 0;
 }
 
-static int twins_here(void)
-{
-	unsigned char vec;
-	unsigned int region;
-	int pages = 0;
+static int wanted;
 
-	for (region = 0; region < CHANGE_REGIONS; region++)
-		if (!mincore((void *)change_region(region), PAGE, &vec))
-			pages += 2;
-	return pages;
+static long want_twins(uintptr_t at)
+{
+	(void)at;
+	wanted += 2;
+	return 0;
+}
+
+static bool all_are_merged(void)
+{
+	return sysfile_number("/proc/self/ksm_merging_pages") >= wanted;
 }
 
 /*
@@ -188,18 +189,16 @@ static int twins_here(void)
  */
 static long have_ksmd_merge(uintptr_t at)
 {
-	int err, tries, wanted = twins_here();
-	char before[8] = "0";
+	char before[8];
+	int err;
 
 	(void)at;
-	err = sysfile_read(KSM "run", before, sizeof(before));
-	err = err ?: sysfile_write(KSM "run", "1");
-	for (tries = 0; !err && sysfile_number("/proc/self/ksm_merging_pages") <
-	     wanted; tries++) {
-		poll(NULL, 0, 2);
-		if (tries == 2500)
-			err = -ETIMEDOUT;
-	}
+	wanted = 0;
+	change_each(want_twins);
+	err = sysfile_swap(KSM "run", "1", before, sizeof(before));
+	if (err)
+		return err;
+	err = change_wait(all_are_merged);
 	sysfile_write(KSM "run", before);
 	return err;
 }

@@ -3,7 +3,6 @@
  * Changes of transparent huge pages, of anonymous memory and shmem.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -206,40 +205,18 @@ const struct change change_collapse = {
 
 #define PERIOD THP "khugepaged/scan_sleep_millisecs"
 
-static bool all_are_huge(uintptr_t at)
+static long say_if_huge(uintptr_t at)
 {
-	for (; at < CHANGE_END; at += CHANGE_STRIDE)
-		if (change_smaps(at, "Size") > 0 && !is_huge(at))
-			return false;
-	return true;
+	return is_huge(at) ? 0 : -EAGAIN;
 }
 
-static int allow_all(uintptr_t at)
+static bool all_are_huge(void)
 {
-	unsigned char vec;
-	int err = 0;
-
-	for (; at < CHANGE_END && !err; at += CHANGE_STRIDE)
-		if (!mincore((void *)at, PAGE, &vec))
-			err = allow_huge(at);
-	return err;
+	return !change_each(say_if_huge);
 }
 
-static int wait_for(bool (*fn)(uintptr_t at), uintptr_t at)
+static bool khugepaged_waits(void)
 {
-	int tries;
-
-	for (tries = 0; !fn(at); tries++) {
-		if (tries == 2500)
-			return -ETIMEDOUT;
-		poll(NULL, 0, 2);
-	}
-	return 0;
-}
-
-static bool khugepaged_waits(uintptr_t unused)
-{
-	(void)unused;
 	return sysfile_kthread_waits("khugepaged");
 }
 
@@ -253,14 +230,14 @@ static long have_khugepaged_collapse(uintptr_t at)
 	int err, parked;
 	char period[16];
 
-	err = sysfile_read(PERIOD, period, sizeof(period));
-	err = err ?: allow_all(at);
-	err = err ?: sysfile_write(PERIOD, "1");
+	(void)at;
+	err = change_each(allow_huge);
+	err = err ?: sysfile_swap(PERIOD, "1", period, sizeof(period));
 	if (err)
 		return err;
-	err = wait_for(all_are_huge, at);
+	err = change_wait(all_are_huge);
 	parked = sysfile_write(PERIOD, period);
-	parked = parked ?: wait_for(khugepaged_waits, at);
+	parked = parked ?: change_wait(khugepaged_waits);
 	return err ?: parked;
 }
 

@@ -224,26 +224,21 @@ const struct change change_soft_dirty = {
 	},
 };
 
+static long all_filled(uintptr_t at)
+{
+	return change_filled(at, SIZE);
+}
+
 /* In the child, of the regions that there are */
 static long sees_all(uintptr_t at)
 {
-	unsigned char vec;
-	long err = 0;
-
-	for (; at < CHANGE_END && !err; at += CHANGE_STRIDE)
-		if (!mincore((void *)at, PAGE, &vec))
-			err = change_filled(at, SIZE);
-	return !!err;
+	(void)at;
+	return !!change_each(all_filled);
 }
 
 static long fork_and_see(uintptr_t at)
 {
 	return change_in_child(sees_all, at) ? -EBADMSG : 0;
-}
-
-static long all_filled(uintptr_t at)
-{
-	return change_filled(at, SIZE);
 }
 
 const struct change change_fork = {

@@ -42,6 +42,13 @@ int sysfile_read(const char *path, char *text, size_t size)
 	return 0;
 }
 
+int sysfile_swap(const char *path, const char *text, char *old, size_t size)
+{
+	int err = sysfile_read(path, old, size);
+
+	return err ?: sysfile_write(path, text);
+}
+
 long sysfile_number(const char *path)
 {
 	char text[32];

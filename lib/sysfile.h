@@ -13,6 +13,12 @@
 int sysfile_write(const char *path, const char *text);
 int sysfile_read(const char *path, char *text, size_t size);
 
+/*
+ * Writes @text where that in @old comes from, for it to be written again. Returns
+ * 0, or -errno and nothing is changed.
+ */
+int sysfile_swap(const char *path, const char *text, char *old, size_t size);
+
 /* Returns the number in a file, -1 if there is none. */
 long sysfile_number(const char *path);
 

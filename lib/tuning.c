@@ -2,11 +2,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "change.h"
 #include "disk.h"
 #include "sysfile.h"
 #include "tuning.h"
 
-#define HUGE 0x200000UL
 #define MM "/sys/kernel/mm/"
 #define NUMA "/sys/kernel/debug/sched/numa_balancing/"
 
@@ -65,10 +65,9 @@ void tuning_start(void)
 	unsigned int i;
 
 	for (i = 0; i < NR; i++) {
-		if (sysfile_read(settings[i].path, before[i], sizeof(before[i])))
-			continue;
+		sysfile_swap(settings[i].path, settings[i].value, before[i],
+			     sizeof(before[i]));
 		keep_value(before[i]);
-		sysfile_write(settings[i].path, settings[i].value);
 	}
 	keep_khugepaged_busy();
 	disk_start();
