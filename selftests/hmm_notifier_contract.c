@@ -145,9 +145,7 @@ static bool leaks_interval_count(const struct plan *plan)
 	       plan->expected.messages;
 }
 
-/* Why this kernel has no notifiers with two passes, NULL if it has */
-static const char *why_not_two_pass;
-
+/* Why this kernel has not all of these notifiers, NULL if it has */
 static const char *why_not_these(const struct rule_notifier *notifiers,
 				 unsigned int nr)
 {
@@ -155,7 +153,7 @@ static const char *why_not_these(const struct rule_notifier *notifiers,
 
 	for (i = 0; i < nr; i++)
 		if (notifiers[i].kind == RULE_INTERVAL_TWO_PASS)
-			return why_not_two_pass;
+			return dmirror_why_not_two_pass(DMIRROR_BARE);
 	return NULL;
 }
 
@@ -415,7 +413,6 @@ TEST_F(release, holds)
 static void __attribute__((constructor)) init(void)
 {
 	stay_on_one_cpu();
-	why_not_two_pass = dmirror_why_not_two_pass(DMIRROR_BARE);
 }
 
 TEST_HARNESS_MAIN
