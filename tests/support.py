@@ -34,6 +34,24 @@ def sh(*cmd, env=None, timeout=300, **kw):
                           timeout=timeout, check=False, **kw)
 
 
+def add_tests(cls, method):
+    """Gives the class a test for each base of which a kernel is built."""
+    for base in BUILT:
+        setattr(cls, f"test_{base.replace('.', '_')}",
+                functools.partialmethod(method, base))
+
+
+def pristine_module(kernel, where):
+    """test_hmm.ko of the source as it was, for the kernel that was built of it"""
+    where.mkdir()
+    for f in (kernel / "pristine/lib").glob("test_hmm*.[ch]"):
+        shutil.copy(f, where)
+    (where / "Kbuild").write_text("obj-m := test_hmm.o\n")
+    r = sh("make", "-C", kernel / "build", f"M={where}", "modules")
+    assert r.returncode == 0, r.stdout
+    return where / "test_hmm.ko"
+
+
 @functools.cache
 def kernel_dir():
     out = subprocess.run([str(VM / "kernel.sh"), KERNEL], check=True, text=True,

@@ -6,23 +6,12 @@ import shutil
 import sys
 import unittest
 
-from support import BUILT, TOP, VM, TempDir, sh
+from support import TOP, VM, TempDir, add_tests, pristine_module, sh
 
 sys.path.insert(0, str(TOP / "tests/proof"))
 import guest  # noqa: E402
 
 MODULES = ("pristine", "patched")
-
-
-def pristine_module(kernel, where):
-    """test_hmm.ko of the source as it was, for the kernel that was built of it"""
-    where.mkdir()
-    for f in (kernel / "pristine/lib").glob("test_hmm*.[ch]"):
-        shutil.copy(f, where)
-    (where / "Kbuild").write_text("obj-m := test_hmm.o\n")
-    r = sh("make", "-C", kernel / "build", f"M={where}", "modules")
-    assert r.returncode == 0, r.stdout
-    return where / "test_hmm.ko"
 
 
 def results(ktap):
@@ -67,14 +56,7 @@ class HmmTests(unittest.TestCase):
         self.assertEqual(pristine, patched)
 
 
-def add_test(base):
-    def test(self):
-        self.compare(base)
-    setattr(HmmTests, "test_" + base.replace(".", "_"), test)
-
-
-for _base in BUILT:
-    add_test(_base)
+add_tests(HmmTests, HmmTests.compare)
 
 
 if __name__ == "__main__":
