@@ -10,19 +10,21 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
-import time
 import unittest
 
-from support import BUILT, TOP, VM, TempDir, sh, take_long
+from support import TOP, VM, TempDir, add_tests, pristine_module, sh, take_long
 
 import klog
+
+sys.path.insert(0, str(TOP / "tests/proof"))
+import guest  # noqa: E402
 
 PROGRAMS = sorted(p.stem for p in (TOP / "selftests").glob("hmm_notifier_*.c"))
 FEW = ["hmm_notifier_contract", "hmm_notifier_device", "hmm_notifier_errno"]
 NOT_ASKED = "splats are not asked for (HMM_NOTIFIER_SPLATS=1)"
-HERE = TOP / "tests/kselftest"
-KERNEL = "source:{}"
+STEPS = TOP / "tests/kselftest.sh"
 # The base whose tarball is made, and booted
 TAR = "7.2"
 # What a usual system has, and upstream's scripts use when it is there
@@ -53,7 +55,8 @@ class Tree:
 
     def __init__(self, test, base):
         source = pathlib.Path(output(VM / "get-source.sh", base))
-        self.test, self.dir = test, cache_dir() / "kselftest" / source.name
+        self.test, self.base = test, base
+        self.dir = cache_dir() / "kselftest" / source.name
         self.source, self.tree, self.build = source, self.dir / "tree", self.dir / "build"
         self.dir.mkdir(parents=True, exist_ok=True)
         for old in self.dir.parent.glob(f"{base}.*"):
@@ -115,19 +118,6 @@ class Tree:
         return set(names.split())
 
 
-def modules(test, tree, kernel, to):
-    """test_hmm.ko as the kernel was built with, and one from before the series"""
-    lib = to / "pristine"
-    lib.mkdir()
-    for f in (tree.source / "lib").glob("test_hmm*.[ch]"):
-        shutil.copy(f, lib)
-    (lib / "Kbuild").write_text("obj-m := test_hmm.o\n")
-    done = sh("make", "-C", kernel / "build", f"M={lib}", "modules")
-    test.assertEqual(done.returncode, 0, done.stdout)
-    shutil.copy(lib / "test_hmm.ko", to / "job/pristine.ko")
-    shutil.copy(to / "out/modules/test_hmm.ko", to / "job")
-
-
 def root_tar(installed, to):
     """What goes into the guest beside its busybox: by where it is on this machine"""
     files = {pathlib.Path(shutil.which(p)) for p in HOST_PROGRAMS}
@@ -142,7 +132,7 @@ def root_tar(installed, to):
 
 
 def ways(installed, target):
-    """How this tree's own runner gets to the two halves; see tests/kselftest/steps."""
+    """How this tree's own runner gets to the two halves; see tests/kselftest.sh."""
     tests = (installed / "kselftest-list.txt").read_text().split()
     run = f"./run_kselftest.sh -t {target}:"
     if f"{target}:ksft_hmm_notifier.sh" in tests:
@@ -160,31 +150,22 @@ class Guest:
     """What a guest said, by its steps."""
 
     def __init__(self, test, tree, installed):
-        to = TempDir(test, "").path
-        kernel = pathlib.Path(output(VM / "kernel.sh", KERNEL.format(test.base)))
-        (to / "job").mkdir()
-        for cmd in ("build.sh", "initramfs.sh"):
-            tree.run(VM / cmd, kernel, to / "out")
-        modules(test, tree, kernel, to)
-        root_tar(installed, to / "job/root.tar")
-        for f in ("init", "steps"):
-            shutil.copy(HERE / f, to / "job")
+        tmp = TempDir(test, "").path
+        kernel = guest.Kernel(output(VM / "kernel.sh", f"source:{tree.base}"), tmp,
+                              tmp / "results", None, upstream=False)
+        root_tar(installed, tmp / "root.tar")
+        shutil.copy(pristine_module(kernel.dir, tmp / "lib"), tmp / "pristine.ko")
         silent, splats = ways(installed, tree.target)
-        (to / "job/env").write_text(
+        (tmp / "ways").write_text(
             f'DIR={tree.target}\nSILENT="{silent}"\nSPLATS="{splats}"\n')
-        accel = output(VM / "accel.py", kernel / "vmlinuz", to / "out/initramfs.cpio",
-                       cache_dir())
-        (to / "results").mkdir()
-        done = sh(VM / "boot.py", "--kernel", kernel / "vmlinuz", "--initramfs",
-                  to / "out/initramfs.cpio", "--job", to / "job", "--results",
-                  to / "results", "--accel", accel, "--append", "rdinit=/job/init",
-                  "--silence", 300, "--timeout", 900, "--started", time.time(),
-                  timeout=1200)
-        test.assertIn(done.returncode, (0, 1), done.stdout)
-        self.read(test, to / "results")
+        files = [STEPS, tmp / "ways", tmp / "root.tar", tmp / "pristine.ko",
+                 kernel.out / "modules/test_hmm.ko"]
+        self.read(test, kernel.boot("kselftest", f"../job/{STEPS.name}\n", [], files,
+                                    bounds=(850, 275, 900)))
 
     def read(self, test, results):
         said = (results / "ktap.log").read_text(errors="replace")
+        said = re.sub("^# ", "", said, flags=re.M) # that is bounded's
         log = (results / "kmsg.log").read_text(errors="replace")
         ended = json.loads((results / "boot.json").read_text())
         test.assertEqual(ended["ended"], "power-off", (ended, said[-3000:], log[-3000:]))
@@ -203,11 +184,8 @@ class Guest:
 
 
 class Kselftest(unittest.TestCase):
-    base = ""
-
     def check(self, base):
         take_long(self)
-        self.base = base
         with Tree(self, base).locked() as tree:
             tree.install()
             beside = self.installed(tree, tree.make_install(f"O={tree.build}"))
@@ -304,16 +282,8 @@ class Kselftest(unittest.TestCase):
         self.assertEqual(self.guest.code["there-kept"], 0)
 
 
-def add_test(base):
-    def test(self):
-        self.check(base)
-    setattr(Kselftest, "test_" + base.replace(".", "_"), test)
-
-
-for _base in BUILT:
-    add_test(_base)
+add_tests(Kselftest, Kselftest.check)
 
 
 if __name__ == "__main__":
-    os.chdir(TOP)
     unittest.main()

@@ -39,12 +39,13 @@ def run(*cmd, **kwargs):
 class Kernel:
     """A kernel directory with what goes into its guest, and its boots."""
 
-    def __init__(self, directory, tmp, results, accel):
+    def __init__(self, directory, tmp, results, accel, upstream=True):
         self.dir, self.out, self.results = pathlib.Path(directory), tmp / "out", results
         self.lock, self.count = threading.Lock(), 0
         run(TOP / "vm/build.sh", self.dir, self.out)
         run(TOP / "vm/initramfs.sh", self.dir, self.out)
-        run(HERE / "upstream.sh", self.dir, tmp / "upstream")
+        if upstream:
+            run(HERE / "upstream.sh", self.dir, tmp / "upstream")
         self.upstream = [tmp / "upstream" / p for p in UPSTREAM]
         self.names = {f"{p.name}:{t}" for p in (self.out / "tests").iterdir()
                       for t in selection.names(str(p))}

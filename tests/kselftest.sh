@@ -1,13 +1,41 @@
+#!/bin/busybox sh
 # shellcheck shell=dash
-# shellcheck disable=SC1091,SC2154
+# shellcheck disable=SC1091,SC2013,SC2154
 # SPDX-License-Identifier: GPL-2.0
-# What is done in the guest of test_kselftest.py; its init sources this.  /job/env has
+# What the guest of test_kselftest.py runs, a machine as small as a CI's, with
+# upstream's kselftest directory in /kselftest.  /job/ways has
 # DIR      the directory in /kselftest that the tests are in
 # SILENT   how upstream runs the silent half, and
 # SPLATS   how it runs both halves
 
-. /job/env
+. /job/ways
 modules=/lib/modules/$(uname -r)
+export PATH=/sbin:/usr/bin:/bin
+# our own runner's init has been here
+unset HMM_NOTIFIER_VM
+rmmod test_hmm
+echo ratelimit >/proc/sys/kernel/printk_devkmsg
+for c in $(cat /sys/fs/cgroup/cgroup.subtree_control); do
+	echo "-$c" >/sys/fs/cgroup/cgroup.subtree_control
+done
+umount /sys/fs/cgroup /sys/kernel/debug /sys/kernel/tracing
+chmod 755 /
+# upstream's runner opens /dev/stdout, which udev would have made
+ln -s /proc/self/fd /dev/fd
+ln -s fd/1 /dev/stdout
+tar -x -C / -f /job/root.tar
+ln -s /usr/bin/bash /bin/bash
+echo 'nobody:x:65534:65534::/:/bin/sh' >/etc/passwd
+
+# step NAME COMMAND...: for the host to tell what belongs to it, in both logs
+step() {
+	name=$1
+	shift
+	echo "hmm_notifier: step $name" >/dev/kmsg
+	echo "# hmm_notifier: program $name"
+	"$@"
+	echo "# hmm_notifier: exit $name $?"
+}
 
 silent() { (cd /kselftest && eval "$SILENT"); }
 splats() { (cd /kselftest && eval "$SPLATS"); }
