@@ -25,9 +25,9 @@ ARCHES = {
     },
 }
 
-# One thread for all CPUs: with one for each, a CPU of QEMU 7.2 runs code for a moment
-# that another one has just replaced, and the kernel, which patches itself all the time,
-# dies of an int3 that is not there any more.
+# One thread for all CPUs: with one for each, QEMU before 8.1 may translate code while
+# another CPU writes it, and the kernel, which patches itself all the time (static keys,
+# tracing), dies of an int3 that is not there any more.
 ACCEL = {"tcg": "tcg,thread=single,tb-size=256", "kvm": "kvm"}
 
 # quiet and loglevel=1: the serial line stays silent but for emergencies.  A panic
