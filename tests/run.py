@@ -63,7 +63,11 @@ def main():
     chosen = [t for t in each(found) if not names or any(n in t.id() for n in names)]
     result = Result()
     unittest.TestSuite(chosen).run(result)
-    failed = len(result.failures) + len(result.errors)
+    bad = result.failures + result.errors
+    # once more, shortly: of a long log, what is kept is often its end
+    for test, text in bad:
+        print(f"FAIL {test.id()}:", *text.splitlines()[-15:], sep="\n  ")
+    failed = len(bad)
     print(f"{result.passed} passed, {failed} failed, {len(result.skipped)} skipped")
     return 1 if failed or not result.passed else 0
 
