@@ -165,7 +165,9 @@ class Outside(unittest.TestCase):
              "--test", f"{X}:ends.never", *args], text=True,
             env={**os.environ, **standin_env(TMPDIR=str(self.tmp))},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            start_new_session=True)
+            start_new_session=True,
+            # a background job of a script has it ignored, and what it starts inherits that
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         ktap = self.dir / "r/latest/ktap.log"
         end = time.monotonic() + 120
         while not (ktap.exists() and "RUN" in ktap.read_text()):
