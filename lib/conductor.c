@@ -18,12 +18,16 @@ static int step(struct conductor *conductor, unsigned int thread,
 		const struct op *op)
 {
 	struct stress *stress = conductor->stress;
+	uint64_t began = stress_now(), took;
 	int ret;
 
 	stress->busy[thread].op = *op;
-	stress->busy[thread].since = stress_now();
+	stress->busy[thread].since = began;
 	ret = slot_step(&conductor->slots[op->slot], op);
 	stress->busy[thread].since = 0;
+	took = stress_now() - began;
+	if (took > stress->busy[thread].slowest)
+		stress->busy[thread].slowest = took;
 	if (!ret)
 		atomic_fetch_add(&stress->ran[op->kind], 1);
 	return ret;

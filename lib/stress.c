@@ -25,8 +25,14 @@
 #define LONG_RUN_MS	60000
 #define LONG_WARNS_PER_S 20
 
-/* No step takes a tenth of that on a slow machine. */
+/*
+ * What is taken for a hang: a step that takes this long, and as many times as
+ * long as the slowest before it, as guests may be slow without limit (KASAN on a
+ * host that has other work), but not more than MAX_STUCK_MS.
+ */
 #define STUCK_MS	30000
+#define STUCK_TIMES	10
+#define MAX_STUCK_MS	300000
 /* After a hang, for what does not hang to end */
 #define HANGING_END_MS	2000
 #define PROGRESS_MS	10000
@@ -209,18 +215,27 @@ static void judge(struct master *master)
 static void look_for_hang(struct master *master)
 {
 	struct stress *stress = master->stress;
-	uint64_t now = stress_now();
+	uint64_t now = stress_now(), slowest = 0, bound = STUCK_MS;
 	unsigned int i;
 	char text[160];
+
+	for (i = 0; i < STRESS_THREADS; i++)
+		if (stress->busy[i].slowest > slowest)
+			slowest = stress->busy[i].slowest;
+	if (bound < slowest * STUCK_TIMES)
+		bound = slowest * STUCK_TIMES;
+	if (bound > MAX_STUCK_MS)
+		bound = MAX_STUCK_MS;
 
 	for (i = 0; i < STRESS_THREADS; i++) {
 		uint64_t since = stress->busy[i].since;
 
-		if (!since || now < since + STUCK_MS)
+		if (!since || now < since + bound)
 			continue;
 		op_describe(&stress->busy[i].op, text, sizeof(text));
-		stress_fail(stress, STRESS_FAULT_HANG, "%u s in: %s",
-			    STUCK_MS / 1000, text);
+		stress_fail(stress, STRESS_FAULT_HANG,
+			    "%" PRIu64 " s in: %s (the slowest that ended: %" PRIu64
+			    " ms)", bound / 1000, text, slowest);
 	}
 }
 

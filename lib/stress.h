@@ -115,10 +115,14 @@ struct stress {
 	atomic_ullong noise_heard;
 	atomic_ullong noise_credit;
 
-	/* What a thread does now, and since when in ms; 0: nothing */
+	/*
+	 * What a thread does now, and since when in ms; 0: nothing. What the
+	 * slowest of its steps took in ms.
+	 */
 	struct {
 		struct op op;
 		atomic_ullong since;
+		atomic_ullong slowest;
 	} busy[STRESS_THREADS + 1];
 
 	atomic_ullong ran[OP_NR_KINDS];
