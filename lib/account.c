@@ -28,7 +28,7 @@ static void note_strange(struct account *account, const char *what,
 {
 	if (!account->strange++)
 		snprintf(account->first_strange, sizeof(account->first_strange),
-			 "%s: event %u of %#llx to %#llx, %sblockable, by %s",
+			 "%s: event %u of %#llx to %#llx, %sblockable, by %.60s",
 			 what, call->event, (unsigned long long)call->start,
 			 (unsigned long long)call->end,
 			 call->flags & HMM_DMIRROR_CALL_WAS_BLOCKABLE ?
