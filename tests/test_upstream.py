@@ -41,7 +41,8 @@ class HmmTests(unittest.TestCase):
 
         job = "".join(f"../job/swap-module.sh {name}.ko\n"
                       "../bin/bounded 300 60 /job/hmm-tests\n" for name in MODULES)
-        to = kernel.boot("hmm-tests", job, [], files, bounds=(310, 70, 700))
+        to = kernel.boot("hmm-tests", job, [], files, bounds=(310, 70, 700),
+                         memory=guest.UPSTREAM_MIB)
 
         ktap = (to / "ktap.log").read_text(errors="replace")
         self.assertEqual(re.findall(r"exit \.\./job/swap-module\.sh (\d+)", ktap),

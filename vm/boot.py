@@ -41,6 +41,7 @@ def options():
     p.add_argument("--accel", required=True, choices=("kvm", "tcg"))
     p.add_argument("--arch", default=os.uname().machine)
     p.add_argument("--append", default="", help="more kernel parameters")
+    p.add_argument("--memory", type=int, default=1024, help="MiB in the guest")
     p.add_argument("--boot-timeout", type=float, default=120,
                    help="seconds until the guest has to say its first word")
     p.add_argument("--timeout", type=float, default=600,
@@ -97,7 +98,7 @@ class Guest:
         cmd = qemu.command(self.opt.arch, self.opt.accel, self.opt.kernel, initrd,
                            self.dir / "console.log",
                            [(n, self.dir / f"{n}.log") for n in ("ktap", "kmsg")],
-                           self.opt.append)
+                           self.opt.append, self.opt.memory)
         self.write_command(cmd, initrd)
         self.began = time.monotonic()
         # QEMU leads a group of its own, so that ctrl-C comes to us alone, and dies

@@ -42,16 +42,16 @@ def quote(path):
     return str(path).replace(",", ",,")
 
 
-def command(arch, accel, kernel, initrd, console, ports=(), append=""):
-    """ports: (name, file) of virtio-console ports."""
+def command(arch, accel, kernel, initrd, console, ports=(), append="", memory=1024):
+    """ports: (name, file) of virtio-console ports; memory: in MiB."""
     a = ARCHES[arch]
     cmd = [a["binary"], "-nodefaults", "-no-user-config", "-display", "none",
            "-no-reboot", "-machine", a["machine"], "-accel", ACCEL[accel],
-           "-cpu", a["cpu"][accel], "-smp", "2,sockets=2", "-m", "1G"]
+           "-cpu", a["cpu"][accel], "-smp", "2,sockets=2", "-m", f"{memory}M"]
     # Two nodes always, as some tests bind memory to one; each CPU in a socket of its
     # own, or the kernel warns of a topology that is not sane.
     for node in (0, 1):
-        cmd += ["-object", f"memory-backend-ram,id=mem{node},size=512M",
+        cmd += ["-object", f"memory-backend-ram,id=mem{node},size={memory // 2}M",
                 "-numa", f"node,nodeid={node},memdev=mem{node},cpus={node}"]
     cmd += ["-chardev", f"file,id=console,path={quote(console)}",
             "-serial", "chardev:console"]

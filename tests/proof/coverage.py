@@ -77,7 +77,7 @@ class Coverage:
     def boot(self, name, lines, expected, files):
         job = f"../job/gcov.sh reset\n{lines}../job/gcov.sh read\n"
         to = self.kernel.boot(name, job, expected, [HERE / "gcov.sh", *files],
-                              bounds=(200, 60, 400))
+                              bounds=(200, 60, 400), memory=guest.UPSTREAM_MIB)
         directory = self.tmp / f"gcov-{name}"
         directory.mkdir()
         (directory / "mmu_notifier.gcda").write_bytes(

@@ -128,7 +128,8 @@ class Campaign:
         files = []
         if not self.opt.no_upstream: # first, so that nothing of ours disturbs them
             lines, files = guest.UPSTREAM_JOB + lines, self.kernel.upstream
-        to = self.kernel.boot(name, lines, expected, files, f"mm_mutant={number}")
+        to = self.kernel.boot(name, lines, expected, files, f"mm_mutant={number}",
+                              memory=guest.UPSTREAM_MIB)
         seconds = time.monotonic() - began
         with self.lock: # the parser that the judge uses redirects stdout
             tests = [t for t in judge.Judge(to).judge() if "bounded" not in t["name"]]
