@@ -13,19 +13,24 @@ config_request() {
 
 requested() { grep -E '^(CONFIG_[A-Z0-9_a-z]+=|# CONFIG_.* is not set)' "$1"; }
 
-# Options that were asked for and are not so in the .config.  One of
-# optional.config may be missing where Kconfig does not know it.
-config_lost() { # BUILD
-	local line sym value
+# Options that were asked for and are not so in the .config, whatever for.
+config_differs() { # BUILD
+	requested "$1/requested.config" | awk '
+		{ sym = $1 == "#" ? $2 : $1; sub(/=.*/, "", sym) }
+		FILENAME == "-" { wanted[sym] = $0; next }
+		/^CONFIG_/ { got[sym] = $0 }
+		END { for (sym in wanted)
+			if (wanted[sym] ~ /^#/ ? sym in got : got[sym] != wanted[sym])
+				print wanted[sym]
+		}' - "$1/.config" | sort
+}
 
-	requested "$1/requested.config" | while read -r line; do
+# One of optional.config may be missing where Kconfig does not know it.
+config_lost() { # BUILD
+	local line sym
+
+	config_differs "$1" | while read -r line; do
 		sym=$(expr "$line" : '#* *\(CONFIG_[A-Za-z0-9_]*\)')
-		value=$(sed -n "/^#/d; s/^$sym=/$sym=/p" "$1/requested.config" | tail -n 1)
-		case $line in
-		\#*)	grep -q "^$sym=" "$1/.config" || continue;;
-		*)	[ "$line" = "$value" ] || continue # a later fragment wins
-			grep -Fxq "$line" "$1/.config" && continue;;
-		esac
 		grep -Fxq "$line" "$here/config/optional.config" &&
 			! grep -rqE "^(menu)?config ${sym#CONFIG_}\$" --include='Kconfig*' \
 				"$work/tree" && continue
