@@ -41,19 +41,30 @@ sync_tree() {
 	rm -rf "$scratch"
 	mkdir -p "$tree" "$scratch" || die "cannot write to the cache"
 	patched_files "$from" "$scratch" "$@" >"$work/patch.log" || return 1
-	tree_list "$from" >"$work/list.new"
-	[ -s "$work/list.new" ] || die "$from: cannot list its files"
+	# tracked but not there: no line
+	tree_list "$from" | tr '\n' '\0' |
+		(cd "$from" && xargs -0r stat -c '%.9Y %a %s %n' 2>/dev/null) |
+		sort >"$work/stats.new"
+	[ -s "$work/stats.new" ] || die "$from: cannot list its files"
+	cut -d' ' -f4- "$work/stats.new" | sort >"$work/list.new"
+	# All, or what changed since the last time and what was patched then; rsync needs
+	# as long to find nothing as make to build
+	touch "$work/stats" "$work/list.patched"
+	{ comm -13 "$work/stats" "$work/stats.new" | cut -d' ' -f4-
+	  comm -12 "$work/list.patched" "$work/list.new"; } | sort -u >"$work/list.copy"
+	rm "$work/stats"
 	(cd "$scratch" && find . -type f -printf '%P\n') | sort >"$work/list.patched"
 	[ -f "$work/list" ] && comm -23 "$work/list" "$work/list.new" |
 		(cd "$tree" && tr '\n' '\0' | xargs -0r rm -f)
 	[[ $from = "$cache"/src/* ]] && link=--link-dest=$from
-	comm -23 "$work/list.new" "$work/list.patched" |
-		rsync -lpt ${link:+"$link"} --ignore-missing-args --delete-missing-args \
-			--files-from=- "$from/" "$tree/" 2>"$work/rsync.log" ||
+	comm -23 "$work/list.copy" "$work/list.patched" |
+		rsync -lpt ${link:+"$link"} --files-from=- "$from/" "$tree/" \
+			2>"$work/rsync.log" ||
 		{ tail -n 3 "$work/rsync.log" >&2; die "cannot copy $from"; }
 	# no -t: make goes by the time of the copy, and -c copies what differs
 	[ ! -s "$work/list.patched" ] || rsync -rc "$scratch/" "$tree/" ||
 		die "cannot write to the cache"
 	sort -u "$work/list.new" "$work/list.patched" >"$work/list"
-	rm -rf "$scratch" "$work/list.new"
+	mv "$work/stats.new" "$work/stats"
+	rm -rf "$scratch" "$work"/list.{new,copy}
 }
