@@ -67,10 +67,13 @@ make_pristine() {
 	local f
 
 	pristine=$tmp/pristine
-	mkdir -p "$pristine/mm" "$pristine/lib" "$pristine/tools/testing/selftests"
-	cp -a "$tree/Makefile" "$pristine/" &&
-	cp -a "$tree/mm/mmu_notifier.c" "$pristine/mm/" &&
-	cp -a "$tree"/lib/test_hmm* "$tree/lib/Kconfig.debug" "$pristine/lib/" || exit 2
+	mkdir -p "$pristine/tools/testing/selftests"
+	{ echo Makefile
+	  echo lib/Kconfig.debug
+	  sed -n 's|^--- a/||p' "$KP"/[0-9]*/*.patch | sort -u; } |
+	while read -r f; do
+		[ ! -f "$tree/$f" ] || (cd "$tree" && cp -a --parents "$f" "$pristine/") || exit 2
+	done || exit 2
 	for f in mm vm; do
 		[ ! -d "$tree/tools/testing/selftests/$f" ] ||
 			cp -a "$tree/tools/testing/selftests/$f" "$pristine/tools/testing/selftests/"

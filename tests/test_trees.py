@@ -34,8 +34,10 @@ def small_tree(test, base):
     """What the series touches, and what makes it look like a kernel tree."""
     tree = TempDir(test, "").path / "linux"
     src = pristine(base)
-    for name in ("Makefile", "lib/Kconfig.debug", "lib/test_hmm.c", "lib/test_hmm_uapi.h",
-                 "mm/mmu_notifier.c", "mm/Kconfig"):
+    touched = {line[6:] for patch in (TOP / "kernel-patches" / base).glob("*.patch")
+               for line in patch.read_text().splitlines() if line.startswith("--- a/")}
+    for name in {f for f in touched if not f.startswith("tools/")} | {
+            "Makefile", "lib/Kconfig.debug", "mm/Kconfig"}:
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(src / name, tree / name)
     shutil.copytree(selftests(src), tree / selftests(src).relative_to(src))
