@@ -38,10 +38,22 @@ config_lost() { # BUILD
 	done
 }
 
+# All that a .config is made from: the request, the compiler, and Kconfig.
+config_made_from() { # BUILD
+	cat "$1/requested.new"
+	"${CROSS_COMPILE:-}gcc" --version
+	grep -E ' (.*/)?Kconfig| scripts/' "$work/stats"
+	grep -E '(^|/)Kconfig|^scripts/' "$work/list.patched" |
+		(cd "$work/tree" && xargs -rd '\n' cat)
+}
+
 make_config() { # BUILD
-	local lost
+	local lost sum
 
 	config_request >"$1/requested.new"
+	sum=$(config_made_from "$1" | sha256sum)
+	[ ! -f "$1/.config" ] || [ "$sum" != "$(cat "$1/config.sum" 2>/dev/null)" ] || return 0
+	rm -f "$1/config.sum"
 	# make goes on from the .config that is there, and asks for what is new
 	if [ -f "$1/.config" ] && cmp -s "$1/requested.new" "$1/requested.config"; then
 		kmake "$1" olddefconfig >"$1/config.log" 2>&1
@@ -51,7 +63,7 @@ make_config() { # BUILD
 			>"$1/config.log" 2>&1
 	fi || { tail -n 15 "$1/config.log" >&2; broken "the kernel can't be configured"; }
 	lost=$(config_lost "$1")
-	[ -z "$lost" ] && return 0
+	[ -n "$lost" ] || { echo "$sum" >"$1/config.sum"; return 0; }
 	rm -f "$1/requested.config" # look again the next time
 	printf '%s\n' "these options were asked for and did not survive olddefconfig:" \
 		"$lost" >&2
