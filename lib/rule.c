@@ -95,6 +95,8 @@ void rule_predict(const struct rule_notifier *notifiers, unsigned int nr,
 		if (context == RULE_RELEASE &&
 		    !rule_is_interval(notifiers[i].kind))
 			break;
+		if (notifiers[i].kind == RULE_IDLE)
+			continue;
 		outcome = rule_expect(notifiers[i].kind, context,
 				      notifiers[i].ret);
 		result->calls[i] = 1;

@@ -15,6 +15,7 @@ enum rule_kind {
 	RULE_HLIST,
 	RULE_HLIST_END,
 	RULE_INTERVAL_TWO_PASS,
+	RULE_IDLE,		/* an hlist notifier that has no callback */
 };
 
 /* Where mm/mmu_notifier.c WARNs; the last one is for all other places. */

@@ -70,6 +70,7 @@ VALUE(two_pass, INTERVAL_TWO_PASS, false, false);
 #define I(ret)	{ RULE_INTERVAL, ret }
 #define T(ret)	{ RULE_INTERVAL_TWO_PASS, ret }
 #define N(ret)	{ RULE_INTERVAL_TWO_PASS, ret, .no_finish = 1 }
+#define IDLE	{ RULE_IDLE }
 
 BESIDE(hlist_eagain_hlist, 2, H(-EAGAIN), H(0));
 BESIDE(hlist_hlist_eagain, 2, H(0), H(-EAGAIN));
@@ -85,6 +86,10 @@ BESIDE(end_hlist_eagain_end, 3, E(0), H(-EAGAIN), E(0));
 BESIDE(end_end_hlist_eagain, 3, E(0), E(0), H(-EAGAIN));
 BESIDE(hlist_eagain_hlist_ebusy_hlist, 3, H(-EAGAIN), H(-EBUSY), H(0));
 BESIDE(end_end_end, 3, E(0), E(0), E(0));
+BESIDE(idle, 1, IDLE);
+BESIDE(end_idle_hlist_eagain, 3, E(0), IDLE, H(-EAGAIN));
+BESIDE(hlist_enomem_idle_end, 3, H(-ENOMEM), IDLE, E(0));
+BESIDE(interval_idle_hlist_eagain, 3, I(true), IDLE, H(-EAGAIN));
 BESIDE(interval_false_interval, 2, I(false), I(true));
 BESIDE(interval_interval_false, 2, I(true), I(false));
 BESIDE(interval_false_interval_false, 2, I(false), I(false));
@@ -332,6 +337,7 @@ FIXTURE_VARIANT(release) {
 
 FIXTURE_VARIANT_ADD(release, true) { 1, { I(true) } };
 FIXTURE_VARIANT_ADD(release, false) { 1, { I(false) } };
+FIXTURE_VARIANT_ADD(release, idle) { 2, { I(true), IDLE } };
 FIXTURE_VARIANT_ADD(release, two_pass_true) { 1, { T(true) } };
 FIXTURE_VARIANT_ADD(release, two_pass_false) { 1, { T(false) } };
 FIXTURE_VARIANT_ADD(release, no_finish) { 1, { N(true) } };
