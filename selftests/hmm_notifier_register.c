@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A registration that fails: a signal comes while __mmu_notifier_register() takes all
+ * locks of the mm, or there is no memory. Nothing may be left of it, neither on the
+ * list nor locked, and it must work the next time.
+ *
+ * Each try is made by a child, as an mm keeps what its first notifier needs.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "../lib/sysfile.h"
+#include "hmm_notifier.h"
+
+#define FAILSLAB	"/sys/kernel/debug/failslab/"
+#define FAIL_NTH	"/proc/thread-self/fail-nth"
+#define NR_VMAS		4000	/* taking their locks takes a while */
+#define MAX_TRIES	500
+
+/* What a child has seen; above, it is the number of the check that failed */
+enum {
+	REGISTERED,
+	INTERRUPTED,
+	NO_MEMORY,
+	BROKEN,
+};
+
+/* Settings that were there before */
+struct failslab {
+	char wait[16];
+	char verbose[16];
+};
+
+FIXTURE(registration) {
+	struct warn_watch watch;
+	char *vmas;
+};
+
+FIXTURE_VARIANT(registration) {
+	unsigned int kind;
+	__u64 flags;
+};
+
+FIXTURE_VARIANT_ADD(registration, hlist) { HMM_DMIRROR_HLIST };
+FIXTURE_VARIANT_ADD(registration, hlist_got) {
+	HMM_DMIRROR_HLIST, HMM_DMIRROR_LOCKED };
+FIXTURE_VARIANT_ADD(registration, interval) { HMM_DMIRROR_INTERVAL };
+FIXTURE_VARIANT_ADD(registration, interval_locked) {
+	HMM_DMIRROR_INTERVAL, HMM_DMIRROR_LOCKED };
+
+static char *make_vmas(void)
+{
+	size_t page = getpagesize();
+	char *vmas = mmap(NULL, NR_VMAS * page, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned int i;
+
+	for (i = 0; vmas != MAP_FAILED && i < NR_VMAS; i += 2)
+		if (mprotect(vmas + i * page, page, PROT_READ))
+			return MAP_FAILED;
+	return vmas;
+}
+
+FIXTURE_SETUP(registration)
+{
+	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
+	self->vmas = make_vmas();
+	ASSERT_NE(MAP_FAILED, self->vmas);
+}
+
+FIXTURE_TEARDOWN(registration)
+{
+	static const unsigned int none[RULE_NR_SITES];
+	struct warn_report report;
+
+	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
+	EXPECT_WARNS(none, &report);
+	warn_close(&self->watch);
+	mark_test(_metadata, variant, "end");
+}
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/* The timer is started last: what is interrupted must be the ioctl. */
+static void alarm_in(unsigned int usec)
+{
+	struct itimerval timer = { .it_value = { usec / 1000000, usec % 1000000 } };
+	struct sigaction action = { .sa_handler = on_alarm };
+
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/* How a registration is disturbed: not at all if both are 0 */
+struct disturb {
+	unsigned int usec;	/* until a signal comes */
+	unsigned int nth;	/* allocation that fails */
+};
+
+/* Returns 0 or -errno, and whether an allocation was made to fail. */
+static int disturbed_add(int device, struct hmm_dmirror_notifier *arg,
+			 const struct disturb *disturb, bool *failed)
+{
+	char text[16];
+	int err;
+
+	snprintf(text, sizeof(text), "%u", disturb->nth);
+	if (disturb->nth && sysfile_write(FAIL_NTH, text))
+		_exit(BROKEN);
+	if (disturb->usec)
+		alarm_in(disturb->usec);
+	err = ioctl(device, HMM_DMIRROR_NOTIFIER_ADD, arg) ? -errno : 0;
+	if (disturb->usec)
+		alarm_in(0);
+	*failed = disturb->nth && !sysfile_number(FAIL_NTH);
+	if (disturb->nth)
+		sysfile_write(FAIL_NTH, "0");
+	return err;
+}
+
+/* Of one page, which the notifier sees if there is one */
+static int calls_of_munmap(int device, char *page)
+{
+	struct hmm_dmirror_call calls[16];
+
+	dmirror_calls(device, calls, ARRAY_SIZE(calls));
+	munmap(page, getpagesize());
+	return dmirror_calls(device, calls, ARRAY_SIZE(calls));
+}
+
+/* In a child; see the enum for what it returns. */
+static int try(char *vmas, unsigned int kind, __u64 flags,
+	       const struct disturb *disturb)
+{
+	bool interval = kind == HMM_DMIRROR_INTERVAL;
+	struct hmm_dmirror_notifier arg = {
+		.id = 1,
+		.kind = kind,
+		.start = interval ? (uintptr_t)vmas : 0,
+		.end = interval ? (uintptr_t)vmas + NR_VMAS * getpagesize() : 0,
+		.flags = flags,
+	};
+	int device = dmirror_open(DMIRROR_BARE);
+	struct hmm_dmirror_counts counts;
+	bool failed;
+	int err;
+
+	if (device < 0)
+		return BROKEN + 1;
+	err = disturbed_add(device, &arg, disturb, &failed);
+	if (!err)
+		return failed ? BROKEN + 2 : REGISTERED;
+	if (err != (disturb->nth ? -ENOMEM : -EINTR))
+		return BROKEN + 3;
+	if (dmirror_counts(device, 1, &counts) != -ENOENT)
+		return BROKEN + 4;
+	if (calls_of_munmap(device, vmas))
+		return BROKEN + 5;
+	if (ioctl(device, HMM_DMIRROR_NOTIFIER_ADD, &arg))
+		return BROKEN + 6;
+	if (calls_of_munmap(device, vmas + getpagesize()) != 1)
+		return BROKEN + 7;
+	if (dmirror_del(device, 1) || close(device))
+		return BROKEN + 8;
+	return disturb->nth ? NO_MEMORY : INTERRUPTED;
+}
+
+static int try_in_child(char *vmas, unsigned int kind, __u64 flags,
+			const struct disturb *disturb)
+{
+	pid_t child = fork();
+	int status;
+
+	if (!child)
+		_exit(try(vmas, kind, flags, disturb));
+	if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
+}
+
+static unsigned int usec_of_try(char *vmas, unsigned int kind, __u64 flags)
+{
+	const struct disturb nothing = {};
+	struct timespec began, ended;
+
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	if (try_in_child(vmas, kind, flags, &nothing) != REGISTERED)
+		return 0;
+	clock_gettime(CLOCK_MONOTONIC, &ended);
+	return (ended.tv_sec - began.tv_sec) * 1000000 +
+	       (ended.tv_nsec - began.tv_nsec) / 1000;
+}
+
+/* A signal while it takes the locks: there is a moment for it in each try. */
+TEST_F(registration, interrupted_leaves_nothing)
+{
+	unsigned int usec = usec_of_try(self->vmas, variant->kind, variant->flags);
+	unsigned int i, interrupted = 0;
+
+	ASSERT_NE(0, usec);
+	srand(1);
+	for (i = 0; i < MAX_TRIES && interrupted < 3; i++) {
+		struct disturb disturb = { .usec = 1 + rand() % usec };
+		int result = try_in_child(self->vmas, variant->kind,
+					  variant->flags, &disturb);
+
+		ASSERT_LE(0, result);
+		ASSERT_GT(BROKEN, result);
+		interrupted += result == INTERRUPTED;
+	}
+	EXPECT_EQ(3, interrupted);
+}
+
+static bool failslab_start(struct failslab *old)
+{
+	return !access(FAIL_NTH, W_OK) &&
+	       !sysfile_swap(FAILSLAB "ignore-gfp-wait", "N", old->wait,
+			     sizeof(old->wait)) &&
+	       !sysfile_swap(FAILSLAB "verbose", "0", old->verbose,
+			     sizeof(old->verbose));
+}
+
+static void failslab_stop(const struct failslab *old)
+{
+	sysfile_write(FAILSLAB "ignore-gfp-wait", old->wait);
+	sysfile_write(FAILSLAB "verbose", old->verbose);
+}
+
+/* Each allocation on the way fails once. */
+TEST_F(registration, without_memory_leaves_nothing)
+{
+	int result = NO_MEMORY;
+	struct disturb disturb;
+	struct failslab old;
+
+	if (!failslab_start(&old))
+		SKIP(return, "no failslab (CONFIG_FAILSLAB, CONFIG_FAULT_INJECTION_DEBUG_FS)");
+	for (disturb.usec = 0, disturb.nth = 1; result == NO_MEMORY; disturb.nth++)
+		result = try_in_child(self->vmas, variant->kind, variant->flags,
+				      &disturb);
+	failslab_stop(&old);
+
+	EXPECT_EQ(REGISTERED, result);
+	/* the device's own one, and those of the mm's first notifier */
+	EXPECT_LE(2 + 1, disturb.nth - 1);
+}
+
+TEST_HARNESS_MAIN
