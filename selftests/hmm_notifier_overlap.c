@@ -17,7 +17,8 @@
 
 #define HOLDER		1	/* in the first file */
 #define INTERVAL	1	/* in the second file, as are the others */
-#define LATER		2
+#define LATER		2	/* and up */
+#define HLIST		9
 #define BOUND_MS	10000
 
 static const unsigned int no_warns[RULE_NR_SITES];
@@ -179,6 +180,7 @@ FIXTURE_SETUP(held)
 				 HMM_DMIRROR_HLIST, 0, 0));
 	ASSERT_EQ(0, add_interval(self->device, INTERVAL, variant->region, 0,
 				  VICTIM_REGION_PAGES));
+	ASSERT_EQ(0, dmirror_add(self->device, HLIST, HMM_DMIRROR_HLIST, 0, 0));
 	ASSERT_EQ(0, hold(&self->victim));
 	self->held = true;
 }
@@ -273,6 +275,29 @@ TEST_F(held, new_interval_is_removed)
 	EXPECT_EQ(0, let_go(&self->victim));
 	self->held = false;
 	EXPECT_EQ(-ENOENT, read_begin(self->device, LATER));
+}
+
+/* So does a removal behind it; both happen in the end. */
+TEST_F(held, addition_and_removal_wait)
+{
+	ASSERT_EQ(0, add_interval(self->device, LATER, 2, 0, 1));
+	EXPECT_EQ(-ETIMEDOUT, del(self->device, INTERVAL));
+
+	EXPECT_EQ(0, let_go(&self->victim));
+	self->held = false;
+	EXPECT_EQ(-ENOENT, read_begin(self->device, INTERVAL));
+	ASSERT_EQ(0, victim_dontneed(&self->victim, 2));
+	EXPECT_EQ(1, calls_of(self->device, LATER));
+}
+
+/* Who unregisters may free it afterwards: no walk of the list may be under way. */
+TEST_F(held, unregistering_waits_for_the_walk)
+{
+	EXPECT_EQ(-ETIMEDOUT, del(self->device, HLIST));
+
+	EXPECT_EQ(0, let_go(&self->victim));
+	self->held = false;
+	EXPECT_EQ(-ENOENT, calls_of(self->device, HLIST));
 }
 
 /* The end of one invalidation is not the end of another. */

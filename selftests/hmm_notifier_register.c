@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A registration that fails: a signal comes while __mmu_notifier_register() takes all
+ * Unregistering, and a registration that fails: a signal comes while __mmu_notifier_register() takes all
  * locks of the mm, or there is no memory. Nothing may be left of it, neither on the
  * list nor locked, and it must work the next time.
  *
@@ -218,6 +218,31 @@ TEST_F(registration, interrupted_leaves_nothing)
 		interrupted += result == INTERRUPTED;
 	}
 	EXPECT_EQ(3, interrupted);
+}
+
+/*
+ * mmu_notifier_unregister() calls ->release, for whoever frees what it mapped there;
+ * mmu_notifier_put() leaves that to the end of the mm.
+ */
+TEST_F(registration, is_released_when_unregistered)
+{
+	bool interval = variant->kind == HMM_DMIRROR_INTERVAL;
+	struct hmm_dmirror_call calls[4];
+	int device = dmirror_open(DMIRROR_BARE);
+
+	ASSERT_LE(0, device);
+	ASSERT_EQ(0, dmirror_add_flags(device, 1, variant->kind, 0,
+				       interval ? getpagesize() : 0,
+				       variant->flags));
+	ASSERT_EQ(0, dmirror_del(device, 1));
+
+	if (interval || variant->flags) {
+		EXPECT_EQ(0, dmirror_calls(device, calls, ARRAY_SIZE(calls)));
+	} else {
+		EXPECT_EQ(1, dmirror_calls(device, calls, ARRAY_SIZE(calls)));
+		EXPECT_EQ(HMM_DMIRROR_CALL_RELEASE, calls[0].call);
+	}
+	EXPECT_EQ(0, close(device));
 }
 
 static bool failslab_start(struct failslab *old)

@@ -73,24 +73,30 @@ def can_select(path):
         return b"run specified test" in f.read()
 
 
+def programs(directory):
+    """{program: (its tests, whether some of them can be selected)}"""
+    paths = {p: os.path.join(directory, p) for p in sorted(os.listdir(directory))}
+    return {p: (names(path), can_select(path)) for p, path in paths.items()}
+
+
+def job(found, globs):
+    """(the lines that run what is selected, the full names of it) of programs()"""
+    lines, expected = [], []
+    for program, (tests, selects) in found.items():
+        chosen = [t for t in tests if selected(f"{program}:{t}", globs)]
+        if chosen:
+            some = chosen != tests and selects
+            lines.append(" ".join([program, *(f"-r {t}" for t in chosen if some)]))
+            expected += [f"{program}:{t}" for t in chosen]
+    return lines, expected
+
+
 def main():
     directory, what, globs = sys.argv[1], sys.argv[2], sys.argv[3:]
-    found = False
-
-    for program in sorted(os.listdir(directory)):
-        path = os.path.join(directory, program)
-        tests = names(path)
-        chosen = [t for t in tests if selected(f"{program}:{t}", globs)]
-        if not chosen:
-            continue
-        found = True
-        if what == "list":
-            print("\n".join(f"{program}:{t}" for t in chosen))
-        elif chosen == tests or not can_select(path):
-            print(program)
-        else:
-            print(program, *(f"-r {t}" for t in chosen))
-    return 0 if found else 4
+    lines, expected = job(programs(directory), globs)
+    if expected:
+        print("\n".join(expected if what == "list" else lines))
+    return 0 if expected else 4
 
 
 if __name__ == "__main__":

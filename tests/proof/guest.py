@@ -50,8 +50,8 @@ class Kernel:
         if upstream:
             run(HERE / "upstream.sh", self.dir, tmp / "upstream")
         self.upstream = [tmp / "upstream" / p for p in UPSTREAM]
-        self.names = {f"{p.name}:{t}" for p in (self.out / "tests").iterdir()
-                      for t in selection.names(str(p))}
+        self.programs = selection.programs(self.out / "tests")
+        self.names = set(selection.job(self.programs, [])[1])
         cache = os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))
         self.accel = accel or run(
             TOP / "vm/accel.py", self.dir / "vmlinuz", self.out / "initramfs.cpio",
@@ -59,11 +59,8 @@ class Kernel:
 
     def job(self, globs):
         """(lines for /job/tests, the names of the tests)"""
-        tests = str(self.out / "tests")
-        both = [subprocess.run([TOP / "vm/tests.py", tests, what, *globs], text=True,
-                               stdout=subprocess.PIPE, check=False).stdout
-                for what in ("job", "list")]
-        return both[0], both[1].split()
+        lines, expected = selection.job(self.programs, globs)
+        return "".join(f"{line}\n" for line in lines), expected
 
     def new_results(self, name):
         with self.lock:

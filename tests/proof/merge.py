@@ -13,6 +13,9 @@ read as they did.  A line that a mutant did not touch keeps its number, and one 
 replaces it takes it over: so a WARN is where the source says it is, a WARN too many
 is counted where it is or is at no known place at all, and one suite fits all mutants.
 
+A header stays as it is, and what calls a function of it gets the merged one, as all of
+a kernel includes that one, and would be compiled anew.
+
 The hunk header of a patch names the function that it means to change; one that
 applies, but somewhere else, is refused, as is one that changes anything but functions.
 """
@@ -43,8 +46,8 @@ def functions(lines):
             last += 1
         while first and re.match(r"[\w\s*(].*[^;{}/]$", lines[first - 1]):
             first -= 1
-        m = re.search(r"(\w+)\s*\(", " ".join(lines[first:body]))
-        if m and not lines[first].startswith("SYSCALL"):
+        m = re.search(r"(?:SYSCALL_DEFINE\d\()?\b(\w+)\s*[(,]", " ".join(lines[first:body]))
+        if m:
             found.append(Function(m[1], first, body, last))
         at = last + 1
     return found
@@ -123,10 +126,19 @@ def parameters(text):
     return [re.search(r"(\w+)\s*$", p)[1] for p in inside.split(",")]
 
 
+def prototype(sig):
+    """What SYSCALL_DEFINE2(name, int, first, int, second) declares"""
+    m = re.match(r"SYSCALL_DEFINE\d\((\w+)(.*)\)$", sig)
+    if not m:
+        return sig
+    words = [w.strip() for w in m[2].split(",")[1:]]
+    return f"long {m[1]}({', '.join(map(' '.join, zip(words[::2], words[1::2])))})"
+
+
 def version(lines, fn, body, number, name):
     """A static, inlined copy of a function under a name with a number."""
     sig = re.sub(rf"\b{fn.name}\b", f"{fn.name}__m{number}",
-                 signature(lines, fn), count=1)
+                 prototype(signature(lines, fn)), count=1)
     sig = re.sub(r"\b(static|inline|extern|noinline|__always_inline|__must_check)\b ?",
                  "", sig)
     return [f"static __always_inline {sig}",
@@ -135,7 +147,7 @@ def version(lines, fn, body, number, name):
 
 def merged_function(lines, fn, bodies, name):
     sig = signature(lines, fn)
-    args = ", ".join(parameters(sig))
+    args = ", ".join(parameters(prototype(sig)))
     void = re.match(r"(static |inline |extern )*void [^*]*\(", sig)
     back = "" if void else "return "
     out = version(lines, fn, lines[fn.body:fn.last + 1], 0, name)
@@ -170,6 +182,23 @@ def merged_file(lines, versions, name):
     return out
 
 
+def put(to, lines):
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.write_text("\n".join(lines) + "\n")
+
+
+def for_callers(source, out, header, names):
+    """Has the files that call one of these functions include another header first."""
+    calls = re.compile(rf"\b({'|'.join(names)})\(")
+    for file in sorted(f for d in ("mm", "fs", "kernel") for f in (source / d).rglob("*.c")):
+        if calls.search(file.read_text(errors="replace")):
+            makefile = file.parent.relative_to(source) / "Makefile"
+            if not (out / makefile).exists():
+                put(out / makefile, (source / makefile).read_text().splitlines())
+            with open(out / makefile, "a", encoding="ascii") as f:
+                f.write(f"CFLAGS_{file.stem}.o += -include $(srctree)/{header}\n")
+
+
 def main():
     source, out = map(pathlib.Path, sys.argv[1:3])
     files = {"mm/mmu_notifier.c": collections.defaultdict(list)}
@@ -189,9 +218,12 @@ def main():
                 files.setdefault(name, collections.defaultdict(list))[i].append(
                     (number, body))
     for name, versions in files.items():
-        to = out / name
-        to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_text("\n".join(merged_file(text_of(name), versions, name)) + "\n")
+        merged, lines = name, merged_file(text_of(name), versions, name)
+        if name.endswith(".h"):
+            merged = name.removesuffix(".h") + "-mutants.h"
+            fns = functions(text_of(name))
+            for_callers(source, out, merged, {fns[i].name for i in versions})
+        put(out / merged, lines)
 
 
 if __name__ == "__main__":

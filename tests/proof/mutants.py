@@ -12,8 +12,10 @@ A patch begins with lines like these:
     Origin: when it was made for real, if it was
     Killed-by: GLOB OF TESTS: TEXT ... TEXT
     Unobservable: the proof
+    Seen-by: lockdep
 One of the tests has to fail, with a line that has these texts. One that can't be
-observed has the proof instead, and must fail nothing.
+observed has the proof instead, and must fail nothing. Lockdep takes twice the time:
+only those that nothing else can see run on a kernel that has it.
 
 Exits 0 when all are killed, 1 when one is not, 2 when the campaign is void.
 """
@@ -39,9 +41,13 @@ import judge  # noqa: E402
 
 MUTANTS = TOP / "kernel-patches/mutants"
 CONTROL_EVERY = 9
-# Each of these runs as a whole on every mutant; of the other programs, which take
-# minutes, what a mutant names.
-WHOLE = ["contract:*", "often:*", "device:*", "errno:*", "overlap:*", "locked:*"]
+# Of a program, its silence, and all: less than elsewhere, as some mutants hang in many tests
+BOUNDS = (120, 45, 300)
+# What the kernels have beyond vm/config/
+CONFIGS = {"plain": [], "lockdep": ["--config", HERE / "lockdep.config"]}
+# What ./run_tests.sh runs by itself, as a whole on every mutant; of the other programs
+# what a mutant names.
+WHOLE = ["contract:*", "device:*", "errno:*", "often:*"]
 
 
 @dataclasses.dataclass
@@ -52,6 +58,7 @@ class Mutant:
     origin: str = ""
     kills: list = dataclasses.field(default_factory=list)  # (glob, text)
     proof: str = ""
+    kernel: str = "plain"
 
     @property
     def name(self):
@@ -71,8 +78,12 @@ def read_mutant(number, patch):
             mutant.kills.append((glob, text.strip()))
         elif key == "Unobservable":
             mutant.proof = value
+        elif key == "Seen-by":
+            mutant.kernel = value
         else:
             raise Void(f"{patch.name}: what is '{line}'?")
+    if mutant.kernel not in CONFIGS:
+        raise Void(f"{patch.name}: there is no kernel {mutant.kernel}")
     if not mutant.what or bool(mutant.kills) == bool(mutant.proof):
         raise Void(f"{patch.name}: Breaks:, and either Killed-by: or Unobservable:")
     return mutant
@@ -88,10 +99,11 @@ def read_mutants(base):
 def merged_patch(source, mutants, tmp):
     """One patch that has them all."""
     run(HERE / "merge.py", source, tmp / "b", *(m.patch for m in mutants))
-    for f in (tmp / "b").rglob("*.[ch]"):
-        to = tmp / "a" / f.relative_to(tmp / "b")
-        to.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source / f.relative_to(tmp / "b"), to)
+    for f in (tmp / "b").rglob("*"):
+        to, old = (d / f.relative_to(tmp / "b") for d in (tmp / "a", source))
+        if old.is_file():
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(old, to)
     diff = subprocess.run(["diff", "-urN", "a", "b"], cwd=tmp, text=True,
                           stdout=subprocess.PIPE, check=False).stdout
     (tmp / "mutants.patch").write_text(diff)
@@ -111,45 +123,64 @@ class Campaign:
     def __init__(self, opt, tmp):
         self.opt, self.tmp, self.stop, self.lock = opt, tmp, False, threading.Lock()
 
-    def prepare(self):
+    def prepare(self, names):
+        """Builds what the mutants of these names run on; returns them."""
         plain = pathlib.Path(run(TOP / "vm/kernel.sh", self.opt.kernel))
-        self.mutants = read_mutants((plain / "base").read_text().strip())
-        patch = merged_patch((plain / "src").resolve(), self.mutants, self.tmp)
-        built = pathlib.Path(run(
-            TOP / "vm/kernel-source.sh", "--patch", patch, "--config",
-            HERE / "mutants.config", "--as", "mutants", self.opt.kernel))
-        self.kernel = guest.Kernel(with_source_of(plain, built, self.tmp / "kernel"),
-                                   self.tmp, self.opt.results, self.opt.accel)
+        mutants = read_mutants((plain / "base").read_text().strip())
+        patch = merged_patch((plain / "src").resolve(), mutants, self.tmp)
+        chosen = [m for m in mutants if not names or
+                  any(fnmatch.fnmatchcase(m.name, n) for n in names)]
+        self.kernels = {name: self.build(name, plain, patch)
+                        for name in sorted({m.kernel for m in chosen}, reverse=True)}
+        return chosen
 
-    def boot(self, name, number, globs):
+    def build(self, name, plain, patch):
+        built = pathlib.Path(run(
+            TOP / "vm/kernel-source.sh", "--patch", patch, *CONFIGS[name],
+            "--as", f"mutants{name}", self.opt.kernel))
+        tmp = self.tmp / name
+        tmp.mkdir()
+        return guest.Kernel(with_source_of(plain, built, tmp / "kernel"), tmp,
+                            self.opt.results / name, self.opt.accel)
+
+    def boot(self, kernel, name, number, globs):
         """Boots a mutant; returns what the judge says, upstream's tests, and seconds."""
         began = time.monotonic()
-        lines, expected = self.kernel.job(globs)
+        kernel = self.kernels[kernel]
+        lines, expected = kernel.job(globs)
         files = []
-        if not self.opt.no_upstream: # first, so that nothing of ours disturbs them
-            lines, files = guest.UPSTREAM_JOB + lines, self.kernel.upstream
-        to = self.kernel.boot(name, lines, expected, files, f"mm_mutant={number}",
-                              memory=guest.UPSTREAM_MIB)
+        if not self.opt.no_upstream:
+            # First, so that nothing of ours disturbs them; but lockdep tells once, and
+            # is then off.
+            both = [guest.UPSTREAM_JOB, lines]
+            lines = "".join(both if kernel is self.kernels.get("plain") else both[::-1])
+            files = kernel.upstream
+        to = kernel.boot(name, lines, expected, files, f"mm_mutant={number}",
+                         BOUNDS, guest.UPSTREAM_MIB)
         seconds = time.monotonic() - began
         with self.lock: # the parser that the judge uses redirects stdout
             tests = [t for t in judge.Judge(to).judge() if "bounded" not in t["name"]]
         ktap = (to / "ktap.log").read_text(errors="replace")
         return tests, guest.upstream_says(ktap), seconds
 
-    def control(self, globs):
-        """The unmutated kernel; a failure here voids all."""
-        tests, upstream, seconds = self.boot("unmutated", 0, globs)
-        failed = [t for t in tests if t["result"] == "fail"]
-        if failed or not any(t["result"] == "pass" for t in tests):
+    def control(self, mutants):
+        """The unmutated kernel and all that these are to be killed by; a failure here
+        voids all."""
+        tests, upstream, seconds = self.boot(mutants[0].kernel, "unmutated", 0,
+                                             WHOLE + [g for m in mutants for g, _ in m.kills])
+        wrong = [f"{t['name']}: {t['reason']}" for t in tests if t["result"] == "fail"]
+        ran = [t for t in tests if t["result"] != "skip"]
+        wrong += [f"none of {glob} ran" for m in mutants for glob, _ in m.kills
+                  if not any(named(t, glob) for t in ran)]
+        if wrong:
             self.stop = True
-            raise Void("the unmutated kernel fails: " + (
-                f"{failed[0]['name']}: {failed[0]['reason']}" if failed else "nothing ran"))
-        return Row("(unmutated)", "passes", [], upstream, seconds)
+            raise Void(f"the unmutated kernel fails: {wrong[0]}")
+        return Row("(unmutated)", "passes", [], upstream, seconds, mutants[0].kernel)
 
     def mutant(self, mutant):
         if self.stop:
             return None
-        tests, upstream, seconds = self.boot(mutant.name, mutant.number,
+        tests, upstream, seconds = self.boot(mutant.kernel, mutant.name, mutant.number,
                                              WHOLE + [g for g, _ in mutant.kills])
         failed = [t for t in tests if t["result"] == "fail" and ":" in t["name"]]
         missing = unkilled(mutant, failed)
@@ -161,23 +192,25 @@ class Campaign:
             what = "NOT for what it is: no " + "; no ".join(missing)
         else:
             what = "SURVIVES"
-        return Row(mutant.name, what, [t["name"] for t in failed], upstream, seconds)
+        failed.sort(key=lambda t: not any(kills(t, *k) for k in mutant.kills))
+        return Row(mutant.name, what, [t["name"] for t in failed], upstream, seconds,
+                   mutant.kernel)
 
     def check_globs(self, chosen):
         for mutant in chosen:
             for glob, _ in mutant.kills:
                 if not any(fnmatch.fnmatchcase(n.partition(":")[2], glob)
-                           for n in self.kernel.names):
+                           for n in self.kernels[mutant.kernel].names):
                     raise Void(f"{mutant.patch.name}: there is no test {glob}")
 
     def run(self, chosen):
         """Yields the rows as they come."""
-        globs = WHOLE + sorted({g for m in chosen for g, _ in m.kills})
         work = []
-        for i, mutant in enumerate(chosen):
-            if i % CONTROL_EVERY == 0:
-                work.append((self.control, globs))
-            work.append((self.mutant, mutant))
+        for kernel in self.kernels:
+            mutants = [m for m in chosen if m.kernel == kernel]
+            for i in range(0, len(mutants), CONTROL_EVERY):
+                part = mutants[i:i + CONTROL_EVERY]
+                work += [(self.control, part), *((self.mutant, m) for m in part)]
         with concurrent.futures.ThreadPoolExecutor(self.opt.jobs) as pool:
             done = [pool.submit(fn, arg) for fn, arg in work]
             try:
@@ -196,6 +229,7 @@ class Row:
     killers: list
     upstream: dict
     seconds: float
+    kernel: str
 
     def line(self):
         by = ""
@@ -212,19 +246,26 @@ def says(test, text):
     return any(re.search(pattern, line) for line in [*test["log"], test["reason"]])
 
 
+def named(test, glob):
+    return fnmatch.fnmatchcase(test["name"].partition(":")[2], glob)
+
+
+def kills(test, glob, text):
+    return named(test, glob) and says(test, text)
+
+
 def unkilled(mutant, tests):
-    """What the patch promises and no test does."""
-    failed = [t for t in tests if t["result"] == "fail"]
+    """What the patch promises and none of these does."""
     return [f"{glob}: {text}" for glob, text in mutant.kills
-            if not any(fnmatch.fnmatchcase(t["name"].partition(":")[2], glob) and
-                       says(t, text) for t in failed)]
+            if not any(kills(t, glob, text) for t in tests)]
 
 
 def options():
     p = argparse.ArgumentParser()
     p.add_argument("--kernel", default="source:6.12")
     p.add_argument("--accel", choices=("kvm", "tcg"))
-    p.add_argument("--jobs", type=int, default=os.cpu_count())
+    p.add_argument("--jobs", type=int, default=2 * os.cpu_count(),
+                   help="guests at once; what hangs needs no CPU")
     p.add_argument("--results", type=pathlib.Path, default=TOP / "results/mutants")
     p.add_argument("--no-upstream", action="store_true", help="leave out upstream's tests")
     p.add_argument("names", nargs="*", metavar="NAME", help="these mutants, globs")
@@ -235,16 +276,21 @@ def summary(rows, mutants, seconds):
     """Prints the totals; returns the exit code."""
     mine = {r.name: r for r in rows if r.name != "(unmutated)"}
     controls = [r for r in rows if r.name == "(unmutated)"]
-    usual = controls[0].upstream
+    usual = {}
+    for r in controls:
+        if usual.setdefault(r.kernel, r.upstream) != r.upstream:
+            print(f"upstream's tests of the unmutated kernel differ: {r.upstream}, "
+                  f"{usual[r.kernel]}")
     killed = [r for r in mine.values() if r.what == "killed"]
     proven = [r for r in mine.values() if r.what == "can't be observed"]
-    theirs = {p: [r for r in mine.values() if r.upstream.get(p) != usual[p]] for p in usual}
+    theirs = {p: [r for r in mine.values() if r.upstream.get(p) != usual[r.kernel][p]]
+              for p in controls[0].upstream}
     print(f"\n{len(killed)} of {len(mine)} mutants killed, {len(proven)} can't be observed, "
           f"{len(mine) - len(killed) - len(proven)} left; the unmutated kernel passed "
           f"{len(controls)} of {len(controls)} times; {seconds / 60:.1f} min")
     for p, rows_ in theirs.items():
         hangs = sum(r.upstream.get(p) in ("hang", "no end") for r in rows_)
-        print(f"upstream's {p}: {usual[p]} unmutated; {len(rows_)} of {len(mine)} mutants "
+        print(f"upstream's {p}: {controls[0].upstream[p]} unmutated; {len(rows_)} of {len(mine)} mutants "
               f"noticed, {hangs} of them by a hang")
     for m in mutants:
         if m.proof and m.name in mine:
@@ -257,9 +303,7 @@ def main():
     with tempfile.TemporaryDirectory() as tmp:
         try:
             campaign = Campaign(opt, pathlib.Path(tmp))
-            campaign.prepare()
-            chosen = [m for m in campaign.mutants if not opt.names or
-                      any(fnmatch.fnmatchcase(m.name, n) for n in opt.names)]
+            chosen = campaign.prepare(opt.names)
             if not chosen:
                 raise Void("there is no such mutant")
             campaign.check_globs(chosen)
