@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Unregistering, and a registration that fails: a signal comes while __mmu_notifier_register() takes all
- * locks of the mm, or there is no memory. Nothing may be left of it, neither on the
- * list nor locked, and it must work the next time.
+ * Unregistering, and a registration that fails: a signal comes while
+ * __mmu_notifier_register() takes all locks of the mm, or there is no memory. Nothing
+ * may be left of it, neither on the list nor locked, and it must work the next time.
  *
  * Each try is made by a child, as an mm keeps what its first notifier needs.
  */
