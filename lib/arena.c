@@ -3,12 +3,15 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "arena.h"
+#include "dmirror.h"
+#include "uffd.h"
 
 /* Newer than some C libraries */
 #ifndef MADV_POPULATE_READ
@@ -18,12 +21,21 @@
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE		25
 #endif
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL	102
+#endif
 #define MPOL_MF_MOVE		2
 #define MAX_MIGRATE		16
+#define MAX_TRANSFER		8
 
 const char * const arena_change_names[ARENA_NR_CHANGES] = {
 	"write", "read", "dontneed", "free", "collapse", "unmap", "map",
-	"protect", "move", "fork", "punch", "migrate", "soft_dirty",
+	"protect", "move", "fork", "punch", "migrate", "soft_dirty", "pageout",
+	"guard", "uffd_protect", "uffd_move", "scan",
+};
+
+const char * const arena_transfer_names[ARENA_NR_TRANSFERS] = {
+	"read", "write", "to_device", "to_system", "exclusive",
 };
 
 const char * const arena_area_names[ARENA_NR_AREAS] = {
@@ -176,6 +188,48 @@ static void move(const struct arena_op *op, void *addr, size_t size)
 		      (void *)arena_address(op->area, to));
 }
 
+/*
+ * Write protection by userfaultfd lasts for as long as that is open: who writes there
+ * would wait for an answer.
+ */
+static void uffd_protect(void *addr, size_t size)
+{
+	int fd = uffd_open(UFFD_FEATURE_PAGEFAULT_FLAG_WP);
+
+	if (fd < 0)
+		return;
+	if (!uffd_register(fd, (uintptr_t)addr, size, UFFDIO_REGISTER_MODE_WP))
+		uffd_write_protect(fd, (uintptr_t)addr, size);
+	close(fd);
+}
+
+/* To another place in the same area, which is emptied first */
+static void uffd_move_pages(const struct arena_op *op, void *addr, size_t size)
+{
+	unsigned int to = op->arg % (arena_pages(op->area) - op->pages + 1);
+	uintptr_t at = arena_address(op->area, to);
+	int fd = uffd_open(UFFD_FEATURE_MOVE);
+
+	if (fd < 0)
+		return;
+	madvise((void *)at, size, MADV_DONTNEED);
+	if (!uffd_register(fd, at, size, UFFDIO_REGISTER_MODE_MISSING))
+		uffd_move(fd, at, (uintptr_t)addr, size);
+	close(fd);
+}
+
+static void scan_and_protect(void *addr, size_t size)
+{
+	int fd = uffd_open(UFFD_FEATURE_WP_ASYNC);
+
+	if (fd < 0)
+		return;
+	if (!uffd_register(fd, (uintptr_t)addr, size, UFFDIO_REGISTER_MODE_WP))
+		uffd_scan((uintptr_t)addr, size,
+			  PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC);
+	close(fd);
+}
+
 void arena_run(const struct arena_op *op, int file)
 {
 	void *addr = (void *)arena_address(op->area, op->page);
@@ -222,7 +276,52 @@ void arena_run(const struct arena_op *op, int file)
 	case ARENA_SOFT_DIRTY:
 		clear_soft_dirty();
 		break;
+	case ARENA_PAGEOUT:
+		madvise(addr, size, MADV_PAGEOUT);
+		break;
+	case ARENA_GUARD:
+		madvise(addr, size, MADV_GUARD_INSTALL);
+		break;
+	case ARENA_UFFD_PROTECT:
+		uffd_protect(addr, size);
+		break;
+	case ARENA_UFFD_MOVE:
+		uffd_move_pages(op, addr, size);
+		break;
+	case ARENA_SCAN:
+		scan_and_protect(addr, size);
+		break;
 	case ARENA_NR_CHANGES:
+		break;
+	}
+}
+
+/* Any result: pages may be absent or protected, and change all the time. */
+void arena_transfer(int device, const struct arena_op *op,
+		    enum arena_transfer transfer)
+{
+	size_t pages = op->pages < MAX_TRANSFER ? op->pages : MAX_TRANSFER;
+	uintptr_t addr = arena_address(op->area, op->page);
+	char buffer[MAX_TRANSFER * 4096];
+
+	switch (transfer) {
+	case ARENA_DEVICE_READ:
+		dmirror_read(device, addr, buffer, pages);
+		break;
+	case ARENA_DEVICE_WRITE:
+		memset(buffer, op->arg, sizeof(buffer));
+		dmirror_write(device, addr, buffer, pages);
+		break;
+	case ARENA_TO_DEVICE:
+		dmirror_migrate_to_device(device, addr, buffer, pages);
+		break;
+	case ARENA_TO_SYSTEM:
+		dmirror_migrate_to_system(device, addr, pages);
+		break;
+	case ARENA_EXCLUSIVE:
+		dmirror_exclusive(device, addr, buffer, pages);
+		break;
+	case ARENA_NR_TRANSFERS:
 		break;
 	}
 }

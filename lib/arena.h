@@ -5,7 +5,9 @@
  * what huge pages fit into.
  *
  * A change says nothing of whether it worked: on a random range, most ways to
- * fail are right. hmm_notifier_mmap tests what each of them calls.
+ * fail are right. hmm_notifier_mmap tests what each of them calls, and those that are
+ * not here as they need a state that other changes would not leave alone: KSM, huge
+ * pages of hugetlb, uprobes, compaction and the write-back of a file system.
  */
 #ifndef HMM_NOTIFIER_ARENA_H
 #define HMM_NOTIFIER_ARENA_H
@@ -26,7 +28,22 @@ enum arena_change {
 	ARENA_PUNCH,
 	ARENA_MIGRATE,
 	ARENA_SOFT_DIRTY,
+	ARENA_PAGEOUT,
+	ARENA_GUARD,
+	ARENA_UFFD_PROTECT,
+	ARENA_UFFD_MOVE,
+	ARENA_SCAN,
 	ARENA_NR_CHANGES,
+};
+
+/* What the device of a mirror does with memory of its process */
+enum arena_transfer {
+	ARENA_DEVICE_READ,
+	ARENA_DEVICE_WRITE,
+	ARENA_TO_DEVICE,
+	ARENA_TO_SYSTEM,
+	ARENA_EXCLUSIVE,
+	ARENA_NR_TRANSFERS,
 };
 
 enum arena_area {
@@ -46,6 +63,7 @@ struct arena_op {
 };
 
 extern const char * const arena_change_names[ARENA_NR_CHANGES];
+extern const char * const arena_transfer_names[ARENA_NR_TRANSFERS];
 extern const char * const arena_area_names[ARENA_NR_AREAS];
 
 unsigned int arena_pages(enum arena_area area);
@@ -59,5 +77,9 @@ int arena_map(int file);
 
 /* Changes the memory of the calling process. */
 void arena_run(const struct arena_op *op, int file);
+
+/* Of the first pages of @op, by the file @device; its change does not matter. */
+void arena_transfer(int device, const struct arena_op *op,
+		    enum arena_transfer transfer);
 
 #endif

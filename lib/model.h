@@ -14,7 +14,7 @@
 #include "rule.h"
 #include "warn.h"
 
-#define MODEL_NR_KINDS (RULE_INTERVAL_TWO_PASS + 1)
+#define MODEL_NR_KINDS (RULE_IDLE + 1)
 
 struct model {
 	uint64_t warns[RULE_NR_SITES];

@@ -41,6 +41,11 @@ static const unsigned int change_weights[ARENA_NR_CHANGES] = {
 	[ARENA_PUNCH] = 5,
 	[ARENA_MIGRATE] = 4,
 	[ARENA_SOFT_DIRTY] = 1,
+	[ARENA_PAGEOUT] = 4,
+	[ARENA_GUARD] = 2,
+	[ARENA_UFFD_PROTECT] = 4,
+	[ARENA_UFFD_MOVE] = 3,
+	[ARENA_SCAN] = 3,
 };
 
 /* Half of all legal failures, the rest spread over what is not */
@@ -53,7 +58,7 @@ static const unsigned int events[] = {
 	HMM_DMIRROR_EVENT_UNMAP, HMM_DMIRROR_EVENT_CLEAR,
 	HMM_DMIRROR_EVENT_PROTECTION_VMA, HMM_DMIRROR_EVENT_PROTECTION_PAGE,
 	HMM_DMIRROR_EVENT_SOFT_DIRTY, HMM_DMIRROR_EVENT_RELEASE,
-	HMM_DMIRROR_EVENT_MIGRATE,
+	HMM_DMIRROR_EVENT_MIGRATE, HMM_DMIRROR_EVENT_EXCLUSIVE,
 };
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
@@ -142,14 +147,20 @@ void op_next(struct op_stream *stream, struct op *op)
 		break;
 	case OP_ADD:
 		op->what = RULE_INTERVAL +
-			   random_below(random, RULE_INTERVAL_TWO_PASS);
+			   random_below(random, RULE_IDLE);
 		op->everywhere = !random_below(random, 4);
+		op->locked = (op->what == RULE_INTERVAL ||
+			      op->what == RULE_HLIST) &&
+			     !random_below(random, 4);
 		break;
 	case OP_ARM:
 		/* The notifier of the mirror itself, too */
 		if (!random_below(random, 8))
 			op->id = 0;
 		random_fail_point(random, op);
+		break;
+	case OP_TRANSFER:
+		op->what = random_below(random, ARENA_NR_TRANSFERS);
 		break;
 	case OP_CHANGE:
 		op->range.change = weighted(random, change_weights,
@@ -172,6 +183,7 @@ static const char * const kind_names[] = {
 	[RULE_HLIST] = "hlist",
 	[RULE_HLIST_END] = "hlist_end",
 	[RULE_INTERVAL_TWO_PASS] = "interval_two_pass",
+	[RULE_IDLE] = "idle",
 };
 
 static const char * const context_names[] = {
@@ -208,8 +220,9 @@ void op_describe(const struct op *op, char *text, size_t size)
 			 op->what & OP_FINISH_BY_EXIT ? " by exit" : " by kill");
 		break;
 	case OP_ADD:
-		len = snprintf(text, size, " %u: %s", op->id,
-			       kind_names[op->what]);
+		len = snprintf(text, size, " %u: %s%s", op->id,
+			       kind_names[op->what],
+			       op->locked ? " with the lock held" : "");
 		if (rule_is_interval(op->what))
 			describe_range(op, text + len, size - len);
 		break;
@@ -221,7 +234,7 @@ void op_describe(const struct op *op, char *text, size_t size)
 		describe_fail_point(op, text, size);
 		break;
 	case OP_TRANSFER:
-		len = snprintf(text, size, op->what & 1 ? " write" : " read");
+		len = snprintf(text, size, " %s", arena_transfer_names[op->what]);
 		describe_range(op, text + len, size - len);
 		break;
 	case OP_CHANGE:

@@ -22,7 +22,7 @@ enum op_kind {
 	OP_DEL,
 	OP_ARM,		/* contexts, ret, events, range, skip, times; 0: disarms */
 	OP_READ_BEGIN,
-	OP_TRANSFER,	/* what & 1: the device writes */
+	OP_TRANSFER,	/* what: ARENA_DEVICE_... */
 	OP_CHANGE,	/* of the process's memory, in range */
 	OP_NR_KINDS,
 };
@@ -46,6 +46,7 @@ struct op {
 	uint32_t events;
 	struct arena_op range;
 	bool everywhere;	/* not just in range */
+	bool locked;		/* added as HMM_DMIRROR_LOCKED says */
 };
 
 extern const char * const op_names[OP_NR_KINDS];

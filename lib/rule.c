@@ -58,6 +58,7 @@ table[][RULE_NR_CONTEXTS][RULE_NR_CLASSES] = {
 			[RULE_AGAIN] = { WARN_AT(INTERVAL_RELEASE) },
 		},
 	},
+	[RULE_IDLE] = {},
 };
 
 /* EAGAIN of include/uapi/asm-generic/errno-base.h, the same everywhere */

@@ -6,7 +6,6 @@
 
 #include "slot.h"
 
-#define DEVICE_PAGES	8
 #define WRITERS_FIRST	PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP
 #define PROBE_ID	(HMM_DMIRROR_NR_NOTIFIERS - 1)
 
@@ -230,8 +229,12 @@ static int add(struct slot *slot, const struct op *op)
 			end = -getpagesize();
 		}
 	}
-	err = dmirror_add(slot->victim.device, op->id, op->what, start, end);
+	err = dmirror_add_flags(slot->victim.device, op->id, op->what, start, end,
+				op->locked ? HMM_DMIRROR_LOCKED : 0);
 	if (err == -EOPNOTSUPP && op->what == RULE_INTERVAL_TWO_PASS)
+		return 1;
+	/* It has one by mmu_notifier_get(). */
+	if (err == -EBUSY && op->locked)
 		return 1;
 	/* The mm is gone. */
 	if (err == -ESRCH && slot->state == SLOT_DYING)
@@ -359,22 +362,11 @@ static int read_begin(struct slot *slot, const struct op *op)
 	return must(slot, "read_begin", err);
 }
 
-/* Any result: pages may be absent or protected, and change all the time. */
 static int transfer(struct slot *slot, const struct op *op)
 {
-	char buffer[DEVICE_PAGES * 4096];
-	size_t pages = op->range.pages < DEVICE_PAGES ?
-		op->range.pages : DEVICE_PAGES;
-	uintptr_t addr = arena_address(op->range.area, op->range.page);
-
 	if (!slot->notifiers[0].kind || slot->state == SLOT_DYING)
 		return 1;
-	if (op->what & 1) {
-		memset(buffer, op->range.arg, sizeof(buffer));
-		dmirror_write(slot->victim.device, addr, buffer, pages);
-	} else {
-		dmirror_read(slot->victim.device, addr, buffer, pages);
-	}
+	arena_transfer(slot->victim.device, &op->range, op->what);
 	return 0;
 }
 

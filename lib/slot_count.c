@@ -305,7 +305,7 @@ static bool is_released(const struct slot *slot, bool must)
 		if (rule_is_interval(n->kind))
 			releases = n->now.calls[DMIRROR_BLOCKABLE]
 					       [HMM_DMIRROR_EVENT_RELEASE];
-		if (n->kind && releases != 1 &&
+		if (n->kind && n->kind != RULE_IDLE && releases != 1 &&
 		    (must || !rule_is_interval(n->kind)))
 			return false;
 	}
