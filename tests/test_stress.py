@@ -9,6 +9,25 @@ from support import KERNEL, TOP, TempDir, sh
 TEST = "hmm_notifier_stress:stress.one_step_at_a_time"
 
 
+class Repeats(unittest.TestCase):
+    def figures(self, seed):
+        """What it says of a sequence of steps, but for the time that it took."""
+        results = TempDir(self).path
+        done = sh(TOP / "run_tests.sh", "--kernel", KERNEL, "--results", results,
+                  "--test", TEST, "--seed", seed, "--stress", "1", timeout=300)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        ktap = (results / "latest" / "ktap.log").read_text(errors="replace")
+        said = re.findall(r"one_step_at_a_time: ?(.*)", ktap)
+        # how many callbacks there were is the kernel's: it tries a migration again
+        return [re.sub(r" in [\d.]+ s| calls .*", "", line) for line in said]
+
+    def test_a_seed_is_a_sequence(self):
+        first = self.figures("4")
+        self.assertIn("WARNs, hlist", "\n".join(first))
+        self.assertEqual(first, self.figures("4"))
+        self.assertNotEqual(first[-5:], self.figures("5")[-5:])
+
+
 class Shrinks(unittest.TestCase):
     def stress(self, **env):
         """Runs the sequences; returns the reason and the steps that are left."""
