@@ -35,7 +35,7 @@ const char * const arena_change_names[ARENA_NR_CHANGES] = {
 };
 
 const char * const arena_transfer_names[ARENA_NR_TRANSFERS] = {
-	"read", "write", "to_device", "to_system", "exclusive",
+	"read", "write", "exclusive",
 };
 
 const char * const arena_area_names[ARENA_NR_AREAS] = {
@@ -311,12 +311,6 @@ void arena_transfer(int device, const struct arena_op *op,
 	case ARENA_DEVICE_WRITE:
 		memset(buffer, op->arg, sizeof(buffer));
 		dmirror_write(device, addr, buffer, pages);
-		break;
-	case ARENA_TO_DEVICE:
-		dmirror_migrate_to_device(device, addr, buffer, pages);
-		break;
-	case ARENA_TO_SYSTEM:
-		dmirror_migrate_to_system(device, addr, pages);
 		break;
 	case ARENA_EXCLUSIVE:
 		dmirror_exclusive(device, addr, buffer, pages);
