@@ -194,12 +194,12 @@ static void move(const struct arena_op *op, void *addr, size_t size)
  */
 static void uffd_protect(void *addr, size_t size)
 {
-	int fd = uffd_open(UFFD_FEATURE_PAGEFAULT_FLAG_WP);
+	int fd = userfault_open(UFFD_FEATURE_PAGEFAULT_FLAG_WP);
 
 	if (fd < 0)
 		return;
-	if (!uffd_register(fd, (uintptr_t)addr, size, UFFDIO_REGISTER_MODE_WP))
-		uffd_write_protect(fd, (uintptr_t)addr, size);
+	if (!userfault_register(fd, (uintptr_t)addr, size, UFFDIO_REGISTER_MODE_WP))
+		userfault_write_protect(fd, (uintptr_t)addr, size);
 	close(fd);
 }
 
@@ -208,25 +208,25 @@ static void uffd_move_pages(const struct arena_op *op, void *addr, size_t size)
 {
 	unsigned int to = op->arg % (arena_pages(op->area) - op->pages + 1);
 	uintptr_t at = arena_address(op->area, to);
-	int fd = uffd_open(UFFD_FEATURE_MOVE);
+	int fd = userfault_open(UFFD_FEATURE_MOVE);
 
 	if (fd < 0)
 		return;
 	madvise((void *)at, size, MADV_DONTNEED);
-	if (!uffd_register(fd, at, size, UFFDIO_REGISTER_MODE_MISSING))
-		uffd_move(fd, at, (uintptr_t)addr, size);
+	if (!userfault_register(fd, at, size, UFFDIO_REGISTER_MODE_MISSING))
+		userfault_move(fd, at, (uintptr_t)addr, size);
 	close(fd);
 }
 
 static void scan_and_protect(void *addr, size_t size)
 {
-	int fd = uffd_open(UFFD_FEATURE_WP_ASYNC);
+	int fd = userfault_open(UFFD_FEATURE_WP_ASYNC);
 
 	if (fd < 0)
 		return;
-	if (!uffd_register(fd, (uintptr_t)addr, size, UFFDIO_REGISTER_MODE_WP))
-		uffd_scan((uintptr_t)addr, size,
-			  PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC);
+	if (!userfault_register(fd, (uintptr_t)addr, size, UFFDIO_REGISTER_MODE_WP))
+		userfault_scan((uintptr_t)addr, size,
+			       PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC);
 	close(fd);
 }
 

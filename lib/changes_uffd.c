@@ -11,7 +11,7 @@
 
 static bool has_features(uint64_t features)
 {
-	int fd = uffd_open(features);
+	int fd = userfault_open(features);
 
 	if (fd >= 0)
 		close(fd);
@@ -26,19 +26,19 @@ static const char *lacks_wp(void)
 
 static long register_wp(uintptr_t at)
 {
-	int fd = uffd_open(UFFD_FEATURE_PAGEFAULT_FLAG_WP);
+	int fd = userfault_open(UFFD_FEATURE_PAGEFAULT_FLAG_WP);
 	long err;
 
 	if (fd < 0)
 		return fd;
 	change_keep_fd(at, fd);
 	err = change_private(at);
-	return err ?: uffd_register(fd, at, SIZE, UFFDIO_REGISTER_MODE_WP);
+	return err ?: userfault_register(fd, at, SIZE, UFFDIO_REGISTER_MODE_WP);
 }
 
 static long write_protect(uintptr_t at)
 {
-	return uffd_write_protect(change_fd(at), at, SIZE);
+	return userfault_write_protect(change_fd(at), at, SIZE);
 }
 
 static long is_write_protected(uintptr_t at)
@@ -68,20 +68,20 @@ static const char *lacks_move(void)
 
 static int prepare_move(uintptr_t at, size_t size)
 {
-	int fd = uffd_open(UFFD_FEATURE_MOVE);
+	int fd = userfault_open(UFFD_FEATURE_MOVE);
 	int err;
 
 	if (fd < 0)
 		return fd;
 	change_keep_fd(at, fd);
 	err = change_map(at + ELSEWHERE, size, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	return err ?: uffd_register(fd, at + ELSEWHERE, size,
+	return err ?: userfault_register(fd, at + ELSEWHERE, size,
 				     UFFDIO_REGISTER_MODE_MISSING);
 }
 
 static int move(uintptr_t at, size_t size)
 {
-	long moved = uffd_move(change_fd(at), at + ELSEWHERE, at, size);
+	long moved = userfault_move(change_fd(at), at + ELSEWHERE, at, size);
 
 	return moved < 0 ? moved : moved == (long)size ? 0 : -EIO;
 }
@@ -173,13 +173,13 @@ static const char *lacks_scan(void)
 
 static long register_wp_async(uintptr_t at)
 {
-	int err, fd = uffd_open(UFFD_FEATURE_WP_ASYNC);
+	int err, fd = userfault_open(UFFD_FEATURE_WP_ASYNC);
 
 	if (fd < 0)
 		return fd;
 	change_keep_fd(at, fd);
 	err = change_map(at, SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	err = err ?: uffd_register(fd, at, SIZE, UFFDIO_REGISTER_MODE_WP);
+	err = err ?: userfault_register(fd, at, SIZE, UFFDIO_REGISTER_MODE_WP);
 	if (!err)
 		change_fill(at, SIZE);
 	return err;
@@ -187,7 +187,7 @@ static long register_wp_async(uintptr_t at)
 
 static long scan_and_protect(uintptr_t at)
 {
-	int pages = uffd_scan(at, SIZE, PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC);
+	int pages = userfault_scan(at, SIZE, PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC);
 
 	return pages < 0 ? pages : pages == SIZE / PAGE ? 0 : -EBADMSG;
 }
@@ -195,10 +195,10 @@ static long scan_and_protect(uintptr_t at)
 /* Nothing has been written since, then one page. */
 static long scans_what_is_written(uintptr_t at)
 {
-	if (uffd_scan(at, SIZE, 0))
+	if (userfault_scan(at, SIZE, 0))
 		return -EBADMSG;
 	change_fill(at + PAGE, PAGE);
-	return uffd_scan(at, SIZE, 0) == 1 ? change_filled(at, SIZE) : -EBADMSG;
+	return userfault_scan(at, SIZE, 0) == 1 ? change_filled(at, SIZE) : -EBADMSG;
 }
 
 const struct change change_pagemap_scan = {

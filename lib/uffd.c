@@ -42,7 +42,7 @@ struct pm_scan_arg {
 };
 #endif
 
-int uffd_open(uint64_t features)
+int userfault_open(uint64_t features)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = features };
 	int fd, err;
@@ -57,7 +57,7 @@ int uffd_open(uint64_t features)
 	return err;
 }
 
-int uffd_register(int fd, uintptr_t at, size_t size, uint64_t mode)
+int userfault_register(int fd, uintptr_t at, size_t size, uint64_t mode)
 {
 	struct uffdio_register reg = {
 		.range = { .start = at, .len = size },
@@ -67,7 +67,7 @@ int uffd_register(int fd, uintptr_t at, size_t size, uint64_t mode)
 	return ioctl(fd, UFFDIO_REGISTER, &reg) ? -errno : 0;
 }
 
-int uffd_write_protect(int fd, uintptr_t at, size_t size)
+int userfault_write_protect(int fd, uintptr_t at, size_t size)
 {
 	struct uffdio_writeprotect wp = {
 		.range = { .start = at, .len = size },
@@ -77,7 +77,7 @@ int uffd_write_protect(int fd, uintptr_t at, size_t size)
 	return ioctl(fd, UFFDIO_WRITEPROTECT, &wp) ? -errno : 0;
 }
 
-long uffd_move(int fd, uintptr_t to, uintptr_t from, size_t size)
+long userfault_move(int fd, uintptr_t to, uintptr_t from, size_t size)
 {
 	struct uffdio_move arg = {
 		.dst = to,
@@ -88,7 +88,7 @@ long uffd_move(int fd, uintptr_t to, uintptr_t from, size_t size)
 	return ioctl(fd, UFFDIO_MOVE, &arg) ? -errno : (long)arg.move;
 }
 
-int uffd_scan(uintptr_t at, size_t size, uint64_t flags)
+int userfault_scan(uintptr_t at, size_t size, uint64_t flags)
 {
 	struct page_region regions[8];
 	struct pm_scan_arg arg = {

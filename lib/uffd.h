@@ -24,14 +24,14 @@
 #endif
 
 /* A descriptor */
-int uffd_open(uint64_t features);
-int uffd_register(int fd, uintptr_t at, size_t size, uint64_t mode);
-int uffd_write_protect(int fd, uintptr_t at, size_t size);
+int userfault_open(uint64_t features);
+int userfault_register(int fd, uintptr_t at, size_t size, uint64_t mode);
+int userfault_write_protect(int fd, uintptr_t at, size_t size);
 
 /* UFFDIO_MOVE: how many bytes it moved */
-long uffd_move(int fd, uintptr_t to, uintptr_t from, size_t size);
+long userfault_move(int fd, uintptr_t to, uintptr_t from, size_t size);
 
 /* PAGEMAP_SCAN: in how many pages something was written; @flags are PM_SCAN_... */
-int uffd_scan(uintptr_t at, size_t size, uint64_t flags);
+int userfault_scan(uintptr_t at, size_t size, uint64_t flags);
 
 #endif
