@@ -179,54 +179,68 @@ static void protect(void *addr, size_t size, unsigned int arg)
 	mprotect(addr, size, prots[arg % 3]);
 }
 
-/* To another place in the same area, as far as it goes */
+/* Another place in the same area, for as many pages */
+static uintptr_t elsewhere(const struct arena_op *op)
+{
+	return arena_address(op->area,
+			     op->arg % (arena_pages(op->area) - op->pages + 1));
+}
+
 static void move(const struct arena_op *op, void *addr, size_t size)
 {
-	unsigned int to = op->arg % (arena_pages(op->area) - op->pages + 1);
-
 	(void)!mremap(addr, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
-		      (void *)arena_address(op->area, to));
+		      (void *)elsewhere(op));
 }
 
 /*
- * Write protection by userfaultfd lasts for as long as that is open: who writes there
- * would wait for an answer.
+ * A userfaultfd for write protection of that range, or -errno. As long as it is open,
+ * who writes there would wait for an answer.
  */
-static void uffd_protect(void *addr, size_t size)
+static int uffd_wp(uint64_t features, void *addr, size_t size)
 {
-	int fd = userfault_open(UFFD_FEATURE_PAGEFAULT_FLAG_WP);
+	int fd = userfault_open(features), err;
 
 	if (fd < 0)
-		return;
-	if (!userfault_register(fd, (uintptr_t)addr, size, UFFDIO_REGISTER_MODE_WP))
-		userfault_write_protect(fd, (uintptr_t)addr, size);
+		return fd;
+	err = userfault_register(fd, (uintptr_t)addr, size, UFFDIO_REGISTER_MODE_WP);
+	if (!err)
+		return fd;
 	close(fd);
+	return err;
 }
 
-/* To another place in the same area, which is emptied first */
-static void uffd_move_pages(const struct arena_op *op, void *addr, size_t size)
+static void uffd_protect(void *addr, size_t size)
 {
-	unsigned int to = op->arg % (arena_pages(op->area) - op->pages + 1);
-	uintptr_t at = arena_address(op->area, to);
-	int fd = userfault_open(UFFD_FEATURE_MOVE);
+	int fd = uffd_wp(UFFD_FEATURE_PAGEFAULT_FLAG_WP, addr, size);
 
 	if (fd < 0)
 		return;
-	madvise((void *)at, size, MADV_DONTNEED);
-	if (!userfault_register(fd, at, size, UFFDIO_REGISTER_MODE_MISSING))
-		userfault_move(fd, at, (uintptr_t)addr, size);
+	userfault_write_protect(fd, (uintptr_t)addr, size);
 	close(fd);
 }
 
 static void scan_and_protect(void *addr, size_t size)
 {
-	int fd = userfault_open(UFFD_FEATURE_WP_ASYNC);
+	int fd = uffd_wp(UFFD_FEATURE_WP_ASYNC, addr, size);
 
 	if (fd < 0)
 		return;
-	if (!userfault_register(fd, (uintptr_t)addr, size, UFFDIO_REGISTER_MODE_WP))
-		userfault_scan((uintptr_t)addr, size,
-			       PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC);
+	userfault_scan((uintptr_t)addr, size,
+		       PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC);
+	close(fd);
+}
+
+/* The other place is emptied first. */
+static void uffd_move_pages(const struct arena_op *op, void *addr, size_t size)
+{
+	uintptr_t to = elsewhere(op);
+	int fd = userfault_open(UFFD_FEATURE_MOVE);
+
+	if (fd < 0)
+		return;
+	madvise((void *)to, size, MADV_DONTNEED);
+	if (!userfault_register(fd, to, size, UFFDIO_REGISTER_MODE_MISSING))
+		userfault_move(fd, to, (uintptr_t)addr, size);
 	close(fd);
 }
 

@@ -76,7 +76,7 @@ static int prepare_move(uintptr_t at, size_t size)
 	change_keep_fd(at, fd);
 	err = change_map(at + ELSEWHERE, size, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	return err ?: userfault_register(fd, at + ELSEWHERE, size,
-				     UFFDIO_REGISTER_MODE_MISSING);
+					 UFFDIO_REGISTER_MODE_MISSING);
 }
 
 static int move(uintptr_t at, size_t size)
