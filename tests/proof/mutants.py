@@ -171,7 +171,7 @@ class Campaign:
         wrong = [f"{t['name']}: {t['reason']}" for t in tests if t["result"] == "fail"]
         ran = [t for t in tests if t["result"] != "skip"]
         wrong += [f"none of {glob} ran" for m in mutants for glob, _ in m.kills
-                  if not any(named(t, glob) for t in ran)]
+                  if not any(named(t["name"], glob) for t in ran)]
         if wrong:
             self.stop = True
             raise Void(f"the unmutated kernel fails: {wrong[0]}")
@@ -199,8 +199,7 @@ class Campaign:
     def check_globs(self, chosen):
         for mutant in chosen:
             for glob, _ in mutant.kills:
-                if not any(fnmatch.fnmatchcase(n.partition(":")[2], glob)
-                           for n in self.kernels[mutant.kernel].names):
+                if not any(named(n, glob) for n in self.kernels[mutant.kernel].names):
                     raise Void(f"{mutant.patch.name}: there is no test {glob}")
 
     def run(self, chosen):
@@ -246,12 +245,12 @@ def says(test, text):
     return any(re.search(pattern, line) for line in [*test["log"], test["reason"]])
 
 
-def named(test, glob):
-    return fnmatch.fnmatchcase(test["name"].partition(":")[2], glob)
+def named(name, glob):
+    return fnmatch.fnmatchcase(name.partition(":")[2], glob)
 
 
 def kills(test, glob, text):
-    return named(test, glob) and says(test, text)
+    return named(test["name"], glob) and says(test, text)
 
 
 def unkilled(mutant, tests):
