@@ -264,6 +264,33 @@ TEST_F(device, has_no_mirror)
 					    page, 1));
 }
 
+/* What was moved to the device is read there, also after an invalidation. */
+TEST_F(device, finds_its_own_memory)
+{
+	size_t size = getpagesize();
+	char written[size], got[size];
+	int fd = dmirror_open(DMIRROR_MIRROR);
+	char *page = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int err;
+
+	ASSERT_LE(0, fd);
+	ASSERT_NE(MAP_FAILED, page);
+	memset(written, 0xa5, size);
+	memcpy(page, written, size);
+	err = dmirror_migrate_to_device(fd, (uintptr_t)page, got, 1);
+	if (err == -EOPNOTSUPP)
+		SKIP(return, "no CONFIG_DEVICE_PRIVATE");
+	ASSERT_EQ(0, err);
+	ASSERT_EQ(0, mprotect(page, size, PROT_READ));
+	memset(got, 0, size);
+	EXPECT_EQ(1, dmirror_look(fd, (uintptr_t)page, got));
+	EXPECT_EQ(0, memcmp(written, got, size));
+	EXPECT_EQ(0, memcmp(written, page, size));
+	EXPECT_EQ(0, munmap(page, size));
+	EXPECT_EQ(0, close(fd));
+}
+
 /* An mm that is gone gets no new notifier. */
 TEST_F(device, refuses_a_dead_mm)
 {
