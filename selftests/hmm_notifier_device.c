@@ -43,8 +43,8 @@ BAD_NOTIFIER(reserved_too, EINVAL, .id = 2, .kind = HMM_DMIRROR_HLIST,
 	     .reserved = { 0, 1 });
 BAD_NOTIFIER(hlist_with_range, EINVAL, .id = 2, .kind = HMM_DMIRROR_HLIST,
 	     .end = 0x1000);
-BAD_NOTIFIER(interval_empty, EINVAL, .id = 2, .kind = HMM_DMIRROR_INTERVAL);
-BAD_NOTIFIER(interval_reversed, EINVAL, .id = 2,
+BAD_NOTIFIER(interval_empty, EOVERFLOW, .id = 2, .kind = HMM_DMIRROR_INTERVAL);
+BAD_NOTIFIER(interval_reversed, EOVERFLOW, .id = 2,
 	     .kind = HMM_DMIRROR_INTERVAL, .start = 0x2000, .end = 0x1000);
 BAD_NOTIFIER(interval_unaligned, EINVAL, .id = 2,
 	     .kind = HMM_DMIRROR_INTERVAL, .start = 0x1000, .end = 0x2001);
