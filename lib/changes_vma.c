@@ -375,9 +375,18 @@ const struct change change_exec = {
 	.calls = END_OF_MM,
 };
 
+/* What is reaped, and what is not, as others may have it */
+static long map_private_and_shared(uintptr_t at)
+{
+	long err = change_private(at);
+
+	return err ?: change_map(at + ELSEWHERE, SIZE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1);
+}
+
 /* process_mrelease() by the test: no act, and nobody left to check. */
 const struct change change_reap = {
-	.prepare = change_private,
+	.prepare = map_private_and_shared,
 	.flags = CHANGE_NON_BLOCKABLE,
 	.calls = {
 		CALL("zap_vma_for_reaping", UNMAP, 0, SIZE, .until = VERSION(7, 0)),
