@@ -325,6 +325,9 @@ TEST_F(ending, is_told)
 		.id = id,
 		.ret = variant->notifier.ret,
 		.contexts = HMM_DMIRROR_BLOCKABLE,
+		/* Not of a page that the victim has to copy before it is gone */
+		.events = 1 << HMM_DMIRROR_EVENT_RELEASE |
+			  1 << HMM_DMIRROR_EVENT_UNMAP,
 		.end = -1UL,
 	};
 	struct warn_report report;
