@@ -35,7 +35,7 @@ const char * const arena_change_names[ARENA_NR_CHANGES] = {
 };
 
 const char * const arena_transfer_names[ARENA_NR_TRANSFERS] = {
-	"read", "write", "exclusive",
+	"read", "write", "exclusive", "to_device", "to_system",
 };
 
 const char * const arena_area_names[ARENA_NR_AREAS] = {
@@ -328,6 +328,12 @@ void arena_transfer(int device, const struct arena_op *op,
 		break;
 	case ARENA_EXCLUSIVE:
 		dmirror_exclusive(device, addr, buffer, pages);
+		break;
+	case ARENA_TO_DEVICE:
+		dmirror_migrate_to_device(device, addr, buffer, pages);
+		break;
+	case ARENA_TO_SYSTEM:
+		dmirror_migrate_to_system(device, addr, pages);
 		break;
 	case ARENA_NR_TRANSFERS:
 		break;

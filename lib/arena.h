@@ -36,15 +36,13 @@ enum arena_change {
 	ARENA_NR_CHANGES,
 };
 
-/*
- * What the device of a mirror does with memory of its process. Not migrating it: when
- * dmirror_do_fault() of lib/test_hmm.c finds a page on the device again, it lacks a
- * BACKING_PAGE(), and a later write oopses.
- */
+/* What the device of a mirror does with memory of its process */
 enum arena_transfer {
 	ARENA_DEVICE_READ,
 	ARENA_DEVICE_WRITE,
 	ARENA_EXCLUSIVE,
+	ARENA_TO_DEVICE,
+	ARENA_TO_SYSTEM,
 	ARENA_NR_TRANSFERS,
 };
 
