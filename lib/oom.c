@@ -159,6 +159,7 @@ static int wait_for_ends(struct scene *scene)
 			report = (struct warn_report) {};
 			since = now();
 		} else {
+			scene->progress("waited for");
 			poll(&log, 1, 100);
 		}
 	}
