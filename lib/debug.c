@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "debug.h"
+#include "kmsg.h"
 
 /* Returns 1, 0 if no line has @text, -1 if there is no such file. */
 static int find_line(const char *path, const char *text)
@@ -30,23 +32,47 @@ bool debug_sees_sleep(void)
 	return found > 0;
 }
 
+bool debug_has_lockdep(void)
+{
+	/* Without the chains, locks are counted only. */
+	return !access("/proc/lockdep_stats", F_OK) &&
+	       !access("/proc/lockdep_chains", F_OK);
+}
+
 bool debug_sees_locks(void)
 {
 	/* " debug_locks:                             1" */
-	FILE *file = fopen("/proc/lockdep_stats", "re");
+	FILE *file = debug_has_lockdep() ? fopen("/proc/lockdep_stats", "re") :
+					   NULL;
 	char line[256];
 	int on = 0;
 
 	if (!file)
 		return false;
-	/* Without this one, locks are counted only. */
-	if (access("/proc/lockdep_chains", F_OK)) {
-		fclose(file);
-		return false;
-	}
 	while (fgets(line, sizeof(line), file))
 		if (sscanf(line, " debug_locks: %d", &on) == 1)
 			break;
 	fclose(file);
 	return on;
+}
+
+/* "======" and then the title */
+void debug_lockdep_report(char *text, size_t size)
+{
+	struct kmsg_record record;
+	struct kmsg kmsg;
+	bool ruled = false;
+	int ret;
+
+	snprintf(text, size, "the log does not say what any more");
+	if (kmsg_open_all(&kmsg))
+		return;
+	while ((ret = kmsg_next(&kmsg, &record)) > 0 || ret == -EPIPE) {
+		if (ruled && !strncmp(record.text, "WARNING: ", 9)) {
+			snprintf(text, size, "%s", record.text);
+			break;
+		}
+		ruled = ret > 0 && !strncmp(record.text, "=====", 5);
+	}
+	kmsg_close(&kmsg);
 }

@@ -6,11 +6,18 @@
 #define HMM_NOTIFIER_DEBUG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Of sleeping where that is not allowed: CONFIG_DEBUG_ATOMIC_SLEEP */
 bool debug_sees_sleep(void);
 
-/* Of locks and of allocations beside them: lockdep, and it is not off yet */
+/* Of locks and of allocations beside them: CONFIG_PROVE_LOCKING */
+bool debug_has_lockdep(void);
+
+/* The same, and it is not off yet: it reports once. */
 bool debug_sees_locks(void);
+
+/* What lockdep has reported, as far as the log goes back, or why that is not known */
+void debug_lockdep_report(char *text, size_t size);
 
 #endif

@@ -8,11 +8,18 @@
 
 #include "kmsg.h"
 
-int kmsg_open(struct kmsg *kmsg)
+int kmsg_open_all(struct kmsg *kmsg)
 {
 	kmsg->fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (kmsg->fd < 0)
-		return -errno;
+	return kmsg->fd < 0 ? -errno : 0;
+}
+
+int kmsg_open(struct kmsg *kmsg)
+{
+	int err = kmsg_open_all(kmsg);
+
+	if (err)
+		return err;
 	if (lseek(kmsg->fd, 0, SEEK_END) < 0) {
 		kmsg_close(kmsg);
 		return -EIO;

@@ -13,6 +13,19 @@
 #define LOCK_SPLAT	"WARNING: possible recursive locking detected"
 #define SLEEP_SPLAT	"BUG: sleeping function called from invalid context"
 
+/* Whatever it found, before the first test or in one, it tells of nothing else now. */
+TEST(lockdep_has_found_nothing)
+{
+	char report[256];
+
+	if (!debug_has_lockdep())
+		SKIP(return, "no lockdep (CONFIG_PROVE_LOCKING)");
+	EXPECT_TRUE(debug_sees_locks()) {
+		debug_lockdep_report(report, sizeof(report));
+		TH_LOG("lockdep is off: %s", report);
+	}
+}
+
 FIXTURE(callback) {
 	struct victim victim;
 	struct warn_watch watch;
@@ -31,7 +44,7 @@ FIXTURE_SETUP(callback)
 	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
 	ASK_OR_SKIP(consent_splat());
 	if (!debug_sees_locks())
-		SKIP(return, "no lockdep, or it is off (CONFIG_PROVE_LOCKING)");
+		SKIP(return, "no lockdep (CONFIG_PROVE_LOCKING), or it is off");
 	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_BARE));
 	ASSERT_EQ(0, victim_populate(&self->victim, 1));
 	ASSERT_EQ(0, dmirror_add(self->victim.device, 1, HMM_DMIRROR_HLIST, 0, 0));
