@@ -45,9 +45,11 @@ CONTROL_EVERY = 9
 BOUNDS = (120, 45, 300)
 # What the kernels have beyond vm/config/
 CONFIGS = {"plain": [], "lockdep": ["--config", HERE / "lockdep.config"]}
-# What ./run_tests.sh runs by itself, as a whole on every mutant; of the other programs
-# what a mutant names.
-WHOLE = ["contract:*", "device:*", "errno:*", "often:*"]
+# The rule as a whole, on every mutant; of the other programs what a mutant names.
+WHOLE = ["contract:*", "errno:*"]
+# Who waits for what does not come needs time, but no CPU.
+WAITS = ("-110", "nothing said for")
+WAITING_JOBS = 2
 
 
 @dataclasses.dataclass
@@ -63,6 +65,10 @@ class Mutant:
     @property
     def name(self):
         return self.patch.stem
+
+    @property
+    def waits(self):
+        return any(text in t for _, t in self.kills for text in WAITS)
 
 
 def read_mutant(number, patch):
@@ -143,13 +149,13 @@ class Campaign:
         return guest.Kernel(with_source_of(plain, built, tmp / "kernel"), tmp,
                             self.opt.results / name, self.opt.accel)
 
-    def boot(self, kernel, name, number, globs):
+    def boot(self, kernel, name, number, globs, upstream=True):
         """Boots a mutant; returns what the judge says, upstream's tests, and seconds."""
         began = time.monotonic()
         kernel = self.kernels[kernel]
         lines, expected = kernel.job(globs)
         files = []
-        if not self.opt.no_upstream:
+        if upstream and not self.opt.no_upstream:
             # First, so that nothing of ours disturbs them; but lockdep tells once, and
             # is then off.
             both = [guest.UPSTREAM_JOB, lines]
@@ -163,19 +169,18 @@ class Campaign:
         ktap = (to / "ktap.log").read_text(errors="replace")
         return tests, guest.upstream_says(ktap), seconds
 
-    def control(self, mutants):
-        """The unmutated kernel and all that these are to be killed by; a failure here
+    def control(self, kernel, globs, first):
+        """The unmutated kernel and what mutants are to be killed by; a failure here
         voids all."""
-        tests, upstream, seconds = self.boot(mutants[0].kernel, "unmutated", 0,
-                                             WHOLE + [g for m in mutants for g, _ in m.kills])
+        tests, upstream, seconds = self.boot(kernel, "unmutated", 0, WHOLE + globs, first)
         wrong = [f"{t['name']}: {t['reason']}" for t in tests if t["result"] == "fail"]
         ran = [t for t in tests if t["result"] != "skip"]
-        wrong += [f"none of {glob} ran" for m in mutants for glob, _ in m.kills
+        wrong += [f"none of {glob} ran" for glob in globs
                   if not any(named(t["name"], glob) for t in ran)]
         if wrong:
             self.stop = True
             raise Void(f"the unmutated kernel fails: {wrong[0]}")
-        return Row("(unmutated)", "passes", [], upstream, seconds, mutants[0].kernel)
+        return Row("(unmutated)", "passes", [], upstream, seconds, kernel)
 
     def mutant(self, mutant):
         if self.stop:
@@ -202,23 +207,34 @@ class Campaign:
                 if not any(named(n, glob) for n in self.kernels[mutant.kernel].names):
                     raise Void(f"{mutant.patch.name}: there is no test {glob}")
 
-    def run(self, chosen):
-        """Yields the rows as they come."""
+    def work(self, chosen):
+        """[(waits, function, its arguments)]: a control, some mutants, a control ...
+        Upstream's tests, and each that mutants name, are seen to pass once for a kernel."""
         work = []
         for kernel in self.kernels:
-            mutants = [m for m in chosen if m.kernel == kernel]
+            mutants, tried = [m for m in chosen if m.kernel == kernel], set()
             for i in range(0, len(mutants), CONTROL_EVERY):
                 part = mutants[i:i + CONTROL_EVERY]
-                work += [(self.control, part), *((self.mutant, m) for m in part)]
-        with concurrent.futures.ThreadPoolExecutor(self.opt.jobs) as pool:
-            done = [pool.submit(fn, arg) for fn, arg in work]
+                globs = {glob for m in part for glob, _ in m.kills} - tried
+                tried |= globs
+                work.append((False, self.control, (kernel, sorted(globs), not i)))
+                work += [(m.waits, self.mutant, (m,)) for m in part]
+        return work
+
+    def run(self, chosen):
+        """Yields the rows as they come."""
+        with concurrent.futures.ThreadPoolExecutor(self.opt.jobs) as pool, \
+                concurrent.futures.ThreadPoolExecutor(WAITING_JOBS) as waiting:
+            done = [(waiting if waits else pool).submit(fn, *args)
+                    for waits, fn, args in self.work(chosen)]
             try:
                 for future in concurrent.futures.as_completed(done):
                     if row := future.result():
                         yield row
             finally:
                 self.stop = True
-                pool.shutdown(cancel_futures=True)
+                for p in (pool, waiting):
+                    p.shutdown(cancel_futures=True)
 
 
 @dataclasses.dataclass
@@ -264,7 +280,7 @@ def options():
     p.add_argument("--kernel", default="source:6.12")
     p.add_argument("--accel", choices=("kvm", "tcg"))
     p.add_argument("--jobs", type=int, default=2 * os.cpu_count(),
-                   help="guests at once; what hangs needs no CPU")
+                   help="guests at once, beside those that wait")
     p.add_argument("--results", type=pathlib.Path, default=TOP / "results/mutants")
     p.add_argument("--no-upstream", action="store_true", help="leave out upstream's tests")
     p.add_argument("names", nargs="*", metavar="NAME", help="these mutants, globs")
@@ -275,21 +291,18 @@ def summary(rows, mutants, seconds):
     """Prints the totals; returns the exit code."""
     mine = {r.name: r for r in rows if r.name != "(unmutated)"}
     controls = [r for r in rows if r.name == "(unmutated)"]
-    usual = {}
-    for r in controls:
-        if usual.setdefault(r.kernel, r.upstream) != r.upstream:
-            print(f"upstream's tests of the unmutated kernel differ: {r.upstream}, "
-                  f"{usual[r.kernel]}")
+    usual = {r.kernel: r.upstream for r in controls if r.upstream}
+    first = next(iter(usual.values()), {})
     killed = [r for r in mine.values() if r.what == "killed"]
     proven = [r for r in mine.values() if r.what == "can't be observed"]
     theirs = {p: [r for r in mine.values() if r.upstream.get(p) != usual[r.kernel][p]]
-              for p in controls[0].upstream}
+              for p in first}
     print(f"\n{len(killed)} of {len(mine)} mutants killed, {len(proven)} can't be observed, "
           f"{len(mine) - len(killed) - len(proven)} left; the unmutated kernel passed "
           f"{len(controls)} of {len(controls)} times; {seconds / 60:.1f} min")
     for p, rows_ in theirs.items():
         hangs = sum(r.upstream.get(p) in ("hang", "no end") for r in rows_)
-        print(f"upstream's {p}: {controls[0].upstream[p]} unmutated; {len(rows_)} of {len(mine)} mutants "
+        print(f"upstream's {p}: {first[p]} unmutated; {len(rows_)} of {len(mine)} mutants "
               f"noticed, {hangs} of them by a hang")
     for m in mutants:
         if m.proof and m.name in mine:
