@@ -264,31 +264,63 @@ TEST_F(device, has_no_mirror)
 					    page, 1));
 }
 
-/* What was moved to the device is read there, also after an invalidation. */
-TEST_F(device, finds_its_own_memory)
+/* In @size bytes at @at, the first word of each page: its address */
+static void fill(uintptr_t at, size_t size)
 {
-	size_t size = getpagesize();
-	char written[size], got[size];
+	uintptr_t addr;
+
+	for (addr = at; addr < at + size; addr += getpagesize())
+		*(uintptr_t *)addr = addr;
+}
+
+#define HUGE	0x200000UL
+
+/*
+ * What was moved to the device is read there, also after an invalidation. A huge
+ * page may stay one on the device.
+ */
+static void check_device_memory(struct __test_metadata *_metadata, uintptr_t at,
+				size_t size)
+{
+	static uintptr_t buffer[HUGE / sizeof(uintptr_t)];
 	int fd = dmirror_open(DMIRROR_MIRROR);
-	char *page = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uintptr_t addr;
 	int err;
 
 	ASSERT_LE(0, fd);
-	ASSERT_NE(MAP_FAILED, page);
-	memset(written, 0xa5, size);
-	memcpy(page, written, size);
-	err = dmirror_migrate_to_device(fd, (uintptr_t)page, got, 1);
+	fill(at, size);
+	err = dmirror_migrate_to_device(fd, at, buffer, size / getpagesize());
 	if (err == -EOPNOTSUPP)
 		SKIP(return, "no CONFIG_DEVICE_PRIVATE");
 	ASSERT_EQ(0, err);
-	ASSERT_EQ(0, mprotect(page, size, PROT_READ));
-	memset(got, 0, size);
-	EXPECT_EQ(1, dmirror_look(fd, (uintptr_t)page, got));
-	EXPECT_EQ(0, memcmp(written, got, size));
-	EXPECT_EQ(0, memcmp(written, page, size));
-	EXPECT_EQ(0, munmap(page, size));
+	ASSERT_EQ(0, mprotect((void *)at, size, PROT_READ));
+	for (addr = at; addr < at + size; addr += getpagesize()) {
+		ASSERT_EQ(1, dmirror_look(fd, addr, buffer));
+		ASSERT_EQ(addr, buffer[0]);
+	}
+	for (addr = at; addr < at + size; addr += getpagesize())
+		ASSERT_EQ(addr, *(uintptr_t *)addr);
 	EXPECT_EQ(0, close(fd));
+}
+
+TEST_F(device, finds_its_own_page)
+{
+	void *page = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, page);
+	check_device_memory(_metadata, (uintptr_t)page, getpagesize());
+}
+
+TEST_F(device, finds_its_own_huge_page)
+{
+	char *pages = mmap(NULL, 2 * HUGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uintptr_t at = ((uintptr_t)pages + HUGE - 1) & -HUGE;
+
+	ASSERT_NE(MAP_FAILED, pages);
+	madvise((void *)at, HUGE, MADV_HUGEPAGE);
+	check_device_memory(_metadata, at, HUGE);
 }
 
 /* An mm that is gone gets no new notifier. */
