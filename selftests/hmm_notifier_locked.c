@@ -90,6 +90,8 @@ TEST_F(locked, is_given_back)
 	struct hmm_dmirror_counts counts;
 	int device = self->victim.device;
 
+	/* It is looked for behind others, too. */
+	ASSERT_EQ(0, dmirror_add(device, 4, HMM_DMIRROR_HLIST, 0, 0));
 	EXPECT_EQ(-(int)variant->again,
 		  add_locked(device, 2, variant->notifier.kind));
 	if (!variant->again)

@@ -231,6 +231,9 @@ TEST_F(registration, is_released_when_unregistered)
 	int device = dmirror_open(DMIRROR_BARE);
 
 	ASSERT_LE(0, device);
+	/* One without ->release is just taken out. */
+	ASSERT_EQ(0, dmirror_add(device, 2, HMM_DMIRROR_IDLE, 0, 0));
+	ASSERT_EQ(0, dmirror_del(device, 2));
 	ASSERT_EQ(0, dmirror_add_flags(device, 1, variant->kind, 0,
 				       interval ? getpagesize() : 0,
 				       variant->flags));
