@@ -78,7 +78,7 @@ class Coverage:
     def boot(self, name, lines, expected, files):
         job = f"../job/gcov.sh reset\n{lines}../job/gcov.sh read\n"
         to = self.kernel.boot(name, job, expected, [HERE / "gcov.sh", *files],
-                              bounds=(200, 60, 400), memory=guest.UPSTREAM_MIB)
+                              bounds=(200, 60, 400))
         directory = self.tmp / f"gcov-{name}"
         directory.mkdir()
         (directory / "mmu_notifier.gcda").write_bytes(

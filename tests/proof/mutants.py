@@ -162,7 +162,7 @@ class Campaign:
             lines = "".join(both if kernel is self.kernels.get("plain") else both[::-1])
             files = kernel.upstream
         to = kernel.boot(name, lines, expected, files, f"mm_mutant={number}",
-                         BOUNDS, guest.UPSTREAM_MIB)
+                         BOUNDS)
         seconds = time.monotonic() - began
         with self.lock: # the parser that the judge uses redirects stdout
             tests = [t for t in judge.Judge(to).judge() if "bounded" not in t["name"]]
