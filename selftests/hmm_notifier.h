@@ -26,6 +26,8 @@
 	"known bug: mm/mmu_notifier: end the interval tree when an hlist start fails"
 #define BUG_RANGE_END_TWICE \
 	"known bug: mm/mmu_notifier: don't run range_end twice after a blockable failure"
+#define BUG_HMM_WRONG_PAGE \
+	"known bug: mm/hmm: count the pages of a huge device page from the range's start"
 
 /*
  * 6.1's harness has no exit codes and so no XFAIL; our judge takes a SKIP with

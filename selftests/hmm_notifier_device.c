@@ -277,13 +277,15 @@ static void fill(uintptr_t at, size_t size)
 
 /*
  * What was moved to the device is read there, also after an invalidation. A huge
- * page may stay one on the device.
+ * page may stay one on the device; of that, BUG_HMM_WRONG_PAGE always has the first
+ * page.
  */
 static void check_device_memory(struct __test_metadata *_metadata, uintptr_t at,
 				size_t size)
 {
 	static uintptr_t buffer[HUGE / sizeof(uintptr_t)];
 	int fd = dmirror_open(DMIRROR_MIRROR);
+	size_t first = 0;
 	uintptr_t addr;
 	int err;
 
@@ -296,11 +298,18 @@ static void check_device_memory(struct __test_metadata *_metadata, uintptr_t at,
 	ASSERT_EQ(0, mprotect((void *)at, size, PROT_READ));
 	for (addr = at; addr < at + size; addr += getpagesize()) {
 		ASSERT_EQ(1, dmirror_look(fd, addr, buffer));
-		ASSERT_EQ(addr, buffer[0]);
+		if (addr != at && buffer[0] == at)
+			first++;
+		else
+			ASSERT_EQ(addr, buffer[0]);
 	}
+	if (first)
+		EXPECT_EQ(size / getpagesize() - 1, first);
 	for (addr = at; addr < at + size; addr += getpagesize())
 		ASSERT_EQ(addr, *(uintptr_t *)addr);
 	EXPECT_EQ(0, close(fd));
+	if (first)
+		KNOWN_BUG(BUG_HMM_WRONG_PAGE);
 }
 
 TEST_F(device, finds_its_own_page)
