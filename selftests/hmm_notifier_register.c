@@ -137,17 +137,26 @@ static int calls_of_munmap(int device, char *page)
 	return dmirror_calls(device, calls, ARRAY_SIZE(calls));
 }
 
+struct attempt {
+	char *vmas;
+	unsigned int kind;
+	__u64 flags;
+	const struct disturb *disturb;
+};
+
 /* In a child; see the enum for what it returns. */
-static int try(char *vmas, unsigned int kind, __u64 flags,
-	       const struct disturb *disturb)
+static int try(void *attempt)
 {
-	bool interval = kind == HMM_DMIRROR_INTERVAL;
+	const struct attempt *this = attempt;
+	const struct disturb *disturb = this->disturb;
+	bool interval = this->kind == HMM_DMIRROR_INTERVAL;
+	char *vmas = this->vmas;
 	struct hmm_dmirror_notifier arg = {
 		.id = 1,
-		.kind = kind,
+		.kind = this->kind,
 		.start = interval ? (uintptr_t)vmas : 0,
 		.end = interval ? (uintptr_t)vmas + NR_VMAS * getpagesize() : 0,
-		.flags = flags,
+		.flags = this->flags,
 	};
 	int device = dmirror_open(DMIRROR_BARE);
 	struct hmm_dmirror_counts counts;
@@ -174,17 +183,13 @@ static int try(char *vmas, unsigned int kind, __u64 flags,
 	return disturb->nth ? NO_MEMORY : INTERRUPTED;
 }
 
+/* Or -ETIMEDOUT, if it hangs in the kernel */
 static int try_in_child(char *vmas, unsigned int kind, __u64 flags,
 			const struct disturb *disturb)
 {
-	pid_t child = fork();
-	int status;
+	struct attempt attempt = { vmas, kind, flags, disturb };
 
-	if (!child)
-		_exit(try(vmas, kind, flags, disturb));
-	if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status);
+	return bounded_call(try, &attempt);
 }
 
 static unsigned int usec_of_try(char *vmas, unsigned int kind, __u64 flags)

@@ -16,6 +16,8 @@ HERE = TOP / "tests/proof"
 sys.path.insert(0, str(TOP / "vm"))
 import tests as selection  # noqa: E402
 
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")),
+                     "hmm-notifier-tests")
 # 7.2's has a benchmark of up to two minutes, which the others do not have.
 UPSTREAM = {"hmm-tests": "-T benchmark_thp_migration", "mrelease_test": ""}
 # Upstream's tests have no bound of their own against a task in state D.
@@ -50,10 +52,8 @@ class Kernel:
         self.upstream = [tmp / "upstream" / p for p in UPSTREAM]
         self.programs = selection.programs(self.out / "tests")
         self.names = set(selection.job(self.programs, [])[1])
-        cache = os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))
         self.accel = accel or run(
-            TOP / "vm/accel.py", self.dir / "vmlinuz", self.out / "initramfs.cpio",
-            os.path.join(cache, "hmm-notifier-tests"))
+            TOP / "vm/accel.py", self.dir / "vmlinuz", self.out / "initramfs.cpio", CACHE)
 
     def job(self, globs):
         """(lines for /job/tests, the names of the tests)"""
