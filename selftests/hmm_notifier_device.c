@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "../lib/change.h"
 #include "hmm_notifier.h"
 
 #define NOBODY 65534
@@ -264,17 +265,6 @@ TEST_F(device, has_no_mirror)
 					    page, 1));
 }
 
-/* In @size bytes at @at, the first word of each page: its address */
-static void fill(uintptr_t at, size_t size)
-{
-	uintptr_t addr;
-
-	for (addr = at; addr < at + size; addr += getpagesize())
-		*(uintptr_t *)addr = addr;
-}
-
-#define HUGE	0x200000UL
-
 /*
  * What was moved to the device is read there, also after an invalidation. A huge
  * page may stay one on the device; of that, BUG_HMM_WRONG_PAGE always has the first
@@ -290,13 +280,13 @@ static void check_device_memory(struct __test_metadata *_metadata, uintptr_t at,
 	int err;
 
 	ASSERT_LE(0, fd);
-	fill(at, size);
-	err = dmirror_migrate_to_device(fd, at, buffer, size / getpagesize());
+	change_fill(at, size);
+	err = dmirror_migrate_to_device(fd, at, buffer, size / PAGE);
 	if (err == -EOPNOTSUPP)
 		SKIP(return, "no CONFIG_DEVICE_PRIVATE");
 	ASSERT_EQ(0, err);
 	ASSERT_EQ(0, mprotect((void *)at, size, PROT_READ));
-	for (addr = at; addr < at + size; addr += getpagesize()) {
+	for (addr = at; addr < at + size; addr += PAGE) {
 		ASSERT_EQ(1, dmirror_look(fd, addr, buffer));
 		if (addr != at && buffer[0] == at)
 			first++;
@@ -304,9 +294,8 @@ static void check_device_memory(struct __test_metadata *_metadata, uintptr_t at,
 			ASSERT_EQ(addr, buffer[0]);
 	}
 	if (first)
-		EXPECT_EQ(size / getpagesize() - 1, first);
-	for (addr = at; addr < at + size; addr += getpagesize())
-		ASSERT_EQ(addr, *(uintptr_t *)addr);
+		EXPECT_EQ(size / PAGE - 1, first);
+	ASSERT_EQ(0, change_filled(at, size));
 	EXPECT_EQ(0, close(fd));
 	if (first)
 		KNOWN_BUG(BUG_HMM_WRONG_PAGE);
@@ -314,11 +303,11 @@ static void check_device_memory(struct __test_metadata *_metadata, uintptr_t at,
 
 TEST_F(device, finds_its_own_page)
 {
-	void *page = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE,
+	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	ASSERT_NE(MAP_FAILED, page);
-	check_device_memory(_metadata, (uintptr_t)page, getpagesize());
+	check_device_memory(_metadata, (uintptr_t)page, PAGE);
 }
 
 TEST_F(device, finds_its_own_huge_page)
