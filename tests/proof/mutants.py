@@ -151,13 +151,14 @@ class Campaign:
                             self.opt.results / name, self.opt.accel)
 
     def kept(self, mutant):
-        """The file for what upstream's tests say of a mutant. That depends on the kernel
-        and on them, and takes half of the time, while what changes is our suite."""
-        kernel = self.kernels[mutant.kernel].dir
-        key = [*((kernel / f).read_text() for f in ("release", "config")),
-               guest.UPSTREAM_JOB, mutant.patch.read_text().partition("---\n")[2]]
-        name = hashlib.sha256("\0".join(key).encode()).hexdigest()[:32]
-        return guest.CACHE / "upstream" / name
+        """The file for what upstream's tests say of a mutant. That depends on the kernel,
+        test_hmm and them, and takes half of the time, while what changes is our suite."""
+        kernel = self.kernels[mutant.kernel]
+        files = [kernel.dir / "release", kernel.dir / "config",
+                 kernel.out / "modules/test_hmm.ko", *kernel.upstream]
+        key = hashlib.sha256(b"".join(f.read_bytes() for f in files))
+        key.update((guest.UPSTREAM_JOB + mutant.patch.read_text().partition("---\n")[2]).encode())
+        return guest.CACHE / "upstream" / key.hexdigest()[:32]
 
     def boot(self, kernel, name, number, globs, upstream=True):
         """Boots a mutant; returns what the judge says, upstream's tests, and seconds."""
@@ -196,7 +197,9 @@ class Campaign:
         if self.stop:
             return None
         kept = self.kept(mutant)
-        said = json.loads(kept.read_text()) if kept.exists() else None
+        said = None
+        if kept.exists() and not self.opt.no_upstream:
+            said = json.loads(kept.read_text())
         tests, upstream, seconds = self.boot(mutant.kernel, mutant.name, mutant.number,
                                              WHOLE + [g for g, _ in mutant.kills], not said)
         # a hang may be the host's
