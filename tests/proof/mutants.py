@@ -49,7 +49,7 @@ CONFIGS = {"plain": [], "lockdep": ["--config", HERE / "lockdep.config"]}
 # The rule as a whole, on every mutant; of the other programs what a mutant names.
 WHOLE = ["contract:*", "errno:*"]
 # Who waits for what does not come needs time, but no CPU.
-WAITS = ("-110", "nothing said for")
+WAITS = ("-110", "nothing said for", "terminated by timeout")
 WAITING_JOBS = 2
 
 
@@ -111,18 +111,23 @@ def merged_patch(source, mutants, tmp):
         if old.is_file():
             to.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(old, to)
-    diff = subprocess.run(["diff", "-urN", "a", "b"], cwd=tmp, text=True,
-                          stdout=subprocess.PIPE, check=False).stdout
+    # git's has no times in it: the same mutants are the same kernel
+    diff = subprocess.run(["git", "diff", "--no-index", "--no-prefix", "a", "b"], cwd=tmp,
+                          text=True, stdout=subprocess.PIPE, check=False).stdout
     (tmp / "mutants.patch").write_text(diff)
     return tmp / "mutants.patch"
 
 
-def with_source_of(plain, built, to):
+def with_source_of(plain, built):
     """The kernel directory, but the suite is built for the unmutated source: see
-    merge.py for why the WARNs are where that says."""
-    to.mkdir()
+    merge.py for why the WARNs are where that says. It stays where it is, or
+    vm/build.sh would take it for another kernel each time."""
+    to = built.with_name("kernel-unmutated")
+    to.mkdir(exist_ok=True)
     for f in built.iterdir():
-        (to / f.name).symlink_to(plain / "src" if f.name == "src" else f)
+        new = to / f".{f.name}.{os.getpid()}"
+        new.symlink_to(plain / "src" if f.name == "src" else f)
+        new.replace(to / f.name)
     return to
 
 
@@ -147,8 +152,8 @@ class Campaign:
             "--as", f"mutants{name}", self.opt.kernel))
         tmp = self.tmp / name
         tmp.mkdir()
-        return guest.Kernel(with_source_of(plain, built, tmp / "kernel"), tmp,
-                            self.opt.results / name, self.opt.accel)
+        return guest.Kernel(with_source_of(plain, built), tmp, self.opt.results / name,
+                            self.opt.accel)
 
     def kept(self, mutant):
         """The file for what upstream's tests say of a mutant. That depends on the kernel,
