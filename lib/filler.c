@@ -119,10 +119,13 @@ static int wait_for_death(void *unused)
 	return 0;
 }
 
-static int wait_for_death_of_parent(void *unused)
+static int wait_for_death_of_parent(void *parent)
 {
 	syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	return wait_for_death(unused);
+	/* It may have died before that. */
+	if (syscall(SYS_getppid) != (intptr_t)parent)
+		syscall(SYS_exit, 0);
+	return wait_for_death(NULL);
 }
 
 static long do_clone(const struct victim_args *args)
@@ -136,7 +139,8 @@ static long do_clone(const struct victim_args *args)
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	if (stack == MAP_FAILED)
 		return -errno;
-	pid = clone(fn, stack + STACK_BYTES, args->arg[0], NULL);
+	pid = clone(fn, stack + STACK_BYTES, args->arg[0],
+		    (void *)(intptr_t)getpid());
 	return pid < 0 ? -errno : pid;
 }
 
