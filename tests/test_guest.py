@@ -4,6 +4,7 @@ clear line.  The tests in them are the stand-ins in tests/guest."""
 import json
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import signal
@@ -12,6 +13,8 @@ import time
 import unittest
 
 from support import KERNEL, TOP, Run, TempDir, sh, standin_env
+
+import qemu
 
 X = "hmm_notifier_standin"
 NEXT = "hmm_notifier_standin_next"
@@ -66,6 +69,12 @@ class Ordinary(unittest.TestCase):
     def test_only_what_was_asked_runs(self):
         r = Run(self, "--test", "standin:ends.pass*")
         self.assertEqual((r.code, sorted(r.tests)), (0, [f"{X}:ends.passes"]), r.out)
+
+    @unittest.skipUnless(qemu.tsc_khz(), "no time stamp counter, or none to be read")
+    def test_its_seconds_are_ours(self):
+        r = Run(self, *globs("ends.passes"))
+        mhz = re.search(r"tsc: Detected (\d+)\.", r.log("kmsg.log"))
+        self.assertAlmostEqual(int(mhz[1]), qemu.tsc_khz() / 1000, delta=5)
 
     def test_strange_place_and_two_at_once(self):
         """A clone whose path has blanks, and two runs of it at the same time."""
