@@ -308,7 +308,7 @@ def options():
     p = argparse.ArgumentParser()
     p.add_argument("--kernel", default="source:6.12")
     p.add_argument("--accel", choices=("kvm", "tcg"))
-    p.add_argument("--jobs", type=int, default=2 * os.cpu_count(),
+    p.add_argument("--jobs", type=int, default=os.cpu_count(),
                    help="guests at once, beside those that wait")
     p.add_argument("--results", type=pathlib.Path, default=TOP / "results/mutants")
     p.add_argument("--no-upstream", action="store_true", help="leave out upstream's tests")
