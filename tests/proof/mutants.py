@@ -351,7 +351,8 @@ def main():
             rows = []
             for row in campaign.run(chosen):
                 rows.append(row)
-                print(row.line(), flush=True)
+                with campaign.lock:
+                    print(row.line(), flush=True)
             (opt.results / "table.json").write_text(
                 json.dumps([dataclasses.asdict(r) for r in rows], indent=1))
             return summary(rows, chosen, time.monotonic() - began)
