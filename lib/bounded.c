@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -101,6 +102,14 @@ int bounded_call(int (*fn)(void *arg), void *arg)
 		return err;
 	}
 	return child_result(pid);
+}
+
+void end_with_parent(pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* It may have ended before that. */
+	if (getppid() != parent)
+		_exit(0);
 }
 
 /* Never returns. Nobody is to wait for our end of a pipe, so keep three files. */

@@ -22,6 +22,9 @@ int bounded_call(int (*fn)(void *arg), void *arg);
 /* As above, for a child that exists: 0, or -ETIMEDOUT. Does not reap it. */
 int bounded_wait(pid_t pid, int pidfd);
 
+/* In a child of @parent: has the kernel kill it when its parent ends. */
+void end_with_parent(pid_t parent);
+
 /* A process that closes a file after everybody else has. */
 struct keeper {
 	pid_t pid;

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -276,11 +274,10 @@ long change_hold_in_child(uintptr_t at)
 	if (pid < 0)
 		return -errno;
 	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		end_with_parent(parent);
 		close_range(0, ~0U, 0);
-		while (getppid() == parent)
+		for (;;)
 			pause();
-		_exit(0);
 	}
 	change_keep_fd(at, pid);
 	return 0;

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/sysinfo.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -121,10 +120,7 @@ static int wait_for_death(void *unused)
 
 static int wait_for_death_of_parent(void *parent)
 {
-	syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	/* It may have died before that. */
-	if (syscall(SYS_getppid) != (intptr_t)parent)
-		syscall(SYS_exit, 0);
+	end_with_parent((intptr_t)parent);
 	return wait_for_death(NULL);
 }
 

@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -137,6 +136,7 @@ static int mirrored(const struct oom_victim *ov, unsigned int region)
 /* Reads through the device, so that its faults race with the reaper. */
 static int start_reader(struct oom_victim *ov)
 {
+	pid_t parent = getpid();
 	unsigned int i;
 
 	for (i = 0; i < OOM_REGIONS; i++)
@@ -145,7 +145,7 @@ static int start_reader(struct oom_victim *ov)
 	if (ov->reader < 0)
 		return -errno;
 	if (!ov->reader)
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		end_with_parent(parent);
 	while (!ov->reader) {
 		mirrored(ov, i++ % OOM_REGIONS);
 		usleep(3000);

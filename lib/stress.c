@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bounded.h"
 #include "stress.h"
 
 /*
@@ -323,13 +324,12 @@ static void fill_result(struct master *master)
 static void nursery_main(struct stress *stress, int questions, int orders)
 {
 	int status, failed = 1;
-	pid_t conductor, pid;
+	pid_t conductor, pid, nursery = getpid();
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	conductor = fork();
 	if (!conductor) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		end_with_parent(nursery);
 		conductor_main(stress, questions, orders);
 	}
 	stress->conductor = conductor;
@@ -358,6 +358,7 @@ void stress_sum(struct stress_result *sum, const struct stress_result *result)
 static int run(struct master *master)
 {
 	int questions[2], orders[2];
+	pid_t parent = getpid();
 
 	if (pipe2(questions, O_CLOEXEC) || pipe2(orders, O_CLOEXEC))
 		return -errno;
@@ -372,6 +373,7 @@ static int run(struct master *master)
 		close(questions[0]);
 		close(orders[1]);
 		kmsg_close(&master->watch.kmsg);
+		end_with_parent(parent);
 		nursery_main(master->stress, questions[1], orders[0]);
 	}
 	close(questions[1]);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -94,6 +93,7 @@ static void say_nothing(void)
 int victim_start(struct victim *victim, const char *node)
 {
 	int orders[2], answers[2], err;
+	pid_t parent = getpid();
 
 	*victim = (struct victim) {
 		.pidfd = -1, .orders = -1, .answers = -1, .device = -1,
@@ -107,7 +107,7 @@ int victim_start(struct victim *victim, const char *node)
 	if (victim->pid < 0)
 		return -errno;
 	if (!victim->pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		end_with_parent(parent);
 		say_nothing();
 		close(orders[1]);
 		close(answers[0]);
