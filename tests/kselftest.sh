@@ -42,7 +42,7 @@ splats() { (cd /kselftest && eval "$SPLATS"); }
 is_loaded() { lsmod | grep -q '^test_hmm '; }
 is_gone() { ! is_loaded; }
 # What outlives its test holds a pipe that somebody reads to its end
-nobody() { sleep 1; ps >/tmp/ps && ! grep '/hmm_notifier_' /tmp/ps; }
+nothing_left() { sleep 1; ps >/tmp/ps && ! grep '/hmm_notifier_' /tmp/ps; }
 
 to_modprobe() { # FILE
 	mkdir -p "$modules"
@@ -91,11 +91,11 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 to_modprobe /job/test_hmm.ko
 step modprobe silent
 step modprobe-left is_gone
-step processes-left nobody
+step processes-left nothing_left
 
 # There already, as one that is built in
 rm -r "$modules"
 insmod /job/test_hmm.ko
 step splats splats
 step there-kept is_loaded
-step splats-left nobody
+step splats-left nothing_left
