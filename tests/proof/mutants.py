@@ -49,7 +49,7 @@ CONFIGS = {"plain": [], "lockdep": ["--config", HERE / "lockdep.config"]}
 QUICK = "rcupdate.rcu_expedited=1"
 # The rule as a whole, on every mutant; of the other programs what a mutant names.
 WHOLE = ["contract:*", "errno:*"]
-# Who waits for what does not come needs time, but no CPU.
+# Who waits for what does not come needs time, but no CPU; each test of the whole would do.
 WAITS = ("-110", "nothing said for", "terminated by timeout")
 WAITING_JOBS = 2
 
@@ -158,16 +158,16 @@ class Campaign:
                             self.opt.accel)
 
     def kept(self, mutant):
-        """The file for what upstream's tests say of a mutant. That depends on the kernel,
-        test_hmm and them, and takes half of the time, while what changes is our suite. (Not
-        on the module: mutants of headers are in it, by their numbers.)"""
+        """The file for what upstream's tests said of a mutant, each time. That depends on
+        the kernel, test_hmm and them, and takes half of the time, while what changes is our
+        suite. (Not on the module: mutants of headers are in it, by their numbers.)"""
         kernel = self.kernels[mutant.kernel]
         files = [*(kernel.dir / f for f in ("origin", "release", "config")),
                  *(kernel.out / "module/lib" / f for f in ("test_hmm.c", "test_hmm_uapi.h")),
                  *kernel.upstream]
         key = hashlib.sha256(b"".join(f.read_bytes() for f in files))
         key.update((guest.UPSTREAM_JOB + mutant.patch.read_text().partition("---\n")[2]).encode())
-        return guest.CACHE / "upstream" / key.hexdigest()[:32]
+        return guest.CACHE / "upstream-runs" / key.hexdigest()[:32]
 
     def boot(self, kernel, name, number, globs, upstream=True):
         """Boots a mutant; returns what the judge says, upstream's tests, and seconds."""
@@ -204,16 +204,20 @@ class Campaign:
     def mutant(self, mutant):
         if self.stop:
             return None
-        kept = self.kept(mutant)
-        said = None
+        kept, runs, said = self.kept(mutant), [], None
         if kept.exists() and not self.opt.no_upstream:
-            said = json.loads(kept.read_text())
+            runs = json.loads(kept.read_text())
+            # a hang may be the host's, but not twice
+            if runs.count(runs[-1]) > 1 or not {"hang", "no end"} & set(runs[-1].values()):
+                said = runs[-1]
+        globs = [glob for glob, _ in mutant.kills]
+        if not mutant.waits:
+            globs += WHOLE
         tests, upstream, seconds = self.boot(mutant.kernel, mutant.name, mutant.number,
-                                             WHOLE + [g for g, _ in mutant.kills], not said)
-        # a hang may be the host's
-        if upstream and not {"hang", "no end"} & set(upstream.values()):
+                                             globs, not said)
+        if upstream:
             kept.parent.mkdir(exist_ok=True)
-            kept.write_text(json.dumps(upstream))
+            kept.write_text(json.dumps([*runs, upstream]))
         failed = [t for t in tests if t["result"] == "fail" and ":" in t["name"]]
         missing = unkilled(mutant, failed)
         if mutant.proof:
@@ -306,7 +310,8 @@ def options():
     p = argparse.ArgumentParser()
     p.add_argument("--kernel", default="source:6.12")
     p.add_argument("--accel", choices=("kvm", "tcg"))
-    p.add_argument("--jobs", type=int, default=os.cpu_count(),
+    # One more than CPUs: of a guest's 6 s one is spent waiting for the known bugs of 6.12.
+    p.add_argument("--jobs", type=int, default=os.cpu_count() + 1,
                    help="guests at once, beside those that wait")
     p.add_argument("--results", type=pathlib.Path, default=TOP / "results/mutants")
     p.add_argument("--no-upstream", action="store_true", help="leave out upstream's tests")
