@@ -20,6 +20,14 @@
 #include <string.h>
 #include <unistd.h>
 
+/*
+ * Each write to the port leaves the guest; a WARN is 50 records. The port takes no
+ * more than this at once.
+ */
+#define CHUNK		32768
+/* A read gives one record; CONSOLE_EXT_LOG_MAX of 6.1, PRINTK_MESSAGE_MAX is less. */
+#define RECORD_MAX	8192
+
 static volatile sig_atomic_t stop;
 
 static void on_term(int sig)
@@ -46,19 +54,28 @@ static int write_all(int fd, const char *buf, size_t len)
 /* Copies what is there; returns the number of records, or -1. */
 static long drain(int in, int out)
 {
-	char buf[8192 + 1]; /* a record is at most PRINTKRB_RECORD_MAX */
+	static char buf[CHUNK];
+	size_t len = 0;
 	long count = 0;
 	ssize_t n;
 
 	for (;;) {
-		n = read(in, buf, sizeof(buf) - 1);
+		n = read(in, buf + len, RECORD_MAX);
 		if (n < 0 && (errno == EINTR || errno == EPIPE))
 			continue; /* overwritten: the gap shows in the numbers */
-		if (n < 0)
-			return errno == EAGAIN ? count : -1;
-		if (write_all(out, buf, n))
+		if (n < 0 && errno != EAGAIN)
 			return -1;
-		count++;
+		if (n > 0) {
+			len += n;
+			count++;
+		}
+		if (n <= 0 || len > CHUNK - RECORD_MAX) {
+			if (write_all(out, buf, len))
+				return -1;
+			len = 0;
+		}
+		if (n <= 0)
+			return count;
 	}
 }
 
