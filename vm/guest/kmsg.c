@@ -58,24 +58,24 @@ static long drain(int in, int out)
 	size_t len = 0;
 	long count = 0;
 	ssize_t n;
+	int err;
 
 	for (;;) {
 		n = read(in, buf + len, RECORD_MAX);
-		if (n < 0 && (errno == EINTR || errno == EPIPE))
+		err = n < 0 ? errno : 0;
+		if (err == EINTR || err == EPIPE)
 			continue; /* overwritten: the gap shows in the numbers */
-		if (n < 0 && errno != EAGAIN)
-			return -1;
-		if (n > 0) {
+		if (!err) {
 			len += n;
 			count++;
+			if (len <= CHUNK - RECORD_MAX)
+				continue;
 		}
-		if (n <= 0 || len > CHUNK - RECORD_MAX) {
-			if (write_all(out, buf, len))
-				return -1;
-			len = 0;
-		}
-		if (n <= 0)
-			return count;
+		if (write_all(out, buf, len))
+			return -1;
+		if (err)
+			return err == EAGAIN ? count : -1;
+		len = 0;
 	}
 }
 
