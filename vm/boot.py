@@ -55,14 +55,18 @@ def options():
     return p.parse_args()
 
 
+def pack(names, directory, out):
+    """A cpio archive of these files in it, all of them root's."""
+    with open(out, "wb") as f:
+        subprocess.run(["cpio", "-o", "-H", "newc", "--quiet", "-R", "0:0"], stdout=f,
+                       input="\n".join(names).encode(), cwd=directory, check=True)
+
+
 def make_initrd(base, job, job_cpio, out):
     """The kernel unpacks cpio archives one after the other: the job goes last."""
     job = pathlib.Path(job)
     names = ["job", *(f"job/{p.name}" for p in sorted(job.iterdir()))]
-    with open(job_cpio, "wb") as f:
-        subprocess.run(["cpio", "-o", "-H", "newc", "--quiet", "-R", "0:0"],
-                       input="\n".join(names).encode(), stdout=f, check=True,
-                       cwd=job.parent)
+    pack(names, job.parent, job_cpio)
     pathlib.Path(out).write_bytes(pathlib.Path(base).read_bytes() +
                                   pathlib.Path(job_cpio).read_bytes())
 

@@ -14,6 +14,7 @@ import time
 TOP = pathlib.Path(__file__).resolve().parents[2]
 HERE = TOP / "tests/proof"
 sys.path.insert(0, str(TOP / "vm"))
+import boot  # noqa: E402
 import tests as selection  # noqa: E402
 
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")),
@@ -69,10 +70,7 @@ class Kernel:
         unpack them takes an eighth of a boot's time."""
         unused = {f"./tests/{p}" for p in self.programs if p not in lines.split()}
         files = run("find", ".", cwd=self.root).splitlines()
-        with open(to, "wb") as f:
-            subprocess.run(["cpio", "-o", "-H", "newc", "--quiet", "-R", "0:0"], stdout=f,
-                           input="\n".join(sorted(set(files) - unused)), text=True,
-                           cwd=self.root, check=True)
+        boot.pack(sorted(set(files) - unused), self.root, to)
 
     def new_results(self, name):
         with self.lock:
