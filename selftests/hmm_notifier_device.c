@@ -318,6 +318,9 @@ TEST_F(device, finds_its_own_huge_page)
 
 	ASSERT_NE(MAP_FAILED, pages);
 	madvise((void *)at, HUGE, MADV_HUGEPAGE);
+	change_fill(at, PAGE);
+	/* khugepaged would take it back from the device: collapse_huge_page() */
+	madvise((void *)at, HUGE, MADV_NOHUGEPAGE);
 	check_device_memory(_metadata, at, HUGE);
 }
 
