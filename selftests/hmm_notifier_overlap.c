@@ -300,6 +300,22 @@ TEST_F(held, unregistering_waits_for_the_walk)
 	EXPECT_EQ(-ENOENT, calls_of(self->device, HLIST));
 }
 
+/* What meets no interval leaves the tree open, each time. */
+TEST_F(held, other_ranges_close_nothing)
+{
+	unsigned int id;
+
+	ASSERT_EQ(0, let_go(&self->victim));
+	self->held = false;
+	for (id = LATER; id < LATER + 4; id++)
+		ASSERT_EQ(0, add_interval(self->device, id, 1, 0, 1));
+
+	for (id = LATER; id < LATER + 4; id++) {
+		ASSERT_EQ(0, victim_dontneed(&self->victim, 2));
+		ASSERT_EQ(0, del(self->device, id));
+	}
+}
+
 /* The end of one invalidation is not the end of another. */
 TEST_F(held, other_end_frees_nothing)
 {
