@@ -177,6 +177,20 @@ long change_private(uintptr_t at)
 	return err;
 }
 
+long change_map_huge(uintptr_t at)
+{
+	int err = change_map(at, HUGE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+
+	if (err)
+		return err;
+	if (madvise((void *)at, HUGE, MADV_HUGEPAGE))
+		return -errno;
+	change_fill(at, HUGE);
+	if (madvise((void *)at, HUGE, MADV_NOHUGEPAGE))
+		return -errno;
+	return change_smaps(at, "AnonHugePages") == HUGE / 1024 ? 0 : -ENOMEM;
+}
+
 /* or the pid of a child */
 static int fds[CHANGE_REGIONS] = { -1, -1, -1 };
 

@@ -102,6 +102,12 @@ long change_unmapped(uintptr_t at, size_t size);
 /* change_map() of private anonymous memory and change_fill(), SIZE bytes */
 long change_private(uintptr_t at);
 
+/*
+ * Of HUGE bytes and one huge page, or -ENOMEM. khugepaged keeps off: outside our VM
+ * nobody tells it to sleep (tuning.h), and it would undo what a change does.
+ */
+long change_map_huge(uintptr_t at);
+
 /* A descriptor that belongs to a region, until it is taken again */
 void change_keep_fd(uintptr_t at, int fd);
 int change_fd(uintptr_t at);

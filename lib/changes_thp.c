@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -37,18 +38,6 @@ static bool is_shmem_huge(uintptr_t at)
 	return change_smaps(at, "ShmemPmdMapped") == HUGE / 1024;
 }
 
-static long map_huge(uintptr_t at)
-{
-	int err = change_map(at, HUGE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-
-	if (err)
-		return err;
-	if (madvise((void *)at, HUGE, MADV_HUGEPAGE))
-		return -errno;
-	change_fill(at, HUGE);
-	return is_huge(at) ? 0 : -ENOMEM;
-}
-
 static long unmap_part(uintptr_t at)
 {
 	return munmap((void *)at, SIZE) ? -errno : 0;
@@ -64,7 +53,7 @@ static long part_is_unmapped(uintptr_t at)
 
 const struct change change_thp_munmap = {
 	.lacks = lacks_thp,
-	.prepare = map_huge,
+	.prepare = change_map_huge,
 	.act = unmap_part,
 	.check = part_is_unmapped,
 	.calls = {
@@ -86,7 +75,7 @@ static long is_split(uintptr_t at)
 
 const struct change change_thp_mprotect = {
 	.lacks = lacks_thp,
-	.prepare = map_huge,
+	.prepare = change_map_huge,
 	.act = protect_part,
 	.check = is_split,
 	.calls = {
@@ -107,7 +96,7 @@ static long part_is_zero(uintptr_t at)
 
 const struct change change_thp_dontneed = {
 	.lacks = lacks_thp,
-	.prepare = map_huge,
+	.prepare = change_map_huge,
 	.act = drop_part,
 	.check = part_is_zero,
 	.calls = {
@@ -133,7 +122,7 @@ static long split_folio(uintptr_t at)
 
 const struct change change_thp_split_folio = {
 	.lacks = lacks_split,
-	.prepare = map_huge,
+	.prepare = change_map_huge,
 	.act = split_folio,
 	.check = is_split,
 	.calls = {
@@ -223,7 +212,7 @@ static bool khugepaged_waits(void)
 /*
  * It is parked (tuning.c). Seen to take 10 to 60 ms; the bound is 5 s. To write
  * the period wakes it, the second time as well: that is to be over before others
- * have memory that it would collapse.
+ * have memory that it would collapse. Whose period is 0 never parks it.
  */
 static long have_khugepaged_collapse(uintptr_t at)
 {
@@ -237,7 +226,8 @@ static long have_khugepaged_collapse(uintptr_t at)
 		return err;
 	err = change_wait(all_are_huge);
 	parked = sysfile_write(PERIOD, period);
-	parked = parked ?: change_wait(khugepaged_waits);
+	if (!parked && strcmp(period, "0"))
+		parked = change_wait(khugepaged_waits);
 	return err ?: parked;
 }
 
@@ -329,7 +319,9 @@ static long map_huge_zero(uintptr_t at)
 
 	if (err)
 		return err;
-	if (madvise((void *)at, HUGE, MADV_HUGEPAGE))
+	if (madvise((void *)at, HUGE, MADV_HUGEPAGE) ||
+	    *(volatile uintptr_t *)at ||
+	    madvise((void *)at, HUGE, MADV_NOHUGEPAGE))
 		return -errno;
 	return change_zero(at, HUGE);
 }

@@ -118,16 +118,7 @@ const struct change change_uffd_move = {
 
 static long prepare_move_huge(uintptr_t at)
 {
-	int err = change_map(at, HUGE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-
-	if (err)
-		return err;
-	if (madvise((void *)at, HUGE, MADV_HUGEPAGE))
-		return -errno;
-	change_fill(at, HUGE);
-	if (change_smaps(at, "AnonHugePages") != HUGE / 1024)
-		return -ENOMEM;
-	return prepare_move(at, HUGE);
+	return change_map_huge(at) ?: prepare_move(at, HUGE);
 }
 
 static long move_huge(uintptr_t at)
