@@ -27,6 +27,13 @@ tar -x -C / -f /job/root.tar
 ln -s /usr/bin/bash /bin/bash
 echo 'nobody:x:65534:65534::/:/bin/sh' >/etc/passwd
 
+# Users have one that comes when it likes: nothing of a test may be its to change
+cd /sys/kernel/mm/transparent_hugepage || exit
+echo always >enabled
+echo 1 >khugepaged/scan_sleep_millisecs
+echo 65536 >khugepaged/pages_to_scan
+cd /
+
 # step NAME COMMAND...: for the host to tell what belongs to it, in both logs
 step() {
 	name=$1
