@@ -177,14 +177,21 @@ long change_private(uintptr_t at)
 	return err;
 }
 
-long change_map_huge(uintptr_t at)
+long change_map_advised(uintptr_t at, int advice)
 {
 	int err = change_map(at, HUGE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 
+	if (!err && madvise((void *)at, HUGE, advice))
+		err = -errno;
+	return err;
+}
+
+long change_map_huge(uintptr_t at)
+{
+	long err = change_map_advised(at, MADV_HUGEPAGE);
+
 	if (err)
 		return err;
-	if (madvise((void *)at, HUGE, MADV_HUGEPAGE))
-		return -errno;
 	change_fill(at, HUGE);
 	if (madvise((void *)at, HUGE, MADV_NOHUGEPAGE))
 		return -errno;

@@ -102,6 +102,9 @@ long change_unmapped(uintptr_t at, size_t size);
 /* change_map() of private anonymous memory and change_fill(), SIZE bytes */
 long change_private(uintptr_t at);
 
+/* change_map() of private anonymous memory and madvise(), HUGE bytes */
+long change_map_advised(uintptr_t at, int advice);
+
 /*
  * Of HUGE bytes and one huge page, or -ENOMEM. khugepaged keeps off: outside our VM
  * nobody tells it to sleep (tuning.h), and it would undo what a change does.

@@ -138,14 +138,11 @@ const struct change change_thp_split_folio = {
  */
 static long map_room(uintptr_t at)
 {
-	int err = change_map(at, HUGE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	long err = change_map_advised(at, MADV_NOHUGEPAGE);
 
-	if (err)
-		return err;
-	if (madvise((void *)at, HUGE, MADV_NOHUGEPAGE))
-		return -errno;
-	change_fill(at, SIZE);
-	return 0;
+	if (!err)
+		change_fill(at, SIZE);
+	return err;
 }
 
 static long allow_huge(uintptr_t at)
@@ -315,15 +312,12 @@ static const char *lacks_huge_zero(void)
 
 static long map_huge_zero(uintptr_t at)
 {
-	int err = change_map(at, HUGE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	long err = change_map_advised(at, MADV_HUGEPAGE);
 
-	if (err)
-		return err;
-	if (madvise((void *)at, HUGE, MADV_HUGEPAGE) ||
-	    *(volatile uintptr_t *)at ||
-	    madvise((void *)at, HUGE, MADV_NOHUGEPAGE))
-		return -errno;
-	return change_zero(at, HUGE);
+	err = err ?: change_zero(at, HUGE);
+	if (!err && madvise((void *)at, HUGE, MADV_NOHUGEPAGE))
+		err = -errno;
+	return err;
 }
 
 static long write_first(uintptr_t at)
