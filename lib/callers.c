@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,6 +7,7 @@
 
 #include "callers.h"
 #include "sysfile.h"
+#include "trace_pipe.h"
 
 #define INSTANCE "/sys/kernel/tracing/instances/hmm_notifier_callers/"
 #define TRACED	 "__mmu_notifier_invalidate_range_start"
@@ -34,46 +34,36 @@ void callers_stop(void)
 	rmdir(INSTANCE);
 }
 
+struct list {
+	struct caller *callers;
+	int max, nr;
+};
+
 /* " comm-12  [000] .....  1.234567: function <-caller.isra.0" */
-static void take_line(const char *line, struct caller *callers, int max, int *nr)
+static void take_line(const char *line, void *arg)
 {
 	const char *at = strstr(line, TRACED " <-");
+	struct list *list = arg;
 	size_t len;
 
 	if (!at)
 		return;
 	at += strlen(TRACED " <-");
 	len = strcspn(at, ". ");
-	if (len >= sizeof(callers->name))
-		len = sizeof(callers->name) - 1;
-	if (*nr < max)
-		snprintf(callers[*nr].name, sizeof(callers->name), "%.*s",
-			 (int)len, at);
-	++*nr;
+	if (len >= sizeof(list->callers->name))
+		len = sizeof(list->callers->name) - 1;
+	if (list->nr < list->max)
+		snprintf(list->callers[list->nr].name,
+			 sizeof(list->callers->name), "%.*s", (int)len, at);
+	list->nr++;
 }
 
 int callers_take(struct caller *callers, int max)
 {
-	char text[4096 + 1], *line, *next;
-	int fd, nr = 0, lost = 0;
-	ssize_t len;
+	struct list list = { callers, max, 0 };
+	int err = trace_pipe_take(INSTANCE "trace_pipe", take_line, &list);
 
-	fd = open(INSTANCE "trace_pipe", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	/* A read returns whole lines. */
-	while ((len = read(fd, text, sizeof(text) - 1)) > 0) {
-		text[len] = '\0';
-		for (line = text; *line; line = next) {
-			next = line + strcspn(line, "\n");
-			if (*next)
-				*next++ = '\0';
-			lost |= !!strstr(line, "LOST");
-			take_line(line, callers, max, &nr);
-		}
-	}
-	close(fd);
-	if (lost)
-		return -EPIPE;
-	return nr > max ? -E2BIG : nr;
+	if (err)
+		return err;
+	return list.nr > max ? -E2BIG : list.nr;
 }

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "detector.h"
 #include "sysfile.h"
+#include "trace_pipe.h"
 
 #define TRACING		"/sys/kernel/tracing/"
 #define INSTANCE	TRACING "instances/hmm_notifier/"
@@ -23,36 +22,17 @@ bool detector_trace_start(void)
 	       !sysfile_write(INSTANCE "tracing_on", "1");
 }
 
-/*
- * The pipe has one reader at a time, so it must not stay open: a child
- * that hangs would inherit it.
- */
+static void count_warn(const char *line, void *warns)
+{
+	*(int *)warns += !!strstr(line, "error_report_end: [warning]");
+}
+
 int detector_trace_read(void)
 {
-	char text[8192 + 1], *line, *end;
-	size_t kept = 0;
-	int fd, warns = 0;
-	ssize_t len;
+	int warns = 0;
+	int err = trace_pipe_take(INSTANCE "trace_pipe", count_warn, &warns);
 
-	fd = open(INSTANCE "trace_pipe", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	/* A read ends anywhere: what is no line yet is kept for the next one. */
-	while (warns >= 0 && (len = read(fd, text + kept,
-					 sizeof(text) - 1 - kept)) > 0) {
-		text[kept + len] = '\0';
-		for (line = text; warns >= 0 && (end = strchr(line, '\n'));
-		     line = end + 1) {
-			*end = '\0';
-			warns += !!strstr(line, "error_report_end: [warning]");
-			if (strstr(line, "LOST"))
-				warns = -EPIPE;
-		}
-		kept = strlen(line);
-		memmove(text, line, kept + 1);
-	}
-	close(fd);
-	return warns;
+	return err ?: warns;
 }
 
 long detector_warn_count(void)
