@@ -141,7 +141,7 @@ static void keep_open(int fd, int order, int parent)
 
 int keeper_start(struct keeper *keeper, int fd)
 {
-	int order[2], parent;
+	int order[2], parent, err;
 
 	*keeper = (struct keeper) { .pidfd = -1, .order = -1 };
 	if (pipe2(order, O_CLOEXEC))
@@ -150,8 +150,14 @@ int keeper_start(struct keeper *keeper, int fd)
 	if (parent < 0)
 		return parent;
 	keeper->pid = fork();
-	if (keeper->pid < 0)
-		return -errno;
+	if (keeper->pid < 0) {
+		err = -errno;
+		keeper->pid = 0;
+		close(order[0]);
+		close(order[1]);
+		close(parent);
+		return err;
+	}
 	if (!keeper->pid) {
 		/* The harness kills the group of a test that takes too long. */
 		setsid();

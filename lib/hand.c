@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "hand.h"
 
-#define BOUND_MS	10000
 #define STACK_SIZE	(64 * 1024)
 
 static void *hand_main(void *arg)
@@ -42,7 +40,7 @@ static long do_start(const struct victim_args *args)
 		return -ENOMEM;
 	if (pipe2(orders, O_CLOEXEC) || pipe2(answers, O_CLOEXEC))
 		return -errno;
-	*hand = (struct hand) { orders[0], answers[1] };
+	*hand = (struct hand) { .orders = orders[0], .answers = answers[1] };
 	err = start_thread(hand);
 	return err ? err : (long)orders[1] << 32 | answers[0];
 }
@@ -63,8 +61,11 @@ int hand_start(struct hand *hand, struct victim *victim)
 		return err ? err : (int)result;
 	args.arg[0] = result >> 32;
 	args.arg[1] = (unsigned int)result;
-	hand->orders = victim_getfd(victim, args.arg[0]);
-	hand->answers = victim_getfd(victim, args.arg[1]);
+	*hand = (struct hand) {
+		.orders = victim_getfd(victim, args.arg[0]),
+		.answers = victim_getfd(victim, args.arg[1]),
+		.bound_ms = VICTIM_BOUND_MS,
+	};
 	err = victim_call(victim, do_close, &args, &result);
 	if (err || result < 0)
 		return err ? err : (int)result;
@@ -75,29 +76,20 @@ void hand_close(struct hand *hand)
 {
 	close(hand->orders);
 	close(hand->answers);
-	*hand = (struct hand) { -1, -1 };
+	*hand = (struct hand) { .orders = -1, .answers = -1 };
 }
 
-int hand_call(const struct hand *hand, int gone,
+int hand_call(struct hand *hand, int gone,
 	      long (*fn)(const struct victim_args *),
 	      const struct victim_args *args, long *result)
 {
 	struct victim victim = {
 		.orders = hand->orders,
 		.answers = hand->answers,
+		.ordered = hand->ordered++,
+		.bound_ms = hand->bound_ms,
 	};
-	struct pollfd wait[] = {
-		{ .fd = hand->answers, .events = POLLIN },
-		{ .fd = gone, .events = POLLIN },
-	};
-	int err;
+	int err = victim_order(&victim, fn, args);
 
-	err = victim_order(&victim, fn, args);
-	if (err)
-		return err;
-	if (poll(wait, 2, BOUND_MS) < 1)
-		return -ETIMEDOUT;
-	if (!wait[0].revents)
-		return -EPIPE;
-	return victim_answer(&victim, result);
+	return err ?: victim_answer_unless(&victim, gone, result);
 }

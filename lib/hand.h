@@ -10,6 +10,8 @@
 
 struct hand {
 	int orders, answers;
+	uint64_t ordered;	/* as in struct victim */
+	int bound_ms;
 };
 
 /* Starts a thread in the victim. Returns 0 or -errno. */
@@ -20,7 +22,7 @@ void hand_close(struct hand *hand);
  * As victim_call(). Also -EPIPE when @gone gets readable: a frozen victim does
  * not hang up.
  */
-int hand_call(const struct hand *hand, int gone,
+int hand_call(struct hand *hand, int gone,
 	      long (*fn)(const struct victim_args *),
 	      const struct victim_args *args, long *result);
 

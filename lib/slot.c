@@ -36,7 +36,7 @@ void slot_init(struct slot *slot, struct stress *stress, unsigned int number,
 	slot->reaped = 1;
 	slot->removed.forgets = stress->options.forgets;
 	for (i = 0; i < STRESS_THREADS; i++)
-		slot->hands[i] = (struct hand) { -1, -1 };
+		slot->hands[i] = (struct hand) { .orders = -1, .answers = -1 };
 	pthread_mutex_init(&slot->change, NULL);
 
 	/* The owner must not wait for others until they happen not to overlap. */

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,31 +15,12 @@
 #include "dmirror.h"
 #include "victim.h"
 
-#define BOUND_MS 10000
-
 #ifndef SYS_process_mrelease
 #define SYS_process_mrelease 448
 #endif
 
-struct order {
-	long (*fn)(const struct victim_args *args);
-	struct victim_args args;
-};
-
 /* In the victim: where its orders come from and its answers go */
 static int own_files[2] = { -1, -1 };
-
-void victim_obey(int orders, int answers)
-{
-	struct order order;
-	long result;
-
-	while (read(orders, &order, sizeof(order)) == sizeof(order)) {
-		result = order.fn(&order.args);
-		if (write(answers, &result, sizeof(result)) != sizeof(result))
-			break;
-	}
-}
 
 /* The victim's own descriptor of its node, in the victim */
 static int own_device = -1;
@@ -90,6 +70,19 @@ static void say_nothing(void)
 	close(null);
 }
 
+static int give_up_start(struct victim *victim, int orders[2], int answers[2])
+{
+	int err = -errno;
+
+	/* Not -1: to kill() that is everybody. */
+	victim->pid = 0;
+	close(orders[0]);
+	close(orders[1]);
+	close(answers[0]);
+	close(answers[1]);
+	return err;
+}
+
 int victim_start(struct victim *victim, const char *node)
 {
 	int orders[2], answers[2], err;
@@ -97,6 +90,7 @@ int victim_start(struct victim *victim, const char *node)
 
 	*victim = (struct victim) {
 		.pidfd = -1, .orders = -1, .answers = -1, .device = -1,
+		.bound_ms = VICTIM_BOUND_MS,
 	};
 	/* Not a socket: the smallest kernels have none. */
 	if (pipe2(orders, O_CLOEXEC) || pipe2(answers, O_CLOEXEC))
@@ -105,7 +99,7 @@ int victim_start(struct victim *victim, const char *node)
 	signal(SIGPIPE, SIG_IGN);
 	victim->pid = fork();
 	if (victim->pid < 0)
-		return -errno;
+		return give_up_start(victim, orders, answers);
 	if (!victim->pid) {
 		end_with_parent(parent);
 		say_nothing();
@@ -127,35 +121,6 @@ int victim_start(struct victim *victim, const char *node)
 	if (err)
 		victim_finish(victim);
 	return err;
-}
-
-int victim_order(struct victim *victim, long (*fn)(const struct victim_args *),
-		 const struct victim_args *args)
-{
-	struct order order = { .fn = fn, .args = *args };
-
-	if (write(victim->orders, &order, sizeof(order)) < 0)
-		return -errno;
-	return 0;
-}
-
-int victim_answer(struct victim *victim, long *result)
-{
-	struct pollfd answer = { .fd = victim->answers, .events = POLLIN };
-
-	if (poll(&answer, 1, BOUND_MS) != 1)
-		return -ETIMEDOUT;
-	if (read(victim->answers, result, sizeof(*result)) != sizeof(*result))
-		return -EPIPE;
-	return 0;
-}
-
-int victim_call(struct victim *victim, long (*fn)(const struct victim_args *),
-		const struct victim_args *args, long *result)
-{
-	int err = victim_order(victim, fn, args);
-
-	return err ? err : victim_answer(victim, result);
 }
 
 static int by_number(const void *a, const void *b)
@@ -309,7 +274,7 @@ int victim_freeze(struct victim *victim)
 		return err;
 	if (kill(victim->pid, SIGKILL))
 		return -errno;
-	return victim_held(victim->pid, BOUND_MS);
+	return victim_held(victim->pid, VICTIM_BOUND_MS);
 }
 
 int victim_mrelease(int pidfd, unsigned int flags)

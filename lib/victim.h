@@ -18,10 +18,14 @@
 #define VICTIM_STRIDE		0x200000UL
 #define VICTIM_REGION_PAGES	4
 
+#define VICTIM_BOUND_MS		10000
+
 struct victim {
 	pid_t pid;
 	int pidfd;
 	int orders, answers;
+	uint64_t ordered;	/* number of the last order */
+	int bound_ms;		/* for its answer */
 	int device;		/* the victim's open node, -1 if none */
 	struct keeper keeper;
 };
@@ -46,16 +50,22 @@ int victim_open(struct victim *victim, const char *node);
 
 /*
  * Runs @fn in the victim, which has our code and, but for what it changed, our
- * memory. Returns in @result what @fn did. Returns 0, -ETIMEDOUT after 10 s, or
- * -EPIPE if the victim is dead.
+ * memory. Returns in @result what @fn did. Returns 0, -ETIMEDOUT after
+ * @victim->bound_ms, or -EPIPE if the victim is dead. Of a call that was given up
+ * the next one sees nothing but that it has to wait for its end.
  */
 int victim_call(struct victim *victim, long (*fn)(const struct victim_args *),
 		const struct victim_args *args, long *result);
 
-/* The two halves of it: for what is to go on while the caller does other things */
+/*
+ * The two halves of it: for what is to go on while the caller does other things.
+ * The answer is that to the last order. victim_answer_unless() also gives it up,
+ * with -EPIPE, when @gone gets readable.
+ */
 int victim_order(struct victim *victim, long (*fn)(const struct victim_args *),
 		 const struct victim_args *args);
 int victim_answer(struct victim *victim, long *result);
+int victim_answer_unless(const struct victim *victim, int gone, long *result);
 
 /* In a victim: does what comes from @orders until its other end is closed */
 void victim_obey(int orders, int answers);
