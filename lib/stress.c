@@ -38,6 +38,9 @@
 #define HANGING_END_MS	2000
 #define PROGRESS_MS	10000
 
+/* In struct stress, @fault: an enum stress_fault, and above it an index */
+#define WHY_SHIFT	8
+
 const char * const stress_fault_names[] = {
 	[STRESS_OK] = "no fault",
 	[STRESS_FAULT_WARNS] = "WARNs or messages are not those of the rule",
@@ -77,16 +80,39 @@ uint64_t stress_now(void)
 int stress_fail(struct stress *stress, enum stress_fault fault,
 		const char *format, ...)
 {
-	char why[sizeof(stress->why)];
-	int none = STRESS_OK;
+	unsigned int none = 0, nr;
 	va_list args;
 
+	if (stress->fault)
+		return -1;
+	nr = atomic_fetch_add(&stress->nr_whys, 1);
+	if (nr >= sizeof(stress->whys) / sizeof(stress->whys[0]))
+		return -1;
 	va_start(args, format);
-	vsnprintf(why, sizeof(why), format, args);
+	vsnprintf(stress->whys[nr], sizeof(stress->whys[nr]), format, args);
 	va_end(args);
-	if (atomic_compare_exchange_strong(&stress->fault, &none, fault))
-		memcpy(stress->why, why, sizeof(why));
+	/*
+	 * The reason comes first: who sees the fault reads it at once, and may
+	 * kill us before we write it.
+	 */
+	atomic_compare_exchange_strong_explicit(&stress->fault, &none,
+						fault | nr << WHY_SHIFT,
+						memory_order_release,
+						memory_order_relaxed);
 	return -1;
+}
+
+enum stress_fault stress_fault(const struct stress *stress)
+{
+	return stress->fault & ((1U << WHY_SHIFT) - 1);
+}
+
+const char *stress_why(const struct stress *stress)
+{
+	unsigned int fault = atomic_load_explicit(&stress->fault,
+						  memory_order_acquire);
+
+	return fault ? stress->whys[fault >> WHY_SHIFT] : "";
 }
 
 void stress_ops(const struct stress_options *options, struct op *ops,
@@ -234,6 +260,9 @@ static void look_for_hang(struct master *master)
 		if (!since || now < since + bound)
 			continue;
 		op_describe(&stress->busy[i].op, text, sizeof(text));
+		/* It has ended meanwhile, and that was another step. */
+		if (stress->busy[i].since != since)
+			continue;
 		stress_fail(stress, STRESS_FAULT_HANG,
 			    "%" PRIu64 " s in: %s (the slowest that ended: %" PRIu64
 			    " ms)", bound / 1000, text, slowest);
@@ -280,12 +309,12 @@ static void watch_conductor(struct master *master)
 static void end_conductor(struct master *master)
 {
 	struct stress *stress = master->stress;
-	unsigned int waited, bound = stress->fault == STRESS_FAULT_HANG ?
+	unsigned int waited, bound = stress_fault(stress) == STRESS_FAULT_HANG ?
 		HANGING_END_MS : STUCK_MS;
 	pid_t pid = stress->conductor;
 	int status = 0;
 
-	if (stress->fault && pid)
+	if (stress->fault && pid > 0)
 		kill(pid, SIGKILL);
 	for (waited = 0; waited < bound; waited += READ_EVERY_MS) {
 		pid = waitpid(master->nursery, &status, WNOHANG);
@@ -307,8 +336,8 @@ static void fill_result(struct master *master)
 	struct stress *stress = master->stress;
 	unsigned int i;
 
-	result->fault = stress->fault;
-	memcpy(result->why, stress->why, sizeof(result->why));
+	result->fault = stress_fault(stress);
+	snprintf(result->why, sizeof(result->why), "%s", stress_why(stress));
 	result->failed_op = stress->position;
 	for (i = 0; i < OP_NR_KINDS; i++)
 		result->ran[i] = stress->ran[i];
@@ -332,12 +361,20 @@ static void nursery_main(struct stress *stress, int questions, int orders)
 		end_with_parent(nursery);
 		conductor_main(stress, questions, orders);
 	}
-	stress->conductor = conductor;
+	if (conductor < 0)
+		stress_fail(stress, STRESS_FAULT_SETUP, "fork: %s",
+			    strerror(errno));
+	else
+		stress->conductor = conductor;
 	close(questions);
 	close(orders);
-	while ((pid = wait(&status)) > 0)
-		if (pid == conductor)
-			failed = status;
+	while ((pid = wait(&status)) > 0) {
+		if (pid != conductor)
+			continue;
+		/* Its number may be somebody else's from now on. */
+		stress->conductor = 0;
+		failed = status;
+	}
 	_exit(!!failed);
 }
 

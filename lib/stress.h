@@ -74,7 +74,7 @@ struct stress_options {
 
 struct stress_result {
 	enum stress_fault fault;
-	char why[512];
+	char why[512];			/* "" without a fault */
 	unsigned int failed_op;		/* which of ops, counted from 0 */
 	struct model model;
 	struct warn_report said;
@@ -104,8 +104,13 @@ struct stress {
 	bool threads;
 	atomic_int conductor;		/* its pid */
 
-	atomic_int fault;		/* the first one, why tells of it */
-	char why[512];
+	/*
+	 * The first fault and which of @whys tells of it, see stress_fault() and
+	 * stress_why(). Each thread of each process fails once.
+	 */
+	atomic_uint fault;
+	atomic_uint nr_whys;
+	char whys[STRESS_THREADS + 3][512];
 
 	/*
 	 * WARNs that may come, that came, and that came and were told in time
@@ -138,6 +143,10 @@ enum stress_order {
 	STRESS_COUNT_AGAIN,
 	STRESS_FINISH,
 };
+
+/* Of the first fault, if there is one */
+enum stress_fault stress_fault(const struct stress *stress);
+const char *stress_why(const struct stress *stress);
 
 /* Notes the first fault and returns -1. */
 int stress_fail(struct stress *stress, enum stress_fault fault,
