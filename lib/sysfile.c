@@ -13,30 +13,49 @@
 
 int sysfile_write(const char *path, const char *text)
 {
+	size_t len = strlen(text);
 	int fd, err = 0;
+	ssize_t done;
 
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		err = -errno;
+	/* A setting is one write; the rest of one would be another setting. */
+	done = write(fd, text, len);
+	if (done != (ssize_t)len)
+		err = done < 0 ? -errno : -EIO;
 	close(fd);
 	return err;
+}
+
+/* Up to the end of a line, of the file, or of @text: a read may end before. */
+static ssize_t read_line(int fd, char *text, size_t size)
+{
+	size_t len = 0;
+	ssize_t more;
+
+	do {
+		more = read(fd, text + len, size - len);
+		if (more < 0 && errno != EINTR)
+			return -errno;
+		if (more > 0)
+			len += more;
+	} while (more && len < size && !memchr(text, '\n', len));
+	return len;
 }
 
 int sysfile_read(const char *path, char *text, size_t size)
 {
 	ssize_t len;
-	int fd, err;
+	int fd;
 
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	len = read(fd, text, size - 1);
-	err = len < 0 ? -errno : 0;
+	len = read_line(fd, text, size - 1);
 	close(fd);
-	if (err)
-		return err;
+	if (len < 0)
+		return len;
 	text[len] = '\0';
 	text[strcspn(text, "\n")] = '\0';
 	return 0;

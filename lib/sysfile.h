@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Both return 0 or -errno. @text ends up without its newline. */
+/* Both return 0 or -errno. What is read is the first line, without its newline. */
 int sysfile_write(const char *path, const char *text);
 int sysfile_read(const char *path, char *text, size_t size);
 
