@@ -6,6 +6,7 @@
 
 #include "bounded.h"
 #include "dmirror.h"
+#include "rule.h"
 
 /* The ABI: what the kernel was compiled with must be what we were. */
 _Static_assert(sizeof(struct hmm_dmirror_notifier) == 48, "ABI");
@@ -13,6 +14,17 @@ _Static_assert(sizeof(struct hmm_dmirror_fail_point) == 72, "ABI");
 _Static_assert(sizeof(struct hmm_dmirror_counts) == 1064, "ABI");
 _Static_assert(sizeof(struct hmm_dmirror_call) == 24, "ABI");
 _Static_assert(sizeof(struct hmm_dmirror_calls) == 32, "ABI");
+
+/* The rule is asked about what the device is told to do. */
+#define SAME_AS_RULE(name, value) \
+	_Static_assert((int)HMM_DMIRROR_##name == (int)(value), "rule.h")
+SAME_AS_RULE(INTERVAL, RULE_INTERVAL);
+SAME_AS_RULE(HLIST, RULE_HLIST);
+SAME_AS_RULE(HLIST_END, RULE_HLIST_END);
+SAME_AS_RULE(INTERVAL_TWO_PASS, RULE_INTERVAL_TWO_PASS);
+SAME_AS_RULE(IDLE, RULE_IDLE);
+SAME_AS_RULE(NON_BLOCKABLE, 1 << RULE_NON_BLOCKABLE);
+SAME_AS_RULE(BLOCKABLE, 1 << RULE_BLOCKABLE);
 
 static int call(int fd, unsigned long command, void *arg)
 {

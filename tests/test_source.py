@@ -2,6 +2,7 @@
 """The sources themselves: every tool at zero reports."""
 import functools
 import py_compile
+import shutil
 import subprocess
 import unittest
 
@@ -108,9 +109,10 @@ class Tools(unittest.TestCase):
                                "-Wshadow", "-Werror", "-c", src, "-o", out / "x.o")
         module = out / "lib"
         self.patched(module)
-        r = sh("make", "-C", TOP / "selftests", f"CC={cc}", f"OUTPUT={out}",
-               f"KERNEL_SRC={kernel_dir()}/src", f"TEST_HMM={module}/lib")
-        self.assertEqual(r.returncode, 0, r.stdout)
+        for programs in ("selftests", "tests/device"):
+            r = sh("make", "-C", TOP / programs, f"CC={cc}", f"OUTPUT={out}",
+                   f"KERNEL_SRC={kernel_dir()}/src", f"TEST_HMM={module}/lib")
+            self.assertEqual(r.returncode, 0, r.stdout)
 
     def patched(self, where):
         """test_hmm with the series of this base, pushed by quilt without fuzz."""
@@ -148,6 +150,52 @@ class Tools(unittest.TestCase):
         r = sh("quilt", "push", "-a", "--fuzz=0", cwd=where, env=env)
         self.assertEqual(r.returncode, 0, r.stdout)
         self.assertNotIn("fuzz", r.stdout)
+
+    def kbuild(self, where, kbuild, *args):
+        """What make says of an external module in that directory, and its exit code."""
+        (where / "Kbuild").write_text(kbuild)
+        r = sh("make", "-s", "-C", kernel_dir() / "build", f"M={where}",
+               "CONFIG_DEBUG_INFO_BTF_MODULES=", *args, "modules")
+        return r.stdout, r.returncode
+
+    def swap(self, path, first, second):
+        text = path.read_text()
+        for name in (first, second):
+            self.assertEqual(text.count(f"\t{name},\n"), 1, name)
+        text = text.replace(f"\t{first},\n", "\t@,\n")
+        text = text.replace(f"\t{second},\n", f"\t{first},\n")
+        path.write_text(text.replace("\t@,\n", f"\t{second},\n"))
+
+    def test_events_are_the_kernels(self):
+        """The module does not build with a header that names another event."""
+        where = TempDir(self, "").path
+        self.patched(where)
+        self.swap(where / "lib/test_hmm_uapi.h",
+                  "HMM_DMIRROR_EVENT_CLEAR", "HMM_DMIRROR_EVENT_MIGRATE")
+        said, code = self.kbuild(where / "lib", "obj-m := test_hmm.o\n")
+        self.assertNotEqual(code, 0)
+        self.assertIn("BUILD_BUG_ON failed: (int)HMM_DMIRROR_EVENT_CLEAR", said)
+
+    def test_kinds_are_those_of_the_rule(self):
+        """Nor lib/ with one that numbers the kinds in another way."""
+        where = TempDir(self, "").path
+        self.patched(where)
+        compiler = ["gcc", "-std=gnu11", "-D_GNU_SOURCE", f"-I{where}/lib", "-c",
+                    TOP / "lib/dmirror.c", "-o", where / "x.o"]
+        self.assert_silent(*compiler)
+        self.swap(where / "lib/test_hmm_uapi.h",
+                  "HMM_DMIRROR_HLIST_END", "HMM_DMIRROR_IDLE")
+        r = sh(*compiler)
+        self.assertNotEqual(r.returncode, 0)
+        self.assertIn("SAME_AS_RULE(HLIST_END,", r.stdout)
+
+    def test_kernel_compiles_the_rule(self):
+        """As rule.h says; without a word, with the kernel's own flags."""
+        where = TempDir(self, "").path
+        for name in ("rule.c", "rule.h"):
+            shutil.copy(TOP / "lib" / name, where)
+        self.assertEqual(self.kbuild(where, "always-y := rule.o\n", "W=1"), ("", 0))
+        self.assertTrue((where / "rule.o").stat().st_size)
 
 
 if __name__ == "__main__":
