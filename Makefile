@@ -4,7 +4,7 @@
 all:
 	@echo "./run_tests.sh runs the tests on a kernel; 'make check' tests this project."
 	@echo "Targets: check [T=NAME], stable [N=50 ARGS=...], callsites KDIR=DIR, bench,"
-	@echo "mutants [M=NAME], coverage, clean, distclean, install KDIR=DIR [FIXES=n], uninstall KDIR=DIR, series [OUT=DIR], check-bisect"
+	@echo "mutants [M=NAME], fuzz-device [S=600 ARGS=...], coverage, clean, distclean, install KDIR=DIR [FIXES=n], uninstall KDIR=DIR, series [OUT=DIR], check-bisect"
 
 # T= picks tests of the project by a part of their name, as in T=test_judge.
 check:
@@ -47,6 +47,12 @@ mutants:
 	@vm/packages.sh run source
 	@tests/proof/mutants.py --kernel $(KERNEL) $(M)
 
+# Attacks on the device that the tests use, for S seconds.  KERNEL= says where, as in
+# KERNEL=source:6.12+fixes ARGS=--debug; ARGS='--seed N' begins as another run did.
+fuzz-device:
+	@SELFTESTS="$(CURDIR)/tests/device" ./run_tests.sh --kernel $(KERNEL) \
+		--stress $(or $(S),600) --test 'attack.survives*' $(ARGS)
+
 # What of mm/mmu_notifier.c the suite runs, and what upstream's hmm-tests do.
 coverage:
 	@vm/packages.sh run source gcovr
@@ -60,4 +66,4 @@ clean:
 distclean: clean
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/hmm-notifier-tests"
 
-.PHONY: all check stable callsites bench install uninstall series check-bisect mutants coverage clean distclean
+.PHONY: all check stable callsites bench install uninstall series check-bisect mutants fuzz-device coverage clean distclean
