@@ -23,11 +23,19 @@
  */
 #define STUCK_SAMPLES	15
 
-static int pidfd_open(pid_t pid)
+int open_task(pid_t pid)
 {
 	int fd = syscall(SYS_pidfd_open, pid, 0);
 
 	return fd < 0 ? -errno : fd;
+}
+
+int kill_task(pid_t pid, int sig)
+{
+	/* 0, -1 and all below are whole groups, or everybody. */
+	if (pid <= 0)
+		return -EINVAL;
+	return kill(pid, sig) ? -errno : 0;
 }
 
 static bool waits_for_end(pid_t pid)
@@ -92,13 +100,13 @@ int bounded_call(int (*fn)(void *arg), void *arg)
 		_exit(fn(arg));
 	}
 
-	pidfd = pidfd_open(pid);
+	pidfd = open_task(pid);
 	if (pidfd < 0)
 		return pidfd;
 	err = bounded_wait(pid, pidfd);
 	close(pidfd);
 	if (err) {
-		kill(pid, SIGKILL);
+		kill_task(pid, SIGKILL);
 		return err;
 	}
 	return child_result(pid);
@@ -146,7 +154,7 @@ int keeper_start(struct keeper *keeper, int fd)
 	*keeper = (struct keeper) { .pidfd = -1, .order = -1 };
 	if (pipe2(order, O_CLOEXEC))
 		return -errno;
-	parent = pidfd_open(getpid());
+	parent = open_task(getpid());
 	if (parent < 0)
 		return parent;
 	keeper->pid = fork();
@@ -166,7 +174,7 @@ int keeper_start(struct keeper *keeper, int fd)
 	close(order[0]);
 	close(parent);
 	keeper->order = order[1];
-	keeper->pidfd = pidfd_open(keeper->pid);
+	keeper->pidfd = open_task(keeper->pid);
 	return keeper->pidfd < 0 ? keeper->pidfd : 0;
 }
 

@@ -22,6 +22,15 @@ int bounded_call(int (*fn)(void *arg), void *arg);
 /* As above, for a child that exists: 0, or -ETIMEDOUT. Does not reap it. */
 int bounded_wait(pid_t pid, int pidfd);
 
+/* A pidfd, or -errno */
+int open_task(pid_t pid);
+
+/*
+ * kill() for one process alone: -EINVAL for what a fork that failed, or nothing at
+ * all, has left in a pid. Returns 0 or -errno.
+ */
+int kill_task(pid_t pid, int sig);
+
 /* In a child of @parent: has the kernel kill it when its parent ends. */
 void end_with_parent(pid_t parent);
 

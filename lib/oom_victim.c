@@ -290,7 +290,7 @@ static void stop_reader(struct oom_victim *ov)
 {
 	if (ov->reader <= 0)
 		return;
-	kill(ov->reader, SIGKILL);
+	kill_task(ov->reader, SIGKILL);
 	waitpid(ov->reader, NULL, 0);
 	ov->reader = 0;
 }
@@ -319,7 +319,7 @@ static int let_go(pid_t pid)
 	int waited, status;
 	pid_t found;
 
-	kill(pid, SIGKILL);
+	kill_task(pid, SIGKILL);
 	ptrace(PTRACE_CONT, pid, 0, 0);
 	for (waited = 0; waited < GO_MS; waited++) {
 		found = waitpid(pid, &status, WNOHANG | __WALL);
@@ -339,7 +339,7 @@ void oom_victim_let_go(struct oom_victim *ov)
 
 	stop_reader(ov);
 	if (!ov->held && ov->victim.pid > 0) {
-		kill(ov->victim.pid, SIGKILL);
+		kill_task(ov->victim.pid, SIGKILL);
 		victim_held(ov->victim.pid, GO_MS);
 	}
 	for (i = 0; i < ov->nr_company; i++) {

@@ -315,7 +315,7 @@ static void end_conductor(struct master *master)
 	int status = 0;
 
 	if (stress->fault && pid > 0)
-		kill(pid, SIGKILL);
+		kill_task(pid, SIGKILL);
 	for (waited = 0; waited < bound; waited += READ_EVERY_MS) {
 		pid = waitpid(master->nursery, &status, WNOHANG);
 		if (pid)

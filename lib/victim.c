@@ -272,8 +272,9 @@ int victim_freeze(struct victim *victim)
 
 	if (err)
 		return err;
-	if (kill(victim->pid, SIGKILL))
-		return -errno;
+	err = kill_task(victim->pid, SIGKILL);
+	if (err)
+		return err;
 	return victim_held(victim->pid, VICTIM_BOUND_MS);
 }
 
@@ -352,7 +353,7 @@ long victim_rss(const struct victim *victim)
 
 void victim_let_go(struct victim *victim)
 {
-	kill(victim->pid, SIGKILL);
+	kill_task(victim->pid, SIGKILL);
 	ptrace(PTRACE_CONT, victim->pid, 0, 0);
 }
 

@@ -66,7 +66,7 @@ TEST_F(mrelease, of_the_living_is_einval)
 
 TEST_F(mrelease, of_a_stopped_one_is_einval)
 {
-	ASSERT_EQ(0, kill(self->victim.pid, SIGSTOP));
+	ASSERT_EQ(0, kill_task(self->victim.pid, SIGSTOP));
 	ASSERT_EQ(self->victim.pid,
 		  waitpid(self->victim.pid, NULL, WUNTRACED));
 
@@ -92,7 +92,7 @@ TEST_F(mrelease, of_a_zombie_is_esrch)
 {
 	siginfo_t info;
 
-	ASSERT_EQ(0, kill(self->victim.pid, SIGKILL));
+	ASSERT_EQ(0, kill_task(self->victim.pid, SIGKILL));
 	ASSERT_EQ(0, waitid(P_PID, self->victim.pid, &info, WEXITED | WNOWAIT));
 
 	EXPECT_EQ(-ESRCH, victim_mrelease(self->victim.pidfd, 0));
