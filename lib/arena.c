@@ -11,6 +11,7 @@
 
 #include "arena.h"
 #include "dmirror.h"
+#include "machine_state.h"
 #include "uffd.h"
 
 /* Newer than some C libraries */
@@ -161,13 +162,8 @@ static void migrate(const struct arena_op *op)
 
 static void clear_soft_dirty(void)
 {
-	int fd = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	if (write(fd, "4", 1) < 0)
-		errno = 0;	/* No CONFIG_MEM_SOFT_DIRTY: nothing changes. */
-	close(fd);
+	/* Without CONFIG_MEM_SOFT_DIRTY nothing changes. */
+	machine_write("/proc/self/clear_refs", "4");
 }
 
 static void protect(void *addr, size_t size, unsigned int arg)

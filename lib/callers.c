@@ -2,36 +2,34 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "callers.h"
-#include "sysfile.h"
+#include "ledger.h"
+#include "machine_state.h"
 #include "trace_pipe.h"
 
-#define INSTANCE "/sys/kernel/tracing/instances/hmm_notifier_callers/"
+#define INSTANCE "callers"
 #define TRACED	 "__mmu_notifier_invalidate_range_start"
+
+static int set(const char *file, const char *value)
+{
+	return ledger_write(machine_trace(INSTANCE, file), value, strlen(value));
+}
+
+static int trace(pid_t program)
+{
+	int err = ledger_mkdir(program, machine_trace(INSTANCE, ""));
+
+	/* The clock of one CPU says nothing about the order on two. */
+	err = err ?: set("trace_clock", "global");
+	err = err ?: set("set_ftrace_filter", TRACED);
+	err = err ?: set("current_tracer", "function");
+	return err ?: set("tracing_on", "1");
+}
 
 int callers_start(void)
 {
-	int err;
-
-	if (mkdir(INSTANCE, 0700) && errno != EEXIST)
-		return -errno;
-	/* The clock of one CPU says nothing about the order on two. */
-	err = sysfile_write(INSTANCE "trace_clock", "global");
-	err = err ?: sysfile_write(INSTANCE "set_ftrace_filter", TRACED);
-	err = err ?: sysfile_write(INSTANCE "current_tracer", "function");
-	err = err ?: sysfile_write(INSTANCE "tracing_on", "1");
-	if (err)
-		callers_stop();
-	return err;
-}
-
-void callers_stop(void)
-{
-	sysfile_write(INSTANCE "current_tracer", "nop");
-	rmdir(INSTANCE);
+	return machine_once(trace);
 }
 
 struct list {
@@ -61,7 +59,8 @@ static void take_line(const char *line, void *arg)
 int callers_take(struct caller *callers, int max)
 {
 	struct list list = { callers, max, 0 };
-	int err = trace_pipe_take(INSTANCE "trace_pipe", take_line, &list);
+	int err = trace_pipe_take(machine_trace(INSTANCE, "trace_pipe"),
+				  take_line, &list);
 
 	if (err)
 		return err;

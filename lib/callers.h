@@ -13,11 +13,11 @@ struct caller {
 };
 
 /*
- * Starts noting, once for all tests of a program: it stops the machine.
- * Returns 0, or -errno if this kernel can't (CONFIG_FUNCTION_TRACER).
+ * Starts noting, in a trace instance of our own, with the first test of a program that
+ * asks: it stops the machine. Returns 0, or -errno if this kernel can't
+ * (CONFIG_FUNCTION_TRACER).
  */
 int callers_start(void);
-void callers_stop(void);
 
 /*
  * Takes up to @max callers since the last call, in order, without the suffixes

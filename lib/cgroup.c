@@ -1,43 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "consent.h"
+#include "machine_state.h"
 #include "sysfile.h"
 
 #define ROOT		"/sys/fs/cgroup"
-#define REMOVE_MS	2000
 
 const char *cgroup_why_not(const char *controller)
 {
-	char text[256], *at, *next;
+	const char *why;
 
-	if (sysfile_read(ROOT "/cgroup.controllers", text, sizeof(text)))
+	if (access(ROOT "/cgroup.controllers", R_OK))
 		return "no cgroup v2 on " ROOT;
-	for (at = text; (at = strtok_r(at, " ", &next)); at = NULL)
-		if (!strcmp(at, controller))
-			break;
-	if (!at)
+	if (!sysfile_has(ROOT "/cgroup.controllers", controller))
 		return !strcmp(controller, "cpuset") ?
 		       "no cpuset controller in cgroup v2 (CONFIG_CPUSETS)" :
 		       "no memory controller in cgroup v2 (CONFIG_MEMCG)";
-	snprintf(text, sizeof(text), "+%s", controller);
-	if (sysfile_write(ROOT "/cgroup.subtree_control", text))
-		return "can't enable the controller in " ROOT "/cgroup.subtree_control";
-	return NULL;
+	if (sysfile_has(ROOT "/cgroup.subtree_control", controller))
+		return NULL;
+	why = consent_machine();
+	if (!why && machine_enable(controller))
+		why = "can't enable the controller in " ROOT "/cgroup.subtree_control";
+	return why;
 }
 
 int cgroup_create(struct cgroup *cgroup, const char *name)
 {
+	int err;
+
 	snprintf(cgroup->path, sizeof(cgroup->path), ROOT "/%s", name);
-	if (!mkdir(cgroup->path, 0700))
-		return 0;
-	cgroup->path[0] = '\0';
-	return -errno;
+	err = machine_make_group(cgroup->path);
+	if (err)
+		cgroup->path[0] = '\0';
+	return err;
 }
 
 int cgroup_enter(const struct cgroup *cgroup, pid_t pid)
@@ -54,7 +54,7 @@ int cgroup_write(const struct cgroup *cgroup, const char *file,
 	char path[192];
 
 	snprintf(path, sizeof(path), "%s/%s", cgroup->path, file);
-	return sysfile_write(path, value);
+	return machine_write(path, value);
 }
 
 long long cgroup_number(const struct cgroup *cgroup, const char *file)
@@ -69,16 +69,9 @@ long long cgroup_number(const struct cgroup *cgroup, const char *file)
 
 int cgroup_remove(struct cgroup *cgroup)
 {
-	int waited;
+	int err = cgroup->path[0] ? machine_put_back(cgroup->path) : 0;
 
-	if (!cgroup->path[0])
-		return 0;
-	/* A task leaves its group a little after its parent could wait for it. */
-	for (waited = 0; rmdir(cgroup->path); waited++) {
-		if (errno != EBUSY || waited == REMOVE_MS)
-			return -errno;
-		usleep(1000);
-	}
-	cgroup->path[0] = '\0';
-	return 0;
+	if (!err)
+		cgroup->path[0] = '\0';
+	return err;
 }

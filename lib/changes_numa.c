@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "changes.h"
+#include "consent.h"
+#include "machine_state.h"
 
 #define PAGES (SIZE / PAGE)
 
@@ -178,7 +180,7 @@ static const char *lacks_balancing(void)
 		return "CONFIG_NUMA_BALANCING";
 	if (sysfile_number("/sys/kernel/debug/sched/numa_balancing/scan_delay_ms") < 0)
 		return "debugfs sched/numa_balancing (CONFIG_SCHED_DEBUG)";
-	return lacks_nodes();
+	return lacks_nodes() ?: consent_machine();
 }
 
 /*
@@ -189,11 +191,10 @@ static long spend_time(uintptr_t at)
 {
 	long err, before, now = -1;
 	struct timespec spent;
-	char setting[8];
 
 	(void)at;
 	before = sysfile_counter("/proc/self/sched", "mm->numa_scan_seq");
-	err = sysfile_swap(BALANCING, "1", setting, sizeof(setting));
+	err = machine_set_for_now(BALANCING, "1");
 	if (err)
 		return err;
 	while (!err && now <= before) {
@@ -206,8 +207,7 @@ static long spend_time(uintptr_t at)
 		if (spent.tv_sec >= 5)
 			err = -ETIMEDOUT;
 	}
-	sysfile_write(BALANCING, setting);
-	return err;
+	return machine_put_back(BALANCING) ?: err;
 }
 
 static long all_filled(uintptr_t at)

@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "changes.h"
+#include "consent.h"
 #include "disk.h"
+#include "machine_state.h"
 
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT 21
@@ -25,11 +27,6 @@ static int stay_here(void)
 	CPU_ZERO(&set);
 	CPU_SET(sched_getcpu(), &set);
 	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
-}
-
-static const char *lacks_swap(void)
-{
-	return disk_has_swap() ? NULL : "swap (CONFIG_ZRAM, CONFIG_SWAP)";
 }
 
 static long map_here(uintptr_t at)
@@ -55,7 +52,7 @@ static long is_swapped(uintptr_t at)
 }
 
 const struct change change_pageout = {
-	.lacks = lacks_swap,
+	.lacks = disk_why_no_swap,
 	.prepare = map_here,
 	.act = page_out,
 	.check = is_swapped,
@@ -63,11 +60,6 @@ const struct change change_pageout = {
 		CALL("try_to_unmap_one", CLEAR, 0, SIZE, .step = PAGE),
 	},
 };
-
-static const char *lacks_fs(void)
-{
-	return disk_fs() ? NULL : "a file system on a disk (CONFIG_ZRAM, CONFIG_EXT4_FS)";
-}
 
 /* One page of a file: with more, how many are one folio depends on the kernel. */
 static long map_file(uintptr_t at)
@@ -110,7 +102,7 @@ static long is_clean(uintptr_t at)
 }
 
 const struct change change_write_back = {
-	.lacks = lacks_fs,
+	.lacks = disk_why_no_fs,
 	.prepare = map_file,
 	.act = write_back,
 	.check = is_clean,
@@ -139,7 +131,7 @@ static long is_out(uintptr_t at)
 }
 
 const struct change change_pageout_file = {
-	.lacks = lacks_fs,
+	.lacks = disk_why_no_fs,
 	.prepare = map_clean_file,
 	.act = page_out_file,
 	.check = is_out,
@@ -155,7 +147,7 @@ static const char *lacks_ksm(void)
 	if (access(KSM "run", W_OK))
 		return "CONFIG_KSM";
 	return access("/proc/self/ksm_merging_pages", R_OK) ?
-		"/proc/PID/ksm_merging_pages (5.19)" : NULL;
+		"/proc/PID/ksm_merging_pages (5.19)" : consent_machine();
 }
 
 /* Pages 0 and 1 are twins, like nothing else. */
@@ -189,18 +181,16 @@ static bool all_are_merged(void)
  */
 static long have_ksmd_merge(uintptr_t at)
 {
-	char before[8];
 	int err;
 
 	(void)at;
 	wanted = 0;
 	change_each(want_twins);
-	err = sysfile_swap(KSM "run", "1", before, sizeof(before));
+	err = machine_set_for_now(KSM "run", "1");
 	if (err)
 		return err;
 	err = change_wait(all_are_merged);
-	sysfile_write(KSM "run", before);
-	return err;
+	return machine_put_back(KSM "run") ?: err;
 }
 
 /* Merged, and taken apart by the first write. */

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "changes.h"
+#include "consent.h"
+#include "machine_state.h"
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
@@ -117,7 +119,7 @@ static long split_folio(uintptr_t at)
 	char text[96];
 
 	snprintf(text, sizeof(text), "%d,0x%lx,0x%lx", getpid(), at, at + HUGE);
-	return sysfile_write("/sys/kernel/debug/split_huge_pages", text);
+	return machine_write("/sys/kernel/debug/split_huge_pages", text);
 }
 
 const struct change change_thp_split_folio = {
@@ -214,22 +216,26 @@ static bool khugepaged_waits(void)
 static long have_khugepaged_collapse(uintptr_t at)
 {
 	int err, parked;
-	char period[16];
 
 	(void)at;
 	err = change_each(allow_huge);
-	err = err ?: sysfile_swap(PERIOD, "1", period, sizeof(period));
+	err = err ?: machine_set_for_now(PERIOD, "1");
 	if (err)
 		return err;
 	err = change_wait(all_are_huge);
-	parked = sysfile_write(PERIOD, period);
-	if (!parked && strcmp(period, "0"))
+	parked = machine_put_back(PERIOD);
+	if (!parked && sysfile_number(PERIOD))
 		parked = change_wait(khugepaged_waits);
 	return err ?: parked;
 }
 
+static const char *lacks_khugepaged(void)
+{
+	return lacks_thp() ?: consent_machine();
+}
+
 const struct change change_khugepaged = {
-	.lacks = lacks_thp,
+	.lacks = lacks_khugepaged,
 	.prepare = map_room,
 	.act = have_khugepaged_collapse,
 	.check = is_collapsed,

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "changes.h"
+#include "machine_state.h"
 
 static long munmap_all(uintptr_t at)
 {
@@ -201,7 +202,7 @@ static const char *lacks_soft_dirty(void)
 static long clear_soft_dirty(uintptr_t at)
 {
 	(void)at;
-	return sysfile_write("/proc/self/clear_refs", "4");
+	return machine_write("/proc/self/clear_refs", "4");
 }
 
 static long is_clean(uintptr_t at)

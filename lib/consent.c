@@ -44,6 +44,13 @@ const char *consent_hang(void)
 	return NULL;
 }
 
+const char *consent_machine(void)
+{
+	if (!is_asked_for("HMM_NOTIFIER_MACHINE"))
+		return "changing the machine is not asked for (HMM_NOTIFIER_MACHINE=1)";
+	return NULL;
+}
+
 const char *consent_global_oom(void)
 {
 	if (!is_asked_for("HMM_NOTIFIER_GLOBAL_OOM"))

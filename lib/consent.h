@@ -16,6 +16,12 @@ const char *consent_splat(void);
 /* To leave a task in state D for ever, as today's kernels do in some tests */
 const char *consent_hang(void);
 
+/*
+ * To change what all processes of the machine see until the program ends: sysctls,
+ * /sys, swap, controllers of cgroups (lib/machine_state.h)
+ */
+const char *consent_machine(void);
+
 /* To run the whole machine out of memory */
 const char *consent_global_oom(void);
 

@@ -8,20 +8,24 @@
 #include "callsite.h"
 #include "changes.h"
 #include "coverage.h"
-#include "tuning.h"
 
 #define MAX_SITES 64
 
 /* Shared by all processes, each of which adds to it. */
-static struct row {
+struct row {
 	unsigned int begun, ended;	/* tests */
 	unsigned int bad;
 	unsigned int triggered, failed;	/* invalidations */
 	const char *lacks;
-} *rows;
+};
+
+static struct table {
+	bool wanted;		/* by some test */
+	bool callers_known;
+	struct row rows[MAX_SITES];
+} *table;
 
 static pid_t owner;
-static bool callers_known;
 
 #define ADDRESS_OF(name) &change_##name,
 static const struct change * const changes[] = {
@@ -33,7 +37,7 @@ static const char *verdict(const struct callsite *site, const struct row *row)
 	if (row->bad || row->begun != row->ended)
 		return "fail";
 	if (row->triggered)
-		return callers_known ? "ok" : "ok, but nothing tells who did it";
+		return table->callers_known ? "ok" : "ok, but nothing tells who did it";
 	if (site->hardware)
 		return "lacks hardware";
 	if (kernel_version() < site->since)
@@ -41,11 +45,12 @@ static const char *verdict(const struct callsite *site, const struct row *row)
 	return row->lacks ? "lacks" : "not tested";
 }
 
-static void print_and_stop(void)
+static void print(void)
 {
+	const struct row *rows = table->rows;
 	unsigned int i;
 
-	if (getpid() != owner)
+	if (getpid() != owner || !table->wanted)
 		return;
 	for (i = 0; i < callsites_nr; i++) {
 		const struct callsite *site = &callsites[i];
@@ -57,19 +62,16 @@ static void print_and_stop(void)
 		       rows[i].triggered || !*what ? "" : ": ",
 		       rows[i].triggered ? "" : what);
 	}
-	callers_stop();
-	tuning_stop();
 }
 
 void coverage_start(void)
 {
-	rows = mmap(NULL, MAX_SITES * sizeof(*rows), PROT_READ | PROT_WRITE,
-		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (rows == MAP_FAILED || callsites_nr > MAX_SITES)
+	table = mmap(NULL, sizeof(*table), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (table == MAP_FAILED || callsites_nr > MAX_SITES)
 		abort();
 	owner = getpid();
-	callers_known = !callers_start();
-	atexit(print_and_stop);
+	atexit(print);
 }
 
 typedef void row_fn(struct row *row, const char *why);
@@ -80,10 +82,11 @@ static void on_each_row(const struct change *change, row_fn *fn,
 {
 	unsigned int i;
 
+	table->wanted = true;
 	for (i = 0; i < CHANGE_MAX_CALLS; i++)
 		if (change->calls[i].site &&
 		    callsite_find(change->calls[i].site) >= 0)
-			fn(&rows[callsite_find(change->calls[i].site)], why);
+			fn(&table->rows[callsite_find(change->calls[i].site)], why);
 }
 
 static void begin_row(struct row *row, const char *why)
@@ -99,6 +102,7 @@ static void lack_row(struct row *row, const char *why)
 
 void coverage_begin(const struct change *change)
 {
+	table->callers_known = !callers_start();
 	on_each_row(change, begin_row, NULL);
 }
 
@@ -124,8 +128,8 @@ void coverage_end(const struct change *change, const struct account *account,
 
 		if (site < 0)
 			continue;
-		rows[site].triggered += account->starts[i];
-		rows[site].failed += failed ? account->hits[i] : 0;
+		table->rows[site].triggered += account->starts[i];
+		table->rows[site].failed += failed ? account->hits[i] : 0;
 	}
 }
 

@@ -11,10 +11,10 @@
 
 #include "account.h"
 
-/* Starts noting callers, and has the table printed at the end of the program. */
+/* Has the table printed at the end of the program, if some test adds to it. */
 void coverage_start(void);
 
-/* @change is about to be made, or can't be. */
+/* @change is about to be made, its callers noted; or it can't be. */
 void coverage_begin(const struct change *change);
 void coverage_lacks(const struct change *change, const char *why);
 

@@ -2,24 +2,32 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "detector.h"
+#include "ledger.h"
+#include "machine_state.h"
 #include "sysfile.h"
 #include "trace_pipe.h"
 
-#define TRACING		"/sys/kernel/tracing/"
-#define INSTANCE	TRACING "instances/hmm_notifier/"
+#define INSTANCE	"warns"
 
 /* TAINT_WARN of include/linux/panic.h, Documentation/admin-guide/tainted-kernels.rst */
 #define TAINT_WARN_BIT	9
 
 /* An instance of our own: nobody else's events, and nobody else's reader. */
+static int trace(pid_t program)
+{
+	static const char on[] = "1";
+	int err = ledger_mkdir(program, machine_trace(INSTANCE, ""));
+
+	err = err ?: ledger_write(machine_trace(INSTANCE, "events/error_report/enable"),
+				  on, 1);
+	return err ?: ledger_write(machine_trace(INSTANCE, "tracing_on"), on, 1);
+}
+
 bool detector_trace_start(void)
 {
-	return (!mkdir(INSTANCE, 0700) || errno == EEXIST) &&
-	       !sysfile_write(INSTANCE "events/error_report/enable", "1") &&
-	       !sysfile_write(INSTANCE "tracing_on", "1");
+	return !machine_once(trace);
 }
 
 static void count_warn(const char *line, void *warns)
@@ -30,7 +38,8 @@ static void count_warn(const char *line, void *warns)
 int detector_trace_read(void)
 {
 	int warns = 0;
-	int err = trace_pipe_take(INSTANCE "trace_pipe", count_warn, &warns);
+	int err = trace_pipe_take(machine_trace(INSTANCE, "trace_pipe"),
+				  count_warn, &warns);
 
 	return err ?: warns;
 }

@@ -11,7 +11,10 @@
 /* /sys/kernel/warn_count, or -1: there is none (before 6.2) */
 long detector_warn_count(void);
 
-/* Starts to trace error_report_end. Says whether that can be had. */
+/*
+ * Traces error_report_end from the first call of a program on. Says whether that can
+ * be had.
+ */
 bool detector_trace_start(void);
 
 /*

@@ -1,56 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/swap.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "consent.h"
 #include "disk.h"
-#include "sysfile.h"
+#include "ledger.h"
+#include "machine_state.h"
 
 #define MIB	0x100000UL
 #define PAGE	4096UL
-#define FS	"/tmp/hmm_notifier_fs"
-
-static bool has_swap, has_fs;
-/* zram devices; the one for the file system is added */
-static int fs_disk = -1;
-
-static int set_size(int disk, const char *size)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/sys/block/zram%d/disksize", disk);
-	return sysfile_write(path, size);
-}
+/* It is there everywhere, and in the guardian's mounts it is ours. */
+#define FS	"/tmp"
 
 /* The header of mm/swapfile.c, read_swap_header(): version 1, no bad pages */
 static int make_swap(const char *device, uint32_t pages)
 {
 	char header[PAGE] = {};
 	uint32_t info[2] = { 1, pages - 1 };
-	int fd, err = 0;
 
 	memcpy(header + 1024, info, sizeof(info));
 	memcpy(header + PAGE - 10, "SWAPSPACE2", 10);
-	fd = open(device, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, header, sizeof(header)) != sizeof(header))
-		err = -EIO;
-	close(fd);
-	return err;
+	return ledger_write(device, header, sizeof(header));
 }
 
-static bool start_swap(void)
+static int start_swap(pid_t program)
 {
-	return !set_size(0, "32M") && !make_swap("/dev/zram0", 32 * MIB / PAGE) &&
-	       !swapon("/dev/zram0", 0);
+	int zram = ledger_add_zram(program, "32M");
+	char device[32];
+	int err;
+
+	if (zram < 0)
+		return zram;
+	snprintf(device, sizeof(device), "/dev/zram%d", zram);
+	err = make_swap(device, 32 * MIB / PAGE);
+	return err ?: ledger_swapon(program, zram);
 }
 
 static int make_fs(const char *device)
@@ -62,9 +49,6 @@ static int make_fs(const char *device)
 	if (pid < 0)
 		return -errno;
 	if (!pid) {
-		/* Nobody wants to read of its blocks and groups. */
-		close(1);
-		close(2);
 		execlp("mke2fs", "mke2fs", "-F", "-b", "4096", device, NULL);
 		_exit(127);
 	}
@@ -73,50 +57,42 @@ static int make_fs(const char *device)
 	return status ? -EIO : 0;
 }
 
-static bool start_fs(void)
+static int start_fs(pid_t program)
 {
-	char device[64];
+	int zram = ledger_add_zram(program, "16M");
+	char device[32];
+	int err;
 
-	/* Reading adds one, and tells its number. */
-	fs_disk = sysfile_number("/sys/class/zram-control/hot_add");
-	if (fs_disk < 0)
-		return false;
-	snprintf(device, sizeof(device), "/dev/zram%d", fs_disk);
-	if (mkdir(FS, 0700) && errno != EEXIST)
-		return false;
-	return !set_size(fs_disk, "16M") && !make_fs(device) &&
-	       !mount(device, FS, "ext4", 0, NULL);
+	if (zram < 0)
+		return zram;
+	snprintf(device, sizeof(device), "/dev/zram%d", zram);
+	err = make_fs(device);
+	return err ?: ledger_mount(program, zram, FS);
 }
 
-void disk_start(void)
+const char *disk_why_no_swap(void)
 {
-	has_swap = start_swap();
-	has_fs = start_fs();
+	const char *why = consent_machine();
+
+	if (why)
+		return why;
+	return machine_once(start_swap) ? "swap (CONFIG_ZRAM, CONFIG_SWAP)" : NULL;
 }
 
-void disk_stop(void)
+const char *disk_why_no_fs(void)
 {
-	char number[16];
+	const char *why = consent_machine();
 
-	if (has_fs)
-		umount(FS);
-	if (has_swap)
-		swapoff("/dev/zram0");
-	sysfile_write("/sys/block/zram0/reset", "1");
-	snprintf(number, sizeof(number), "%d", fs_disk);
-	if (fs_disk >= 0)
-		sysfile_write("/sys/class/zram-control/hot_remove", number);
-	rmdir(FS);
-	has_swap = false;
-	has_fs = false;
-}
-
-bool disk_has_swap(void)
-{
-	return has_swap;
+	if (why)
+		return why;
+	return machine_once(start_fs) ?
+	       "a file system on a disk (CONFIG_ZRAM, CONFIG_EXT4_FS)" : NULL;
 }
 
 const char *disk_fs(void)
 {
-	return has_fs ? FS : NULL;
+	static char path[64];
+
+	snprintf(path, sizeof(path), "%s" FS, machine_root());
+	return path;
 }

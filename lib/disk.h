@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Disks of our own, in compressed memory: one to swap to, one with a file
- * system. Only in our own VM.
+ * system, which nobody else sees. Made for the first test that asks, until the
+ * program ends.
  */
 #ifndef HMM_NOTIFIER_DISK_H
 #define HMM_NOTIFIER_DISK_H
 
-#include <stdbool.h>
+/* What is missing for that, or NULL: it is there */
+const char *disk_why_no_swap(void);
+const char *disk_why_no_fs(void);
 
-void disk_start(void);
-void disk_stop(void);
-
-bool disk_has_swap(void);
-/* Where the file system is, or NULL */
+/* Where the file system is */
 const char *disk_fs(void);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "dmirror.h"
 #include "filler.h"
+#include "machine_state.h"
 #include "oom_victim.h"
 #include "sysfile.h"
 
@@ -114,7 +115,7 @@ static int offer(const struct oom_victim *ov)
 	if (ov->plan->place == OOM_MEMCG)
 		return 0;
 	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", ov->victim.pid);
-	return sysfile_write(path, "1000");
+	return machine_write(path, "1000");
 }
 
 /* How many pages of a region the device reads as they were written; or -errno */
@@ -224,7 +225,7 @@ int oom_victim_kill(struct oom_victim *ov)
 		err = filler_take_all(victim, FILLER_HUGE_MBIND);
 		break;
 	case OOM_SYSRQ:
-		err = sysfile_write("/proc/sysrq-trigger", "f");
+		err = machine_write("/proc/sysrq-trigger", "f");
 		break;
 	default:
 		err = filler_take_all(victim, FILLER_HUGE);

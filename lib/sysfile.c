@@ -11,23 +11,6 @@
 
 #include "sysfile.h"
 
-int sysfile_write(const char *path, const char *text)
-{
-	size_t len = strlen(text);
-	int fd, err = 0;
-	ssize_t done;
-
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	/* A setting is one write; the rest of one would be another setting. */
-	done = write(fd, text, len);
-	if (done != (ssize_t)len)
-		err = done < 0 ? -errno : -EIO;
-	close(fd);
-	return err;
-}
-
 /* Up to the end of a line, of the file, or of @text: a read may end before. */
 static ssize_t read_line(int fd, char *text, size_t size)
 {
@@ -61,11 +44,16 @@ int sysfile_read(const char *path, char *text, size_t size)
 	return 0;
 }
 
-int sysfile_swap(const char *path, const char *text, char *old, size_t size)
+bool sysfile_has(const char *path, const char *word)
 {
-	int err = sysfile_read(path, old, size);
+	char text[256], *at, *next;
 
-	return err ?: sysfile_write(path, text);
+	if (sysfile_read(path, text, sizeof(text)))
+		return false;
+	for (at = text; (at = strtok_r(at, " ", &next)); at = NULL)
+		if (!strcmp(at, word))
+			return true;
+	return false;
 }
 
 long sysfile_number(const char *path)

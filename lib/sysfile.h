@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Small text files of the kernel: settings and counters.
+ * Small text files of the kernel, settings and counters, as they read. To change
+ * them is for machine_state.h.
  */
 #ifndef HMM_NOTIFIER_SYSFILE_H
 #define HMM_NOTIFIER_SYSFILE_H
@@ -9,15 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Both return 0 or -errno. What is read is the first line, without its newline. */
-int sysfile_write(const char *path, const char *text);
+/* The first line, without its newline. Returns 0 or -errno. */
 int sysfile_read(const char *path, char *text, size_t size);
 
-/*
- * Writes @text where that in @old comes from, for it to be written again. Returns
- * 0, or -errno and nothing is changed.
- */
-int sysfile_swap(const char *path, const char *text, char *old, size_t size);
+/* Whether the first line, words with blanks between, has that one */
+bool sysfile_has(const char *path, const char *word);
 
 /* Returns the number in a file, -1 if there is none. */
 long sysfile_number(const char *path);

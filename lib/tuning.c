@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <string.h>
+#include <stddef.h>
 #include <sys/mman.h>
 
 #include "change.h"
-#include "disk.h"
-#include "sysfile.h"
+#include "consent.h"
+#include "ledger.h"
+#include "machine_state.h"
 #include "tuning.h"
 
 #define MM "/sys/kernel/mm/"
@@ -32,24 +33,9 @@ static const struct {
 	{ "/proc/sys/vm/nr_hugepages", "16" },
 };
 
-#define NR (sizeof(settings) / sizeof(settings[0]))
-
-static char before[NR][128];
-
-/* "always [madvise] never" has the present value in brackets. */
-static void keep_value(char *text)
-{
-	char *open = strchr(text, '['), *end = strchr(text, ']');
-
-	if (!open || !end)
-		return;
-	*end = '\0';
-	memmove(text, open + 1, end - open);
-}
-
 /*
  * khugepaged waits for its period only as long as it has some mm to look at; the
- * first one that it gets wakes it at once. So it always has ours.
+ * first one that it gets wakes it at once. So it always has that of the guardian.
  */
 static void keep_khugepaged_busy(void)
 {
@@ -60,25 +46,18 @@ static void keep_khugepaged_busy(void)
 		madvise(room, 2 * HUGE, MADV_HUGEPAGE);
 }
 
-void tuning_start(void)
+static int tune(pid_t program)
 {
 	unsigned int i;
 
-	for (i = 0; i < NR; i++) {
-		sysfile_swap(settings[i].path, settings[i].value, before[i],
-			     sizeof(before[i]));
-		keep_value(before[i]);
-	}
+	for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+		ledger_set(program, settings[i].path, settings[i].value);
 	keep_khugepaged_busy();
-	disk_start();
+	return 0;
 }
 
-void tuning_stop(void)
+void tuning_start(void)
 {
-	unsigned int i;
-
-	disk_stop();
-	for (i = NR; i-- > 0;)
-		if (*before[i])
-			sysfile_write(settings[i].path, before[i]);
+	if (!consent_machine())
+		machine_once(tune);
 }

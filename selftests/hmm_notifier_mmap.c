@@ -94,6 +94,7 @@ FIXTURE_SETUP(change)
 	SETUP_OR_SKIP(node, &self->watch);
 	if (warns_of(&variant->notifier, BLOCKABLE))
 		ASK_OR_SKIP(consent_splat());
+	tuning_start();
 	lack = change->lacks ? change->lacks() : NULL;
 	if (lack) {
 		coverage_lacks(change, lack);
@@ -299,6 +300,7 @@ FIXTURE_SETUP(ending)
 	SETUP_OR_SKIP(node, &self->watch);
 	if (fails(&variant->notifier))
 		ASK_OR_SKIP(consent_splat());
+	tuning_start();
 	coverage_begin(variant->change);
 	ASSERT_EQ(0, victim_start(&self->victim, node));
 	ASSERT_EQ(0, change_prepare(&self->victim, variant->change, 1));
@@ -400,6 +402,7 @@ FIXTURE_SETUP(reap)
 	SETUP_OR_SKIP(node, &self->watch);
 	if (warns_of(&variant->notifier, NON_BLOCKABLE))
 		ASK_OR_SKIP(consent_splat());
+	tuning_start();
 	coverage_begin(&change_reap);
 	self->id = mirror ? 0 : 1;
 	ASSERT_EQ(0, victim_start(&self->victim, node));
@@ -479,8 +482,6 @@ int main(int argc, char **argv)
 	/* See change_exec: all that this has to do is to be another mm. */
 	if (!strcmp(argv[0], CHANGE_EXECED))
 		return 0;
-	if (getenv("HMM_NOTIFIER_VM"))
-		tuning_start();
 	coverage_start();
 	return test_harness_run(argc, argv);
 }

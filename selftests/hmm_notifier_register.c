@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "../lib/machine_state.h"
 #include "../lib/sysfile.h"
 #include "hmm_notifier.h"
 
@@ -29,12 +30,6 @@ enum {
 	INTERRUPTED,
 	NO_MEMORY,
 	BROKEN,
-};
-
-/* Settings that were there before */
-struct failslab {
-	char wait[16];
-	char verbose[16];
 };
 
 FIXTURE(registration) {
@@ -114,7 +109,7 @@ static int disturbed_add(int device, struct hmm_dmirror_notifier *arg,
 	int err;
 
 	snprintf(text, sizeof(text), "%u", disturb->nth);
-	if (disturb->nth && sysfile_write(FAIL_NTH, text))
+	if (disturb->nth && machine_write(FAIL_NTH, text))
 		_exit(BROKEN);
 	if (disturb->usec)
 		alarm_in(disturb->usec);
@@ -123,7 +118,7 @@ static int disturbed_add(int device, struct hmm_dmirror_notifier *arg,
 		alarm_in(0);
 	*failed = disturb->nth && !sysfile_number(FAIL_NTH);
 	if (disturb->nth)
-		sysfile_write(FAIL_NTH, "0");
+		machine_write(FAIL_NTH, "0");
 	return err;
 }
 
@@ -253,19 +248,16 @@ TEST_F(registration, is_released_when_unregistered)
 	EXPECT_EQ(0, close(device));
 }
 
-static bool failslab_start(struct failslab *old)
+static bool failslab_start(void)
 {
-	return !access(FAIL_NTH, W_OK) &&
-	       !sysfile_swap(FAILSLAB "ignore-gfp-wait", "N", old->wait,
-			     sizeof(old->wait)) &&
-	       !sysfile_swap(FAILSLAB "verbose", "0", old->verbose,
-			     sizeof(old->verbose));
+	return !machine_set_for_now(FAILSLAB "ignore-gfp-wait", "N") &&
+	       !machine_set_for_now(FAILSLAB "verbose", "0");
 }
 
-static void failslab_stop(const struct failslab *old)
+static void failslab_stop(void)
 {
-	sysfile_write(FAILSLAB "ignore-gfp-wait", old->wait);
-	sysfile_write(FAILSLAB "verbose", old->verbose);
+	machine_put_back(FAILSLAB "verbose");
+	machine_put_back(FAILSLAB "ignore-gfp-wait");
 }
 
 /* Each allocation on the way fails once. */
@@ -273,14 +265,15 @@ TEST_F(registration, without_memory_leaves_nothing)
 {
 	int result = NO_MEMORY;
 	struct disturb disturb;
-	struct failslab old;
 
-	if (!failslab_start(&old))
+	if (access(FAIL_NTH, W_OK) || access(FAILSLAB, R_OK))
 		SKIP(return, "no failslab (CONFIG_FAILSLAB, CONFIG_FAULT_INJECTION_DEBUG_FS)");
+	ASK_OR_SKIP(consent_machine());
+	ASSERT_TRUE(failslab_start());
 	for (disturb.usec = 0, disturb.nth = 1; result == NO_MEMORY; disturb.nth++)
 		result = try_in_child(self->vmas, variant->kind, variant->flags,
 				      &disturb);
-	failslab_stop(&old);
+	failslab_stop();
 
 	EXPECT_EQ(REGISTERED, result);
 	/* the device's own one, and those of the mm's first notifier */

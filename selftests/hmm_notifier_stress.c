@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "../lib/machine_state.h"
 #include "../lib/shrink.h"
 #include "../lib/stress.h"
 #include "../lib/tuning.h"
@@ -158,12 +159,7 @@ static int probe_tree_not_ended(unsigned int *bugs)
  */
 static void silence_hung_task_reports(void)
 {
-	FILE *file = fopen("/proc/sys/kernel/hung_task_timeout_secs", "w");
-
-	if (!file)
-		return;
-	fputs("0", file);
-	fclose(file);
+	machine_set("/proc/sys/kernel/hung_task_timeout_secs", "0");
 }
 
 FIXTURE(stress) {
@@ -179,6 +175,8 @@ FIXTURE_SETUP(stress)
 	ASK_OR_SKIP(consent_splat());
 	/* What is looked for first can hang. */
 	ASK_OR_SKIP(consent_hang());
+	ASK_OR_SKIP(consent_machine());
+	tuning_start();
 	self->options = (struct stress_options) {
 		.seed = number_from("HMM_NOTIFIER_SEED", random_seed_number()),
 		.milliseconds = 1000 *
@@ -421,7 +419,5 @@ int main(int argc, char **argv)
 		argv += 2;
 		argc -= 2;
 	}
-	if (getenv("HMM_NOTIFIER_VM"))
-		tuning_start();
 	return test_harness_run(argc, argv);
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "machine_state.h"
 #include "sysfile.h"
 #include "unit.h"
 #include "wraps.h"
@@ -88,10 +89,10 @@ static void writes_all_or_fails(void)
 	int err;
 
 	piece = 64;
-	err = sysfile_write("/proc/x", "1000");
+	err = machine_write("/proc/self/x", "1000");
 	CHECK(!err, "%d", err);
 	piece = 3;
-	err = sysfile_write("/proc/x", "1000");
+	err = machine_write("/proc/self/x", "1000");
 	CHECK(err == -EIO, "%d", err);
 }
 
