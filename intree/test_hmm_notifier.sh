@@ -7,7 +7,7 @@
 # alone: many CI systems take each WARNING there for a bug. With "splats" also
 # those that make the kernel WARN on purpose; the log then has
 # "hmm_notifier: begin TEST" and "hmm_notifier: end TEST" around each. Those skip
-# with kernel.panic_on_warn or kernel.warn_limit set.
+# with kernel.panic_on_warn, kernel.warn_limit or kernel.traceoff_on_warning set.
 #
 # What may leave a task in state D for ever, or runs the whole machine out of
 # memory, has to be asked for by name, see hmm_lib_consent.c.

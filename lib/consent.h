@@ -9,7 +9,7 @@
 
 /*
  * To provoke a WARN: CI takes each for a bug. Where one is fatal, only with
- * HMM_NOTIFIER_MAY_PANIC=1.
+ * HMM_NOTIFIER_MAY_PANIC=1; nor where it ends somebody's tracing.
  */
 const char *consent_splat(void);
 
@@ -21,6 +21,9 @@ const char *consent_hang(void);
  * /sys, swap, controllers of cgroups (lib/machine_state.h)
  */
 const char *consent_machine(void);
+
+/* To run a cgroup of ours out of memory */
+const char *consent_oom(void);
 
 /* To run the whole machine out of memory */
 const char *consent_global_oom(void);

@@ -37,10 +37,10 @@ static bool is_node_place(enum oom_place place)
 
 const char *oom_why_not(enum oom_place place)
 {
-	const char *why = NULL;
+	const char *why = consent_oom();
 
 	/* All but the first take memory from others, or may kill them. */
-	if (place != OOM_MEMCG)
+	if (!why && place != OOM_MEMCG)
 		why = consent_global_oom();
 	if (why)
 		return why;

@@ -90,6 +90,11 @@ if sysctl -w kernel.warn_limit=1 >/dev/null 2>&1; then
 	step warn_limit-kept [ "$(sysctl -n kernel.warn_limit)" = 1 ]
 	sysctl -w kernel.warn_limit=0 >/dev/null
 fi
+# It would end the tracing of who has set that.
+sysctl -w kernel.traceoff_on_warning=1 >/dev/null
+step traceoff /few/test_hmm_notifier.sh splats
+step traceoff-kept [ "$(sysctl -n kernel.traceoff_on_warning)" = 1 ]
+sysctl -w kernel.traceoff_on_warning=0 >/dev/null
 
 # All of them
 mount -t tracefs tracefs /sys/kernel/tracing

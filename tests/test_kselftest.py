@@ -198,6 +198,7 @@ class Kselftest(unittest.TestCase):
         self.skips()
         self.is_silent("insmod", FEW, NOT_ASKED)
         self.is_silent("panic_on_warn", FEW, "kernel.panic_on_warn is set")
+        self.is_silent("traceoff", FEW, "kernel.traceoff_on_warning is set")
         self.is_silent("modprobe", PROGRAMS, NOT_ASKED)
         self.assertRegex(self.outer("modprobe"), "^ok [^#]*$")
         if "warn_limit" in self.guest.out: # since 6.2
@@ -265,7 +266,8 @@ class Kselftest(unittest.TestCase):
         self.assertEqual(self.guest.splats(step), [], step)
         self.assertEqual(results["hmm_notifier_errno"], " # SKIP")
         self.assertIn(f" # SKIP {why}", self.guest.out[step])
-        for unlike in ("splats are not", "kernel.panic_on_warn", "kernel.warn_limit"):
+        for unlike in ("splats are not", "kernel.panic_on_warn", "kernel.warn_limit",
+                       "kernel.traceoff_on_warning"):
             if unlike not in why:
                 self.assertNotIn(f"SKIP {unlike}", self.guest.out[step])
 
