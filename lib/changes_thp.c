@@ -245,6 +245,7 @@ const struct change change_khugepaged = {
 	},
 };
 
+/* Small pages, whatever the machine has for shmem */
 static long map_shmem_room(uintptr_t at)
 {
 	int err, fd = memfd_create("hmm_notifier", MFD_CLOEXEC);
@@ -253,6 +254,8 @@ static long map_shmem_room(uintptr_t at)
 		return -errno;
 	err = change_map(at, HUGE, MAP_SHARED, fd);
 	close(fd);
+	if (!err && madvise((void *)at, HUGE, MADV_NOHUGEPAGE))
+		err = -errno;
 	if (!err)
 		change_fill(at, SIZE);
 	return err;
@@ -268,7 +271,7 @@ static long is_shmem_collapsed(uintptr_t at)
 const struct change change_collapse_shmem = {
 	.lacks = lacks_collapse,
 	.prepare = map_shmem_room,
-	.act = collapse,
+	.act = collapse_room,
 	.check = is_shmem_collapsed,
 	.calls = {
 		/* each small page that is mapped, then the page table */
@@ -285,10 +288,11 @@ static long map_shmem_small(uintptr_t at)
 {
 	long err = map_shmem_room(at);
 
-	err = err ?: collapse(at);
+	err = err ?: collapse_room(at);
 	if (err)
 		return err;
-	if (mprotect((void *)at, SIZE, PROT_READ))
+	if (madvise((void *)at, HUGE, MADV_NOHUGEPAGE) ||
+	    mprotect((void *)at, SIZE, PROT_READ))
 		return -errno;
 	err = change_filled(at, SIZE);
 	if (mprotect((void *)at, SIZE, PROT_READ | PROT_WRITE))
@@ -299,7 +303,7 @@ static long map_shmem_small(uintptr_t at)
 const struct change change_collapse_mapped = {
 	.lacks = lacks_collapse,
 	.prepare = map_shmem_small,
-	.act = collapse,
+	.act = collapse_room,
 	.check = is_shmem_collapsed,
 	.calls = {
 		CALL("try_collapse_pte_mapped_thp", CLEAR, 0, HUGE,
