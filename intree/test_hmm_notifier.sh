@@ -9,17 +9,37 @@
 # "hmm_notifier: begin TEST" and "hmm_notifier: end TEST" around each. Those skip
 # with kernel.panic_on_warn, kernel.warn_limit or kernel.traceoff_on_warning set.
 #
-# What may leave a task in state D for ever, or runs the whole machine out of
-# memory, has to be asked for by name, see hmm_lib_consent.c.
+# What may leave a task in state D for ever, runs the whole machine out of memory, or
+# changes its settings until the test ends, has to be asked for by name, see
+# hmm_lib_consent.c.
 
 ksft_skip=4
 here=$(cd "$(dirname "$0")" && pwd)
 node=/dev/hmm_dmirror_bare
-loaded=
+loaded='' guard=''
 
 skip() {
 	echo "1..0 # SKIP $*"
 	exit $ksft_skip
+}
+
+# What we load goes when we end, of whatever: file 9 of a session of its own is
+# ours, and at its end there is nobody else who has it.
+# shellcheck disable=SC2016 # that shell's own variables
+unload_at_end() {
+	exec 9> >(exec $(command -v setsid) bash -c '
+		trap "" INT TERM HUP
+		cat
+		for _ in {1..100}; do
+			[ -d /sys/module/test_hmm ] || exit
+			rmmod test_hmm || sleep 0.1
+		done' >/dev/null 2>&1)
+	guard=$!
+}
+
+unload() {
+	exec 9>&-
+	[ -z "$guard" ] || wait "$guard"
 }
 
 # There already, built in, in the module tree, or beside this script.
@@ -28,6 +48,8 @@ load() {
 
 	[ ! -e $node ] || return
 	[ ! -d /sys/module/test_hmm ] || skip "this test_hmm has no fail points"
+	trap unload EXIT
+	unload_at_end
 	for how in modprobe insmod; do
 		case $how in
 		modprobe)	modprobe test_hmm;;
@@ -45,7 +67,7 @@ load() {
 run() {
 	local line status ran=$ksft_skip
 
-	"$1" 2>&1 | {
+	"$1" 2>&1 9>&- | {
 		while IFS= read -r line; do
 			printf '# %s\n' "$line"
 			case $line in
@@ -54,7 +76,7 @@ run() {
 			esac
 		done
 		exit $ran
-	}
+	} 9>&-
 	status=("${PIPESTATUS[@]}")
 	[ "${status[0]}" = 0 ] || return "${status[0]}"
 	return "${status[1]}"
@@ -67,7 +89,7 @@ load
 
 programs=()
 for program in "$here"/hmm_notifier_*; do
-	case $program in
+	case ${program##*/} in
 	*.*)	;;
 	*)	programs+=("$program");;
 	esac
@@ -89,6 +111,5 @@ for program in "${programs[@]}"; do
 done
 echo "# Totals: pass:$passed fail:$failed xfail:0 xpass:0 skip:$skipped error:0"
 
-[ -z "$loaded" ] || rmmod test_hmm
 [ $failed = 0 ] || exit 1
 [ $passed != 0 ] || exit $ksft_skip

@@ -48,6 +48,18 @@ silent() { (cd /kselftest && eval "$SILENT"); }
 splats() { (cd /kselftest && eval "$SPLATS"); }
 is_loaded() { lsmod | grep -q '^test_hmm '; }
 is_gone() { ! is_loaded; }
+# Whoever ends the script with its group, so that it can't clean up
+killed() {
+	setsid /few/test_hmm_notifier.sh >/dev/null &
+	until is_loaded; do usleep 10000; done
+	sleep 1
+	kill -KILL -$! $!
+}
+gone_soon() {
+	i=0
+	until is_gone || [ $i = 300 ]; do i=$((i + 1)); usleep 100000; done
+	is_gone
+}
 # What outlives its test holds a pipe that somebody reads to its end
 nothing_left() { sleep 1; ps >/tmp/ps && ! grep '/hmm_notifier_' /tmp/ps; }
 
@@ -78,6 +90,8 @@ done
 cp /job/test_hmm.ko /few
 step insmod /few/test_hmm_notifier.sh
 step insmod-left is_gone
+step killed killed
+step killed-left gone_soon
 rm -r "$modules"
 
 # Each WARN would be the end of it.
@@ -108,6 +122,8 @@ step processes-left nothing_left
 # There already, as one that is built in
 rm -r "$modules"
 insmod /job/test_hmm.ko
+# The controllers of cgroups are off
+export HMM_NOTIFIER_MACHINE=1
 step splats splats
 step there-kept is_loaded
 step splats-left nothing_left
