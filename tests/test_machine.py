@@ -1,0 +1,346 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A machine that is somebody's is after each program what it was before: listed, run with
+and without what has to be asked for, killed at any moment.
+
+CHECK_KILLS=50 kills more often than make check does, CHECK_SEED=N at the same moments
+again, CHECK_ALL=1 runs all tests and not some of each program. With
+CHECK_KERNEL=source:6.12+fixes those as well that hang on a kernel without."""
+import contextlib
+import functools
+import os
+import pathlib
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+from support import KERNEL, TOP, VM, TempDir, kernel_dir, sh, take_long
+
+sys.path.insert(0, str(TOP / "tests/proof"))
+import guest  # noqa: E402
+
+MACHINE = TOP / "tests/machine"
+KILLS = int(os.environ.get("CHECK_KILLS", "6"))
+SEED = int(os.environ.get("CHECK_SEED", random.randrange(1 << 30)))
+EVERYTHING = "CHECK_ALL" in os.environ
+
+# What changes though nobody sets it, and why.
+COUNTERS = {
+    "/proc/sys/fs/(dentry|inode|file)-(nr|state)": "what is in use just now",
+    "/proc/sys/kernel/(ns_last_pid|random/.*)": "the kernel's own",
+    "/proc/sys/fs/quota/syncs": "each look syncs",
+    "/proc/sys/kernel/tainted|/sys/kernel/warn_count": "a WARN that was asked for stays",
+    "/sys/block/[^/]*/(stat|io_stat|mm_stat|inflight)": "how much a disk was used",
+    "/sys/kernel/mm/ksm/(pages_(scanned|shar.*|skipped|unshared|volatile)|full_scans|"
+    "general_profit|ksm_zero_pages|stable_node_(chains|dups))": "what ksmd has seen",
+    "/sys/kernel/mm/transparent_hugepage/.*/(stats/.*|full_scans|pages_collapsed)":
+        "what khugepaged and faults have seen",
+    "/sys/kernel/uevent_seqnum|/sys/kernel/debug/sched/debug": "what has happened",
+    "/sys/module/page_reporting/parameters/passes": "a counter of some hosts",
+    "/sys/kernel/tracing/(saved_cmdlines|touched_functions|.*_profile)": "what was ever traced",
+    "/sys/fs/cgroup/.*(stat|pressure|procs|threads|current|peak|events)": "what is in use",
+}
+# Or a part of it
+FIELDS = {"/proc/swaps": (r"(partition\\011\d+\\011\\011)\d+", "how much is swapped out")}
+
+# All that can be asked for. What a hang leaves on a kernel that has the bug stays for ever.
+ASKED = ("export HMM_NOTIFIER_SPLATS=1 HMM_NOTIFIER_MACHINE=1\n"
+         "export HMM_NOTIFIER_GLOBAL_OOM=1 HMM_NOTIFIER_STRESS_SECONDS=1\n")
+if "+fixes" in KERNEL:
+    ASKED += "export HMM_NOTIFIER_HANGS=1\n"
+# Those that change the machine are killed more often.
+KILLED = ["hmm_notifier_mmap"] * 3 + ["hmm_notifier_oom", "hmm_notifier_register",
+                                      "hmm_notifier_contract"]
+
+
+def some(names: list[str], most: int) -> list[str]:
+    """Of each fixture, as many as there may be, spread over its variants."""
+    fixtures: dict[str, list[str]] = {}
+    for name in names:
+        fixtures.setdefault(name.partition(".")[0], []).append(name)
+    most = max(1, most // len(fixtures))
+    return [n for f in fixtures.values() for n in f[::max(1, -(-len(f) // most))]]
+
+
+def run_only(names: list[str]) -> list[str]:
+    return [arg for name in names for arg in ("-r", name)]
+
+
+class Plan:
+    """The lines of /job/plan, and files that go with them."""
+
+    def __init__(self, programs, tmp):
+        self.programs, self.tmp = programs, tmp
+        self.lines, self.files, self.ended = [], [], {}
+
+    def step(self, program, what, args, env="", kill=(0, "-")):
+        """@what is also what the step has to end with: 0, or what a kill leaves."""
+        name = f"{len(self.ended)}-{program.removeprefix('hmm_notifier_')}-{what}"
+        if env:
+            self.files.append(self.tmp / f"{name}.env")
+            self.files[-1].write_text(env)
+        self.ended[name] = what
+        self.lines.append(" ".join([name, str(kill[0]), kill[1], program, *args]))
+        return name
+
+    def look(self, name):
+        self.lines.append(f"look {name.replace(' ', '_')}")
+
+    def chosen(self, program):
+        names = self.programs[program][0]
+        if EVERYTHING:
+            return names
+        if program == "hmm_notifier_mmap":
+            return [n for n in names if re.search(r"\.\w+_hlist_0\.|\.\w*_?end_0\.is", n)]
+        return some(names, 12)
+
+    def each_program(self):
+        for program in self.programs:
+            for args in (["-l"], ["-h"], ["-r", "nosuch"]):
+                self.step(program, f"touches-nothing{args[0]}", args)
+            self.look(f"{program} that ran no test")
+        for program in self.programs:
+            args = run_only(self.chosen(program))
+            self.step(program, "unasked", args)
+            self.step(program, "asked", args, ASKED)
+            self.look(f"{program} that ran")
+
+    def kills(self):
+        """A look takes longer than a kill: with many, one for five."""
+        rnd = random.Random(SEED)
+        for i in range(1, KILLS + 1):
+            program = rnd.choice(KILLED)
+            who = rnd.choice(["program", "program", "test"])
+            seconds = round(rnd.uniform(0.1, 5), 2)
+            names = self.chosen(program)
+            args = run_only(rnd.sample(names, min(len(names), 12)))
+            name = self.step(program, "killed", args, ASKED, (seconds, who))
+            if KILLS < 10 or i % 5 == 0 or i == KILLS:
+                self.look(f"{name}, {who} after {seconds} s")
+
+
+def build_snapshot(to):
+    # glob() could want libraries, for names of users that we have none of
+    subprocess.run(["gcc", "-O2", "-static", "-w", "-o", to, MACHINE / "snapshot.c"],
+                   check=True, stderr=subprocess.DEVNULL)
+    return to
+
+
+def kill_session(session):
+    """All who did not leave it"""
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if stat.read_text().rpartition(")")[2].split()[3] == str(session):
+                os.kill(int(stat.parent.name), signal.SIGKILL)
+
+
+def differences(lines: list[str]) -> dict[str, list[str]]:
+    """What is not in both of two snapshots, of these lines with their sign, by its path;
+    without counters"""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        path, _, what = line[1:].partition("\t")
+        if path in FIELDS:
+            what = re.sub(FIELDS[path][0], r"\1-", what)
+        if not any(re.fullmatch(p, path) for p in COUNTERS):
+            found.setdefault(path, []).append(f"{line[0]}{what}")
+    return {path: what for path, what in found.items()
+            if len(what) == 1 or len({w[1:] for w in what}) > 1}
+
+
+class Somebodys(unittest.TestCase):
+    """A guest that is told to be nobody's VM"""
+
+    @classmethod
+    @functools.cache
+    def guest_says(cls, kind):
+        case = cls("test_is_as_it_was")
+        tmp = TempDir(case, "").path
+        kernel = guest.Kernel(kernel_dir(), tmp, tmp / "results", None, upstream=False)
+        plan = Plan(kernel.programs, tmp)
+        getattr(plan, kind)()
+        (tmp / "plan").write_text("".join(f"{line}\n" for line in plan.lines))
+        files = [MACHINE / "guest.sh", tmp / "plan", build_snapshot(tmp / "snapshot"),
+                 *plan.files]
+        results = kernel.boot("machine", " ".join(["../job/guest.sh", *kernel.programs]) + "\n",
+                              [], files, bounds=(1800, 600, 1900))
+        said = re.sub("^# ", "", (results / "ktap.log").read_text(errors="replace"),
+                      flags=re.M)
+        case.doCleanups()
+        return plan, said
+
+    def check(self, kind):
+        plan, said = self.guest_says(kind)
+        if os.environ.get("CHECK_SAID"):
+            with open(os.environ["CHECK_SAID"], "w", encoding="utf-8") as f:
+                f.write(said)
+        self.assertIn("# plan done\n", said, said[-3000:])
+        looks = re.findall(r"^# look (.*)\n((?:.*\n)*?)# looked \1$", said, re.M)
+        self.assertEqual([name for name, _ in looks], ["nothing", *(
+            line.removeprefix("look ") for line in plan.lines if line.startswith("look ")),
+            "all"])
+        for name, text in looks:
+            lines = re.findall(r"^# differs (.*)$", text, re.M)
+            self.assertEqual(differences(lines), {}, f"{name}; CHECK_SEED={SEED}")
+        return said
+
+    def test_is_as_it_was(self):
+        take_long(self)
+        said = self.check("each_program")
+        self.assertEqual(re.findall("^not ok .*", said, re.M), [])
+
+    def test_is_as_it_was_when_killed(self):
+        take_long(self)
+        print(f"CHECK_SEED={SEED}", flush=True)
+        self.check("kills")
+
+
+class Ledger(unittest.TestCase):
+    """lib/ledger.c and its guardian, on files that play settings"""
+
+    FILES = {"one": "1234", "two": "5678", "both": "90ab"}
+
+    def setUp(self):
+        self.tmp = TempDir(self, "").path
+        self.dir = self.tmp / "machine"
+        self.dir.mkdir()
+        for name, text in self.FILES.items():
+            (self.dir / name).write_text(text)
+
+    def build(self, program):
+        lib = [TOP / f"lib/{name}.c" for name in
+               ("bounded", "consent", "ledger", "machine_state", "sysfile")]
+        r = sh("gcc", "-O1", "-Wall", "-D_GNU_SOURCE", f"-I{TOP}/lib", "-o",
+               self.tmp / program, MACHINE / f"{program}.c", *lib)
+        self.assertEqual(r.returncode, 0, r.stdout)
+        return self.tmp / program
+
+    def start(self, how):
+        """The changer, that says "ready" when it has changed all"""
+        return subprocess.Popen([self.changer, self.dir, how], stdout=subprocess.PIPE,
+                                stdin=subprocess.PIPE, text=True, start_new_session=True,
+                                env={**os.environ, "HMM_NOTIFIER_MACHINE": "1"})
+
+    def now(self):
+        return {p.name: p.read_text() if p.is_file() else "" for p in self.dir.iterdir()}
+
+    def is_back(self, what=None):
+        """Within the time that a busy machine takes"""
+        until = time.monotonic() + 20
+        while self.now() != (what or self.FILES) and time.monotonic() < until:
+            time.sleep(0.01)
+        self.assertEqual(self.now(), what or self.FILES)
+
+    def test_units(self):
+        r = sh(self.build("units"), self.dir)
+        self.assertEqual((r.returncode, r.stdout), (0, ""))
+
+    def test_all_is_back_before_the_end(self):
+        self.changer = self.build("changer")
+        for how in ("returns", "exits"):
+            with self.start(how) as p:
+                self.assertIn("ready\n", p.communicate(timeout=60)[0])
+            self.assertEqual(self.now(), self.FILES, how)
+
+    def test_nothing_is_changed_unasked(self):
+        self.changer = self.build("changer")
+        p = sh(self.changer, self.dir, "exits")
+        self.assertIn("Operation not permitted\n", p.stdout)
+        self.assertEqual(self.now(), self.FILES)
+
+    def test_what_a_killed_test_set_is_back(self):
+        """And what the program set stays until that ends."""
+        self.changer = self.build("changer")
+        with self.start("child") as p:
+            child = int(p.stdout.readline())
+            self.assertEqual(p.stdout.readline(), "ready\n")
+            os.kill(child, signal.SIGKILL)
+            self.is_back({"one": "ours", "two": "5678", "both": "ours", "made": ""})
+            p.communicate("\n", timeout=60)
+        self.assertEqual(self.now(), self.FILES)
+
+    def test_a_panic(self):
+        self.changer = self.build("changer")
+        with self.start("aborts") as p:
+            p.communicate(timeout=60)
+            self.assertEqual(p.returncode, -signal.SIGABRT)
+        self.is_back()
+
+    def test_sigkill_at_any_moment(self):
+        """Of the program, or of its session with all that is in it"""
+        self.changer = self.build("changer")
+        rnd = random.Random(SEED)
+        for i in range(50):
+            with self.start("waits") as p:
+                wait = rnd.uniform(0, 0.06)
+                if rnd.random() < 0.5:
+                    p.stdout.readline()
+                    p.stdout.readline()
+                time.sleep(wait)
+                os.kill(p.pid, signal.SIGKILL)
+                if i % 2:
+                    kill_session(p.pid)
+            self.is_back()
+
+    def test_one_after_the_other(self):
+        self.changer = self.build("changer")
+        with self.start("child") as first, self.start("exits") as second:
+            first.stdout.readline()
+            self.assertEqual(first.stdout.readline(), "ready\n")
+            time.sleep(0.5)
+            os.kill(first.pid, signal.SIGKILL)
+            self.assertIn("ready\n", second.communicate(timeout=60)[0])
+        self.is_back()
+
+
+class Script(unittest.TestCase):
+    def test_unloads_what_it_loaded(self):
+        if os.geteuid():
+            self.skipTest("takes root")
+        r = sh("unshare", "-m", MACHINE / "script.sh", TOP / "intree/test_hmm_notifier.sh")
+        said = [line.strip() for line in r.stdout.splitlines() if ": " in line]
+        self.assertEqual([s for s in said if "Killed" not in s],
+                         ["ends: loaded unloaded", "killed: loaded unloaded", "another:",
+                          "theirs:", "theirs: stays"])
+
+
+ZRAM = pathlib.Path("/sys/class/zram-control")
+
+
+class Host(unittest.TestCase):
+    """The programs where they are built: whoever looks at them changes nothing."""
+
+    def disk(self):
+        """One of our own, in use"""
+        if os.geteuid() or not ZRAM.exists():
+            self.skipTest("takes root and zram")
+        number = (ZRAM / "hot_add").read_text().strip()
+        self.addCleanup((ZRAM / "hot_remove").write_text, number)
+        pathlib.Path(f"/sys/block/zram{number}/disksize").write_text("8M")
+        disk = pathlib.Path(f"/dev/zram{number}")
+        disk.write_bytes(os.urandom(3 << 20))
+        return disk
+
+    def test_looking_changes_nothing(self):
+        tmp = TempDir(self, "").path
+        r = sh(VM / "build.sh", kernel_dir(), tmp / "out")
+        self.assertEqual(r.returncode, 0, r.stdout)
+        look = [build_snapshot(tmp / "snapshot"), "-a", self.disk()]
+        before = set(sh(*look).stdout.splitlines())
+        for program in sorted((tmp / "out/tests").iterdir()):
+            for args in (["-l"], ["-h"], ["-r", "nosuch"]):
+                sh(program, *args)
+        after = set(sh(*look).stdout.splitlines())
+        changed = differences([f"-{line}" for line in before - after] +
+                              [f"+{line}" for line in after - before])
+        # others are at work here, too
+        ours = re.compile("/proc/sys/.*|/proc/(swaps|modules)|/sys/(kernel|block|module)/.*|"
+                          "/dev/zram.*")
+        self.assertEqual({p: c for p, c in changed.items() if ours.fullmatch(p)}, {})
+
+
+if __name__ == "__main__":
+    unittest.main()
