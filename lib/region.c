@@ -5,9 +5,6 @@
 #include "bounded.h"
 #include "region.h"
 
-/* Not one that a test uses */
-#define PROBE_ID	(HMM_DMIRROR_NR_NOTIFIERS - 1)
-
 struct hmm_dmirror_fail_point region_fail_point(unsigned int region,
 						bool blockable, unsigned int id,
 						int ret)
@@ -98,15 +95,17 @@ static int use_interval(void *arg)
 	unsigned int id;
 	int err;
 
-	err = dmirror_add(device, PROBE_ID, HMM_DMIRROR_INTERVAL,
+	/* Left over from an attempt that was given up */
+	dmirror_del(device, REGION_PROBE_ID);
+	err = dmirror_add(device, REGION_PROBE_ID, HMM_DMIRROR_INTERVAL,
 			  victim_start_of(0), victim_end_of(0));
 	/* The new one, those that have seen the failure, the mirror */
-	for (id = PROBE_ID + 1; !err && id-- > 0;) {
+	for (id = REGION_PROBE_ID + 1; !err && id-- > 0;) {
 		err = dmirror_read_begin(device, id);
 		if (err == -ENOENT || err == -EINVAL)
 			err = 0;	/* no notifier, or an hlist one */
 	}
-	return err ?: dmirror_del(device, PROBE_ID);
+	return err ?: dmirror_del(device, REGION_PROBE_ID);
 }
 
 int region_soundness(int device)

@@ -12,6 +12,9 @@
 #include "rule.h"
 #include "victim.h"
 
+/* What region_soundness() inserts; not one that a test uses */
+#define REGION_PROBE_ID	(HMM_DMIRROR_NR_NOTIFIERS - 1)
+
 /* A fail point for all calls in @region, to be changed or armed as it is */
 struct hmm_dmirror_fail_point region_fail_point(unsigned int region,
 						bool blockable, unsigned int id,

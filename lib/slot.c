@@ -4,10 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "region.h"
 #include "slot.h"
 
 #define WRITERS_FIRST	PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP
-#define PROBE_ID	(HMM_DMIRROR_NR_NOTIFIERS - 1)
 
 /*
  * In WARNs: what the smallest log, 128 KiB, takes with room to spare, should
@@ -15,7 +15,7 @@
  */
 #define NOISE_LIMIT	stress_noise(24, 0)
 
-_Static_assert(STRESS_IDS < PROBE_ID, "the probe has an id of its own");
+_Static_assert(STRESS_IDS < REGION_PROBE_ID, "the probe has an id of its own");
 
 /*
  * A fork has whatever files the others just had open, until it closes them. So
@@ -438,28 +438,6 @@ int slot_step(struct slot *slot, const struct op *op)
 	return ret;
 }
 
-/* Reads each, and inserts and removes one. */
-static int use_notifiers(void *arg)
-{
-	const struct slot *slot = arg;
-	int device = slot->victim.device;
-	uintptr_t addr = arena_address(ARENA_PRIVATE, 0);
-	unsigned int id;
-	int err;
-
-	/* Left over from an attempt that was given up */
-	err = dmirror_del(device, PROBE_ID);
-	if (err == -ENOENT)
-		err = 0;
-	for (id = 0; !err && id <= STRESS_IDS; id++)
-		if (rule_is_interval(slot->notifiers[id].kind))
-			err = dmirror_read_begin(device, id);
-	err = err ?: dmirror_add(device, PROBE_ID, RULE_INTERVAL, addr,
-				 addr + getpagesize());
-	err = err ?: dmirror_read_begin(device, PROBE_ID);
-	return err ?: dmirror_del(device, PROBE_ID);
-}
-
 /*
  * What looks like a hang can be a kernel thread amidst an invalidation, on a
  * machine that is too busy to let it run. So who has the time asks again.
@@ -472,7 +450,7 @@ int slot_sound(struct slot *slot)
 	if (slot->state == SLOT_EMPTY || !may_add_interval(slot))
 		return 0;
 	do {
-		err = bounded_call(use_notifiers, slot);
+		err = region_soundness(slot->victim.device);
 	} while (err == -ETIMEDOUT &&
 		 stress_now() - began < slot->stress->options.patience_ms);
 	return must(slot, "use of interval notifiers at a checkpoint", err);
