@@ -22,8 +22,7 @@ struct scene {
 	struct oom_victim victims[OOM_MAX_VICTIMS];
 	bool pending[OOM_MAX_VICTIMS];	/* no end yet */
 	unsigned int nr;
-	struct warn_watch watch;
-	struct warn_report all;
+	struct warn_watch *watch;
 	struct oom_rest *rest;
 	struct oomlog line;		/* that ended a reaping */
 	void (*progress)(const char *what);
@@ -93,29 +92,16 @@ static bool note_line(const char *text, void *arg)
 	return true;
 }
 
-static void add_up(struct warn_report *all, const struct warn_report *part)
-{
-	unsigned int i;
-
-	for (i = 0; i < RULE_NR_SITES; i++)
-		all->warns[i] += part->warns[i];
-	if (!all->others)
-		memcpy(all->first_other, part->first_other,
-		       sizeof(all->first_other));
-	all->others += part->others;
-	all->messages += part->messages;
-}
-
 static void note_end(struct scene *scene, const struct warn_report *report)
 {
 	int i = find(scene, scene->line.pid);
 	struct oom_seen *seen;
 
 	scene->progress("reaped");
-	add_up(&scene->all, report);
+	warn_add(&scene->rest->all, report);
 	/* Somebody else's, or a second one: what came with it is nobody's. */
 	if (i < 0 || !scene->pending[i]) {
-		add_up(&scene->rest->report, report);
+		warn_add(&scene->rest->report, report);
 		return;
 	}
 	seen = scene->victims[i].seen;
@@ -145,13 +131,13 @@ static time_t now(void)
 /* Victims whose end does not come stay OOM_NO_END. Returns 0 or -errno. */
 static int wait_for_ends(struct scene *scene)
 {
-	struct pollfd log = { .fd = scene->watch.kmsg.fd, .events = POLLIN };
+	struct pollfd log = { .fd = scene->watch->kmsg.fd, .events = POLLIN };
 	struct warn_report report = {};
 	time_t since = now();
 	int ret = 0;
 
 	while (some_pending(scene) && now() - since < END_BOUND_S) {
-		ret = warn_read(&scene->watch, &report, note_line, scene);
+		ret = warn_read(scene->watch, &report, note_line, scene);
 		if (ret < 0)
 			break;
 		if (ret) {
@@ -164,8 +150,8 @@ static int wait_for_ends(struct scene *scene)
 		}
 	}
 	/* Without an end, whose it was can't be known. */
-	add_up(&scene->all, &report);
-	add_up(&scene->rest->report, &report);
+	warn_add(&scene->rest->all, &report);
+	warn_add(&scene->rest->report, &report);
 	return ret < 0 ? ret : 0;
 }
 
@@ -293,14 +279,14 @@ static int note_rest(struct scene *scene)
 	struct warn_report report = {};
 	int err;
 
-	err = warn_read(&scene->watch, &report, never, scene);
-	add_up(&scene->all, &report);
-	add_up(&scene->rest->report, &report);
+	err = warn_read(scene->watch, &report, never, scene);
+	warn_add(&scene->rest->all, &report);
+	warn_add(&scene->rest->report, &report);
 	if (!err)
-		err = warn_check(&scene->watch, &scene->all);
+		err = warn_check(scene->watch, &scene->rest->all);
 	if (err)
 		snprintf(scene->rest->why, sizeof(scene->rest->why), "%s",
-			 *scene->all.why ? scene->all.why : report.why);
+			 *scene->rest->all.why ? scene->rest->all.why : report.why);
 	return err;
 }
 
@@ -325,7 +311,8 @@ static struct scene *make_scene(const struct oom_plan *plans, unsigned int nr,
 }
 
 int oom_run(const struct oom_plan *plans, unsigned int nr,
-	    struct oom_seen *seen, struct oom_rest *rest,
+	    struct warn_watch *watch, struct oom_seen *seen,
+	    struct oom_rest *rest,
 	    void (*progress)(const char *what))
 {
 	struct scene *scene;
@@ -337,10 +324,8 @@ int oom_run(const struct oom_plan *plans, unsigned int nr,
 	scene = make_scene(plans, nr, seen, rest);
 	if (!scene)
 		return -ENOMEM;
+	scene->watch = watch;
 	scene->progress = progress;
-	err = warn_start(&scene->watch);
-	if (err)
-		goto out;
 
 	set_up_all(scene);
 	kill_all(scene);
@@ -351,8 +336,6 @@ int oom_run(const struct oom_plan *plans, unsigned int nr,
 	let_all_go(scene);
 
 	rest->detectors = note_rest(scene);
-	warn_close(&scene->watch);
-out:
 	free(scene);
 	return err;
 }

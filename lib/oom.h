@@ -95,6 +95,7 @@ struct oom_seen {
 /* What belongs to none of the victims */
 struct oom_rest {
 	struct warn_report report;
+	struct warn_report all;	/* that, and what belongs to them */
 	int detectors;		/* of warn_check() over all */
 	unsigned int strangers;	/* "Killed process" of somebody else */
 	char why[256];
@@ -107,11 +108,13 @@ const char *oom_why_not(enum oom_place place);
  * Kills a victim for each of @nr plans, all at once, and returns when all of
  * them have been reaped, looked at, and let go. Returns 0, or the first error.
  * At most one of them can be of a place other than OOM_MEMCG: the kernel kills
- * nobody else as long as that one is not reaped. @progress is told what has been
+ * nobody else as long as that one is not reaped. @watch is read all the time, from
+ * where it stands. @progress is told what has been
  * done to one more of them, for who must not be silent for too long.
  */
 int oom_run(const struct oom_plan *plans, unsigned int nr,
-	    struct oom_seen *seen, struct oom_rest *rest,
+	    struct warn_watch *watch, struct oom_seen *seen,
+	    struct oom_rest *rest,
 	    void (*progress)(const char *what));
 
 #endif

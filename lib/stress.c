@@ -62,7 +62,7 @@ const struct op_world stress_world = {
 struct master {
 	struct stress *stress;
 	struct stress_result *result;
-	struct warn_watch watch;
+	struct warn_watch *watch;
 	struct warn_report recent;	/* since the last checkpoint */
 	pid_t nursery;
 	int questions, orders;
@@ -146,7 +146,7 @@ static int listen_to_log(struct master *master)
 	uint64_t heard, paced;
 	int ret;
 
-	ret = warn_read(&master->watch, &master->recent, NULL, NULL);
+	ret = warn_read(master->watch, &master->recent, NULL, NULL);
 	if (ret < 0)
 		return stress_fail(stress, STRESS_FAULT_LOG, "%s: %s",
 				   strerror(-ret), master->recent.why);
@@ -162,18 +162,6 @@ static int listen_to_log(struct master *master)
 	return 0;
 }
 
-static void add_report(struct warn_report *to, const struct warn_report *from)
-{
-	unsigned int i, j;
-
-	for (i = 0; i < RULE_NR_SITES; i++)
-		to->warns[i] += from->warns[i];
-	for (i = 0; i < 2; i++)
-		for (j = 0; j < 2; j++)
-			to->messages_by[i][j] += from->messages_by[i][j];
-	to->messages += from->messages;
-}
-
 /* 0, or -1 with the reason in @why and the fault in @fault */
 static int compare(struct master *master, char *why, size_t size,
 		   enum stress_fault *fault)
@@ -183,7 +171,7 @@ static int compare(struct master *master, char *why, size_t size,
 	*fault = STRESS_FAULT_WARNS;
 	if (!model_agrees(&master->stress->epoch, &master->recent, why, size))
 		return -1;
-	err = warn_check(&master->watch, &master->recent);
+	err = warn_check(master->watch, &master->recent);
 	if (!err)
 		return 0;
 	*fault = err == -EBADMSG ? STRESS_FAULT_DETECTORS : STRESS_FAULT_LOG;
@@ -234,7 +222,7 @@ static void judge(struct master *master)
 	master->disagreed = 0;
 	result->checkpoints++;
 	model_merge(&result->model, &master->stress->epoch);
-	add_report(&result->said, &master->recent);
+	warn_add(&result->said, &master->recent);
 	memset(&master->recent, 0, sizeof(master->recent));
 	answer(master, time_is_up(master) ? STRESS_FINISH : STRESS_GO_ON);
 }
@@ -383,7 +371,7 @@ void stress_sum(struct stress_result *sum, const struct stress_result *result)
 	unsigned int i;
 
 	model_merge(&sum->model, &result->model);
-	add_report(&sum->said, &result->said);
+	warn_add(&sum->said, &result->said);
 	for (i = 0; i < OP_NR_KINDS; i++)
 		sum->ran[i] += result->ran[i];
 	sum->avoided += result->avoided;
@@ -409,7 +397,7 @@ static int run(struct master *master)
 	if (!master->nursery) {
 		close(questions[0]);
 		close(orders[1]);
-		kmsg_close(&master->watch.kmsg);
+		kmsg_close(&master->watch->kmsg);
 		end_with_parent(parent);
 		nursery_main(master->stress, questions[1], orders[0]);
 	}
@@ -425,7 +413,7 @@ static int run(struct master *master)
 int stress_run(const struct stress_options *options,
 	       struct stress_result *result)
 {
-	struct master master = { .result = result };
+	struct master master = { .result = result, .watch = options->watch };
 	struct stress *stress;
 	int err;
 
@@ -441,11 +429,7 @@ int stress_run(const struct stress_options *options,
 	master.started = stress_now();
 	master.told = master.started;
 
-	err = warn_start(&master.watch);
-	if (!err) {
-		err = run(&master);
-		warn_close(&master.watch);
-	}
+	err = run(&master);
 	fill_result(&master);
 	munmap(stress, sizeof(*stress));
 	return err;

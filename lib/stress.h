@@ -47,6 +47,7 @@ struct stress_options {
 	uint64_t seed;
 	unsigned int bugs;		/* STRESS_BUG_... that the kernel has */
 	enum rule_site forgets;		/* see struct model */
+	struct warn_watch *watch;	/* of the caller's; nothing is unread */
 
 	/*
 	 * How long counts may not match each other or the log: kernel threads

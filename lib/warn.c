@@ -146,6 +146,25 @@ static void count_record(struct warn_report *report, const char *text)
 		count_message(report, text, message);
 }
 
+void warn_add(struct warn_report *to, const struct warn_report *from)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < RULE_NR_SITES; i++)
+		to->warns[i] += from->warns[i];
+	if (!to->others)
+		memcpy(to->first_other, from->first_other,
+		       sizeof(to->first_other));
+	to->others += from->others;
+	for (i = 0; i < from->messages && i < WARN_MAX_MESSAGES &&
+	     to->messages + i < WARN_MAX_MESSAGES; i++)
+		to->message[to->messages + i] = from->message[i];
+	to->messages += from->messages;
+	for (i = 0; i < 2; i++)
+		for (j = 0; j < 2; j++)
+			to->messages_by[i][j] += from->messages_by[i][j];
+}
+
 static unsigned int count_warnings(const struct warn_report *report)
 {
 	unsigned int site, warnings = 0;

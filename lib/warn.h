@@ -53,6 +53,9 @@ bool warn_site_lines(enum rule_site site, int *first, int *last);
  */
 int warn_start(struct warn_watch *watch);
 
+/* Adds what @from says to @to. */
+void warn_add(struct warn_report *to, const struct warn_report *from);
+
 /* Names the cross-checks that this kernel has not, "" if it has all. */
 const char *warn_missing(const struct warn_watch *watch);
 

@@ -6,6 +6,7 @@
 #ifndef HMM_NOTIFIER_H
 #define HMM_NOTIFIER_H
 
+#include <errno.h>
 #include <sched.h>
 
 #include "../lib/consent.h"
@@ -13,6 +14,7 @@
 #include "../lib/kmsg.h"
 #include "../lib/region.h"
 #include "../lib/rule.h"
+#include "../lib/scene.h"
 #include "../lib/victim.h"
 #include "../lib/warn.h"
 #include "kselftest_harness.h"
@@ -37,10 +39,13 @@
 #define TEST_HAS_FAILED() (_metadata->exit_code == KSFT_FAIL)
 #define TEST_IS_PASSING() (_metadata->exit_code == KSFT_PASS)
 #define TEST_XFAIL() (_metadata->exit_code = KSFT_XFAIL)
+#define TEST_SETTLE()
 #else
 #define TEST_HAS_FAILED() (!_metadata->passed)
 #define TEST_IS_PASSING() (_metadata->passed && !_metadata->skip)
 #define TEST_XFAIL() (_metadata->skip = 1)
+/* A skip would win over what failed after KNOWN_BUG. */
+#define TEST_SETTLE() (_metadata->skip &= _metadata->passed)
 
 /*
  * Nor does a SKIP in FIXTURE_SETUP keep it from running the test. 255 is what
@@ -90,19 +95,14 @@ static inline void mark_test(const struct __test_metadata *_metadata,
 		   v ? "." : "", v ? v->name : "", _metadata->name);
 }
 
-/* For FIXTURE_SETUP: skips with the reason, or goes on with a watch on splats */
-#define SETUP_OR_SKIP(node, watch) do {					\
+/* For FIXTURE_SETUP, before anything else: skips with the reason */
+#define SETUP_OR_SKIP(node) do {					\
 	const char *why_not = dmirror_why_not(node);			\
 									\
 	if (why_not)							\
 		SKIP(return, "%s", why_not);				\
 	if (warn_sites_are_for())					\
 		SKIP(return, "not built from the source of this kernel"); \
-	mark_test(_metadata, variant, "begin");				\
-	ASSERT_EQ(0, warn_start(watch));				\
-	if (*warn_missing(watch))					\
-		TH_LOG("not cross-checked, this kernel lacks: %s",	\
-		       warn_missing(watch));				\
 } while (0)
 
 /* After the above, before anything that does what has to be asked for */
@@ -132,25 +132,101 @@ static inline unsigned int warns_of(const struct rule_notifier *notifier,
 	return sum_warns(result.warns);
 }
 
-/* All detectors agree, and nothing came that the rule does not know. */
-#define EXPECT_NO_OTHER_SPLAT(watch, report) do {			\
-	EXPECT_EQ(0, warn_stop(watch, report)) {			\
-		TH_LOG("%s", (report)->why);				\
-	}								\
-	EXPECT_EQ(0, (report)->others) {				\
-		TH_LOG("%s", (report)->first_other);			\
-	}								\
+/* After those: all that the kernel says belongs to this test from here on. */
+static inline void begin_scene(struct __test_metadata *_metadata,
+			       const void *variant, struct scene *scene)
+{
+	ASSERT_EQ(0, scene_begin(scene));
+	mark_test(_metadata, variant, "begin");
+	if (*warn_missing(&scene->watch))
+		TH_LOG("not cross-checked, this kernel lacks: %s",
+		       warn_missing(&scene->watch));
+}
+
+/* What came is what is expected so far, and all detectors agree on it. */
+static inline void check_scene(struct __test_metadata *_metadata,
+			       struct scene *scene)
+{
+	const struct scene_due *expected = &scene->due;
+	const struct warn_report *report = &scene->report;
+
+	EXPECT_EQ(0, scene_look(scene)) {
+		TH_LOG("%s", report->why);
+	}
+	EXPECT_EQ(expected->others, report->others) {
+		TH_LOG("%s", report->first_other);
+	}
+	EXPECT_EQ(expected->warns[RULE_SITE_INTERVAL_RELEASE],
+		  report->warns[RULE_SITE_INTERVAL_RELEASE]);
+	EXPECT_EQ(expected->warns[RULE_SITE_INTERVAL],
+		  report->warns[RULE_SITE_INTERVAL]);
+	EXPECT_EQ(expected->warns[RULE_SITE_HLIST],
+		  report->warns[RULE_SITE_HLIST]);
+	EXPECT_EQ(expected->warns[RULE_SITE_HLIST_END],
+		  report->warns[RULE_SITE_HLIST_END]);
+	EXPECT_EQ(expected->messages, report->messages);
+}
+
+/*
+ * The end of victim, mm and device, with what there is to see only now. A test
+ * that has more to do after that can call it itself.
+ */
+static inline void leave_scene(struct __test_metadata *_metadata,
+			       struct scene *scene)
+{
+	int sound = scene_soundness(scene);
+	bool hangs = sound == -ETIMEDOUT;
+
+	if (hangs && scene->may_hang)
+		KNOWN_BUG(BUG_INTERVAL_TREE_NOT_ENDED);
+	else
+		EXPECT_EQ(0, sound);
+	EXPECT_EQ(0, victim_finish(&scene->victim));
+	/* Who hangs has the device's lock. */
+	if (!hangs)
+		EXPECT_TRUE(scene_is_paired(scene)) {
+			TH_LOG("%s", scene->unpaired);
+		}
+	/* The last close would hang as well; the keeper does that. */
+	if (hangs && scene->may_hang)
+		scene->victim.device = -1;
+	EXPECT_EQ(0, victim_close(&scene->victim));
+}
+
+/*
+ * Judged by what came up to the mark, which is also what the log's reader takes
+ * for this test's: whatever comes later is no test's.
+ */
+static inline void end_scene(struct __test_metadata *_metadata,
+			     const void *variant, struct scene *scene)
+{
+	leave_scene(_metadata, scene);
+	EXPECT_EQ(0, scene_account(scene));
+	mark_test(_metadata, variant, "end");
+	check_scene(_metadata, scene);
+	warn_close(&scene->watch);
+	TEST_SETTLE();
+}
+
+/* In FIXTURE_SETUP and at the start of a TEST that has no fixture */
+#define SCENE_BEGIN(scene) begin_scene(_metadata, variant, scene)
+
+/* The same, with a victim that has the node open and so many regions */
+#define SCENE_BEGIN_VICTIM(scene, node, regions) do {			\
+	SCENE_BEGIN(scene);						\
+	ASSERT_EQ(0, victim_start(&(scene)->victim, node));		\
+	ASSERT_EQ(0, victim_populate(&(scene)->victim, regions));	\
 } while (0)
 
-#define EXPECT_WARNS(expected, report) do {				\
-	EXPECT_EQ((expected)[RULE_SITE_INTERVAL_RELEASE],		\
-		  (report)->warns[RULE_SITE_INTERVAL_RELEASE]);		\
-	EXPECT_EQ((expected)[RULE_SITE_INTERVAL],			\
-		  (report)->warns[RULE_SITE_INTERVAL]);			\
-	EXPECT_EQ((expected)[RULE_SITE_HLIST],				\
-		  (report)->warns[RULE_SITE_HLIST]);			\
-	EXPECT_EQ((expected)[RULE_SITE_HLIST_END],			\
-		  (report)->warns[RULE_SITE_HLIST_END]);		\
-} while (0)
+#define SCENE_CHECK(scene) check_scene(_metadata, scene)
+#define SCENE_END(scene) end_scene(_metadata, variant, scene)
+#define SCENE_LEAVE(scene) leave_scene(_metadata, scene)
+
+/* Instead of FIXTURE_TEARDOWN */
+#define SCENE_TEARDOWN(fixture_name)					\
+FIXTURE_TEARDOWN(fixture_name)						\
+{									\
+	end_scene(_metadata, variant, &self->scene);			\
+}
 
 #endif

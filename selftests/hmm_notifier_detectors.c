@@ -79,7 +79,7 @@ static const char *why_no_console(void)
 }
 
 FIXTURE(detector) {
-	struct victim victim;
+	struct scene scene;
 	struct kmsg kmsg;
 };
 
@@ -123,58 +123,44 @@ static void announce(const FIXTURE_VARIANT(detector) *variant)
 
 FIXTURE_SETUP(detector)
 {
-	bool interval = rule_is_interval(variant->notifier.kind);
-	struct hmm_dmirror_fail_point fail = {
-		.id = 1,
-		.ret = variant->notifier.ret,
-		.contexts = variant->blockable ? HMM_DMIRROR_BLOCKABLE :
-						 HMM_DMIRROR_NON_BLOCKABLE,
-		.start = victim_start_of(0),
-		.end = victim_end_of(0),
-	};
-
-	ASK_OR_SKIP(dmirror_why_not(DMIRROR_BARE));
-	if (warn_sites_are_for())
-		SKIP(return, "not built from the source of this kernel");
+	SETUP_OR_SKIP(DMIRROR_BARE);
 	ASK_OR_SKIP(consent_splat());
 	ASK_OR_SKIP(variant->why_not());
-	mark_test(_metadata, variant, "begin");
+	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 1);
+	/* There is one reader of the trace. */
+	self->scene.watch.trace = false;
 	ASSERT_EQ(0, kmsg_open(&self->kmsg));
-	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_BARE));
-	ASSERT_EQ(0, victim_populate(&self->victim, 1));
-	ASSERT_EQ(0, dmirror_add(self->victim.device, 1, variant->notifier.kind,
-				 interval ? victim_start_of(0) : 0,
-				 interval ? victim_end_of(0) : 0));
-	ASSERT_EQ(0, dmirror_arm(self->victim.device, &fail));
+	ASSERT_EQ(0, scene_add(&self->scene, 1, &variant->notifier));
+	ASSERT_EQ(0, region_arm(self->scene.victim.device, 0, variant->blockable, 1,
+				variant->notifier.ret));
 	if (!variant->blockable)
-		ASSERT_EQ(0, victim_freeze(&self->victim));
+		ASSERT_EQ(0, victim_freeze(&self->scene.victim));
 	announce(variant);
 }
 
-FIXTURE_TEARDOWN(detector)
-{
-	EXPECT_EQ(0, victim_finish(&self->victim));
-	EXPECT_EQ(0, victim_close(&self->victim));
-	kmsg_close(&self->kmsg);
-	mark_test(_metadata, variant, "end");
-}
+SCENE_TEARDOWN(detector)
 
 /* One WARN more than before */
 TEST_F(detector, as_one)
 {
-	struct hmm_dmirror_counts counts;
+	__u64 hits;
 	long before;
 
+	scene_expect_hits(&self->scene,
+			  rule_expect(variant->notifier.kind,
+				      variant->blockable,
+				      variant->notifier.ret), 1);
 	before = variant->count(&self->kmsg);
 	ASSERT_LE(0, before);
 
 	if (variant->blockable)
-		victim_munmap(&self->victim, 0);
+		victim_munmap(&self->scene.victim, 0);
 	else
-		victim_reap(&self->victim);
+		victim_reap(&self->scene.victim);
 
-	ASSERT_EQ(0, dmirror_counts(self->victim.device, 1, &counts));
-	ASSERT_EQ(1, counts.hits);
+	/* The end of the mm is another one. */
+	ASSERT_EQ(0, dmirror_disarm_hits(self->scene.victim.device, 1, &hits));
+	ASSERT_EQ(1, hits);
 	ASSERT_EQ(1, warns_of(&variant->notifier, variant->blockable));
 	EXPECT_EQ(before + 1, variant->count(&self->kmsg));
 }

@@ -15,8 +15,7 @@
 #define NOBODY 65534
 
 FIXTURE(bad_notifier) {
-	struct warn_watch watch;
-	int device;
+	struct scene scene;
 };
 
 FIXTURE_VARIANT(bad_notifier) {
@@ -52,18 +51,14 @@ BAD_NOTIFIER(interval_unaligned, EINVAL, .id = 2,
 
 FIXTURE_SETUP(bad_notifier)
 {
-	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
-	self->device = dmirror_open(DMIRROR_BARE);
-	ASSERT_LE(0, self->device);
-	ASSERT_EQ(0, dmirror_add(self->device, 1, HMM_DMIRROR_HLIST, 0, 0));
+	SETUP_OR_SKIP(DMIRROR_BARE);
+	SCENE_BEGIN(&self->scene);
+	ASSERT_EQ(0, scene_open(&self->scene, DMIRROR_BARE));
+	ASSERT_EQ(0, dmirror_add(self->scene.victim.device, 1,
+				 HMM_DMIRROR_HLIST, 0, 0));
 }
 
-FIXTURE_TEARDOWN(bad_notifier)
-{
-	EXPECT_EQ(0, close(self->device));
-	warn_close(&self->watch);
-	mark_test(_metadata, variant, "end");
-}
+SCENE_TEARDOWN(bad_notifier)
 
 /* What makes no sense is refused, and changes nothing. */
 TEST_F(bad_notifier, is_refused)
@@ -71,15 +66,14 @@ TEST_F(bad_notifier, is_refused)
 	struct hmm_dmirror_notifier arg = variant->arg;
 	struct hmm_dmirror_counts counts;
 
-	EXPECT_EQ(-1, ioctl(self->device, HMM_DMIRROR_NOTIFIER_ADD, &arg));
+	EXPECT_EQ(-1, ioctl(self->scene.victim.device, HMM_DMIRROR_NOTIFIER_ADD, &arg));
 	EXPECT_EQ(variant->error, errno);
-	EXPECT_EQ(-ENOENT, dmirror_counts(self->device, 2, &counts));
-	EXPECT_EQ(0, dmirror_counts(self->device, 1, &counts));
+	EXPECT_EQ(-ENOENT, dmirror_counts(self->scene.victim.device, 2, &counts));
+	EXPECT_EQ(0, dmirror_counts(self->scene.victim.device, 1, &counts));
 }
 
 FIXTURE(bad_fail_point) {
-	struct warn_watch watch;
-	int device;
+	struct scene scene;
 };
 
 FIXTURE_VARIANT(bad_fail_point) {
@@ -119,28 +113,24 @@ FIXTURE_SETUP(bad_fail_point)
 	};
 	void *page;
 
-	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
-	self->device = dmirror_open(DMIRROR_BARE);
-	ASSERT_LE(0, self->device);
-	ASSERT_EQ(0, dmirror_add(self->device, 1, HMM_DMIRROR_HLIST, 0, 0));
-	ASSERT_EQ(0, dmirror_add(self->device, 2, HMM_DMIRROR_INTERVAL, 0,
-				 0x1000));
+	SETUP_OR_SKIP(DMIRROR_BARE);
+	SCENE_BEGIN(&self->scene);
+	ASSERT_EQ(0, scene_open(&self->scene, DMIRROR_BARE));
+	ASSERT_EQ(0, dmirror_add(self->scene.victim.device, 1,
+				 HMM_DMIRROR_HLIST, 0, 0));
+	ASSERT_EQ(0, dmirror_add(self->scene.victim.device, 2,
+				 HMM_DMIRROR_INTERVAL, 0, 0x1000));
 	/* One hit, of success: what is refused must not lose it. */
 	page = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, page);
 	armed.start = (uintptr_t)page;
 	armed.end = armed.start + 1;
-	ASSERT_EQ(0, dmirror_arm(self->device, &armed));
+	ASSERT_EQ(0, dmirror_arm(self->scene.victim.device, &armed));
 	ASSERT_EQ(0, munmap(page, getpagesize()));
 }
 
-FIXTURE_TEARDOWN(bad_fail_point)
-{
-	EXPECT_EQ(0, close(self->device));
-	warn_close(&self->watch);
-	mark_test(_metadata, variant, "end");
-}
+SCENE_TEARDOWN(bad_fail_point)
 
 /* What makes no sense is refused; hits are told all the same, and stay. */
 TEST_F(bad_fail_point, is_refused)
@@ -149,31 +139,25 @@ TEST_F(bad_fail_point, is_refused)
 	bool tells_hits = arg.id == 1;
 	__u64 hits;
 
-	EXPECT_EQ(-1, ioctl(self->device, HMM_DMIRROR_FAIL_POINT, &arg));
+	EXPECT_EQ(-1, ioctl(self->scene.victim.device, HMM_DMIRROR_FAIL_POINT, &arg));
 	EXPECT_EQ(variant->error, errno);
 	EXPECT_EQ(tells_hits, arg.hits);
-	EXPECT_EQ(0, dmirror_disarm_hits(self->device, 1, &hits));
+	EXPECT_EQ(0, dmirror_disarm_hits(self->scene.victim.device, 1, &hits));
 	EXPECT_EQ(1, hits);
 }
 
 FIXTURE(device) {
-	struct warn_watch watch;
-	int device;
+	struct scene scene;
 };
 
 FIXTURE_SETUP(device)
 {
-	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
-	self->device = dmirror_open(DMIRROR_BARE);
-	ASSERT_LE(0, self->device);
+	SETUP_OR_SKIP(DMIRROR_BARE);
+	SCENE_BEGIN(&self->scene);
+	ASSERT_EQ(0, scene_open(&self->scene, DMIRROR_BARE));
 }
 
-FIXTURE_TEARDOWN(device)
-{
-	EXPECT_EQ(0, close(self->device));
-	warn_close(&self->watch);
-	mark_test(_metadata, variant, "end");
-}
+SCENE_TEARDOWN(device)
 
 static int change_one_page(void)
 {
@@ -190,8 +174,6 @@ TEST_F(device, forgets_when_closed)
 		.id = 1, .ret = -ENOMEM,
 		.contexts = HMM_DMIRROR_BLOCKABLE, ANYWHERE,
 	};
-	unsigned int none[RULE_NR_SITES] = {};
-	struct warn_report report;
 	int fd = dmirror_open(DMIRROR_BARE);
 
 	ASSERT_LE(0, fd);
@@ -200,9 +182,6 @@ TEST_F(device, forgets_when_closed)
 	ASSERT_EQ(0, close(fd));
 
 	EXPECT_EQ(0, change_one_page());
-	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
-	EXPECT_WARNS(none, &report);
-	EXPECT_EQ(0, report.messages);
 }
 
 /* Two files of one mm have each their own notifiers and counts. */
@@ -212,12 +191,13 @@ TEST_F(device, is_not_shared)
 	int fd = dmirror_open(DMIRROR_BARE);
 
 	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, dmirror_add(self->device, 1, HMM_DMIRROR_HLIST, 0, 0));
+	ASSERT_EQ(0, dmirror_add(self->scene.victim.device, 1,
+				 HMM_DMIRROR_HLIST, 0, 0));
 	ASSERT_EQ(0, change_one_page());
 	ASSERT_EQ(0, dmirror_add(fd, 1, HMM_DMIRROR_HLIST_END, 0, 0));
 	ASSERT_EQ(0, change_one_page());
 
-	ASSERT_EQ(0, dmirror_counts(self->device, 1, &first));
+	ASSERT_EQ(0, dmirror_counts(self->scene.victim.device, 1, &first));
 	ASSERT_EQ(0, dmirror_counts(fd, 1, &second));
 	EXPECT_LT(dmirror_sum(second.calls[DMIRROR_BLOCKABLE]),
 		  dmirror_sum(first.calls[DMIRROR_BLOCKABLE]));
@@ -233,27 +213,30 @@ TEST_F(device, tells_of_lost_calls)
 	struct hmm_dmirror_call calls[HMM_DMIRROR_NR_CALLS];
 	unsigned int i;
 
-	ASSERT_EQ(0, dmirror_add(self->device, 1, HMM_DMIRROR_HLIST, 0, 0));
+	ASSERT_EQ(0, dmirror_add(self->scene.victim.device, 1,
+				 HMM_DMIRROR_HLIST, 0, 0));
 	for (i = 0; i < HMM_DMIRROR_NR_CALLS + 1; i++)
 		ASSERT_EQ(0, change_one_page());
-	EXPECT_EQ(-EOVERFLOW, dmirror_calls(self->device, calls,
+	EXPECT_EQ(-EOVERFLOW, dmirror_calls(self->scene.victim.device, calls,
 					    HMM_DMIRROR_NR_CALLS));
 	/* Reading has started it over. */
 	ASSERT_EQ(0, change_one_page());
-	EXPECT_LE(1, dmirror_calls(self->device, calls, HMM_DMIRROR_NR_CALLS));
+	EXPECT_LE(1, dmirror_calls(self->scene.victim.device, calls,
+				   HMM_DMIRROR_NR_CALLS));
 }
 
 /* Unknown ids and kinds that can't be read are refused. */
 TEST_F(device, refuses_what_is_not_there)
 {
-	ASSERT_EQ(0, dmirror_add(self->device, 1, HMM_DMIRROR_HLIST, 0, 0));
-	EXPECT_EQ(-ENOENT, dmirror_del(self->device, 2));
-	EXPECT_EQ(-EINVAL, dmirror_del(self->device, 0));
-	EXPECT_EQ(-ENOENT, dmirror_read_begin(self->device, 2));
-	EXPECT_EQ(-EINVAL, dmirror_read_begin(self->device, 1));
-	EXPECT_EQ(0, dmirror_del(self->device, 1));
-	EXPECT_EQ(-ENOENT, dmirror_del(self->device, 1));
-	EXPECT_EQ(-EINVAL, ioctl(self->device, _IO('H', 0x7f)) ? -errno : 0);
+	ASSERT_EQ(0, dmirror_add(self->scene.victim.device, 1,
+				 HMM_DMIRROR_HLIST, 0, 0));
+	EXPECT_EQ(-ENOENT, dmirror_del(self->scene.victim.device, 2));
+	EXPECT_EQ(-EINVAL, dmirror_del(self->scene.victim.device, 0));
+	EXPECT_EQ(-ENOENT, dmirror_read_begin(self->scene.victim.device, 2));
+	EXPECT_EQ(-EINVAL, dmirror_read_begin(self->scene.victim.device, 1));
+	EXPECT_EQ(0, dmirror_del(self->scene.victim.device, 1));
+	EXPECT_EQ(-ENOENT, dmirror_del(self->scene.victim.device, 1));
+	EXPECT_EQ(-EINVAL, ioctl(self->scene.victim.device, _IO('H', 0x7f)) ? -errno : 0);
 }
 
 /* Without a mirror there is nothing to read through. */
@@ -261,7 +244,7 @@ TEST_F(device, has_no_mirror)
 {
 	char page[4096] __attribute__((aligned(4096)));
 
-	EXPECT_EQ(-EOPNOTSUPP, dmirror_read(self->device, (uintptr_t)page,
+	EXPECT_EQ(-EOPNOTSUPP, dmirror_read(self->scene.victim.device, (uintptr_t)page,
 					    page, 1));
 }
 
@@ -341,7 +324,7 @@ TEST_F(device, refuses_a_dead_mm)
 /* The kinds that this kernel has not are refused by name. */
 TEST_F(device, says_what_it_lacks)
 {
-	int err = dmirror_add(self->device, 1, HMM_DMIRROR_INTERVAL_TWO_PASS,
+	int err = dmirror_add(self->scene.victim.device, 1, HMM_DMIRROR_INTERVAL_TWO_PASS,
 			      0, 4096);
 
 	/* 7.1 and later have two passes. */
@@ -368,8 +351,9 @@ TEST_F(device, is_for_root)
 {
 	struct stat st;
 
-	ASSERT_EQ(0, dmirror_add(self->device, 1, HMM_DMIRROR_HLIST, 0, 0));
-	EXPECT_EQ(-EPERM, bounded_call(arm_as_nobody, &self->device));
+	ASSERT_EQ(0, dmirror_add(self->scene.victim.device, 1,
+				 HMM_DMIRROR_HLIST, 0, 0));
+	EXPECT_EQ(-EPERM, bounded_call(arm_as_nobody, &self->scene.victim.device));
 	ASSERT_EQ(0, stat(DMIRROR_BARE, &st));
 	EXPECT_EQ(0600, st.st_mode & 0777);
 	ASSERT_EQ(0, stat(DMIRROR_MIRROR, &st));

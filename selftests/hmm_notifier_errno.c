@@ -11,8 +11,7 @@
 #define NON_BLOCKABLE 0
 
 FIXTURE(sweep) {
-	struct victim victim;
-	struct warn_watch watch;
+	struct scene scene;
 };
 
 FIXTURE_VARIANT(sweep) {
@@ -26,21 +25,14 @@ FIXTURE_VARIANT_ADD(sweep, errno_512_to_531) { 512, 531 };
 
 FIXTURE_SETUP(sweep)
 {
-	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
+	SETUP_OR_SKIP(DMIRROR_BARE);
 	ASK_OR_SKIP(consent_splat());
-	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_BARE));
-	ASSERT_EQ(0, victim_populate(&self->victim, 1));
-	ASSERT_EQ(0, dmirror_add(self->victim.device, 1, HMM_DMIRROR_HLIST, 0, 0));
-	ASSERT_EQ(0, victim_freeze(&self->victim));
+	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 1);
+	ASSERT_EQ(0, dmirror_add(self->scene.victim.device, 1, HMM_DMIRROR_HLIST, 0, 0));
+	ASSERT_EQ(0, victim_freeze(&self->scene.victim));
 }
 
-FIXTURE_TEARDOWN(sweep)
-{
-	EXPECT_EQ(0, victim_finish(&self->victim));
-	EXPECT_EQ(0, victim_close(&self->victim));
-	warn_close(&self->watch);
-	mark_test(_metadata, variant, "end");
-}
+SCENE_TEARDOWN(sweep)
 
 /* The victim stands still, so it can be reaped again with the next errno. */
 static int reap_with(struct victim *victim, int ret)
@@ -60,23 +52,23 @@ static int reap_with(struct victim *victim, int ret)
 /* -EAGAIN is silent, each other errno WARNs once, and all fail the start. */
 TEST_F(sweep, only_eagain_is_legal)
 {
-	const struct rule_outcome *expected;
-	struct warn_report report;
+	const struct warn_report *report = &self->scene.report;
 	int error;
 
 	for (error = variant->first; error <= variant->last; error++) {
-		expected = rule_expect(RULE_HLIST, NON_BLOCKABLE, -error);
+		scene_expect_hits(&self->scene,
+				  rule_expect(RULE_HLIST, NON_BLOCKABLE, -error),
+				  1);
 
-		EXPECT_EQ(-EAGAIN, reap_with(&self->victim, -error));
+		EXPECT_EQ(-EAGAIN, reap_with(&self->scene.victim, -error));
 
-		EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
-		EXPECT_WARNS(expected->warns, &report);
-		ASSERT_EQ(1, report.messages) {
+		SCENE_CHECK(&self->scene);
+		ASSERT_EQ(1, report->messages) {
 			TH_LOG("with -%d", error);
 		}
-		EXPECT_EQ(-error, report.message[0].ret);
+		EXPECT_EQ(-error, report->message[0].ret);
 	}
-	EXPECT_EQ(VICTIM_REGION_PAGES, victim_intact(&self->victim, 0));
+	EXPECT_EQ(VICTIM_REGION_PAGES, victim_intact(&self->scene.victim, 0));
 }
 
 TEST_HARNESS_MAIN

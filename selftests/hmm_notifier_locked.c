@@ -10,8 +10,7 @@
 #include "hmm_notifier.h"
 
 FIXTURE(locked) {
-	struct victim victim;
-	struct warn_watch watch;
+	struct scene scene;
 };
 
 FIXTURE_VARIANT(locked) {
@@ -43,52 +42,42 @@ static int add_locked(int device, unsigned int id, enum rule_kind kind)
 
 FIXTURE_SETUP(locked)
 {
-	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
+	SETUP_OR_SKIP(DMIRROR_BARE);
 	ASK_OR_SKIP(consent_splat());
-	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_BARE));
-	ASSERT_EQ(0, victim_populate(&self->victim, 1));
+	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 1);
 	if (variant->beside)
-		ASSERT_EQ(0, dmirror_add(self->victim.device, 3,
+		ASSERT_EQ(0, dmirror_add(self->scene.victim.device, 3,
 					 HMM_DMIRROR_HLIST, 0, 0));
-	ASSERT_EQ(0, add_locked(self->victim.device, 1, variant->notifier.kind));
+	ASSERT_EQ(0, add_locked(self->scene.victim.device, 1, variant->notifier.kind));
 }
 
-FIXTURE_TEARDOWN(locked)
-{
-	EXPECT_EQ(0, victim_finish(&self->victim));
-	EXPECT_EQ(0, victim_close(&self->victim));
-	warn_close(&self->watch);
-	mark_test(_metadata, variant, "end");
-}
+SCENE_TEARDOWN(locked)
 
 /* Such a notifier is judged as any other. */
 TEST_F(locked, holds)
 {
-	const struct rule_outcome *expected =
-		rule_expect(variant->notifier.kind, DMIRROR_NON_BLOCKABLE,
-			    variant->notifier.ret);
-	struct warn_report report;
 	__u64 hits;
 
-	ASSERT_EQ(0, region_arm(self->victim.device, 0, DMIRROR_NON_BLOCKABLE, 1,
+	scene_expect_hits(&self->scene,
+			  rule_expect(variant->notifier.kind,
+				      DMIRROR_NON_BLOCKABLE,
+				      variant->notifier.ret), 1);
+	ASSERT_EQ(0, region_arm(self->scene.victim.device, 0, DMIRROR_NON_BLOCKABLE, 1,
 				variant->notifier.ret));
-	ASSERT_EQ(0, victim_freeze(&self->victim));
+	ASSERT_EQ(0, victim_freeze(&self->scene.victim));
 
-	EXPECT_EQ(-EAGAIN, victim_reap(&self->victim));
+	EXPECT_EQ(-EAGAIN, victim_reap(&self->scene.victim));
 
-	EXPECT_EQ(0, dmirror_disarm_hits(self->victim.device, 1, &hits));
+	EXPECT_EQ(0, dmirror_disarm_hits(self->scene.victim.device, 1, &hits));
 	ASSERT_EQ(1, hits);
-	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
-	EXPECT_WARNS(expected->warns, &report);
-	EXPECT_EQ(expected->message, report.messages);
-	EXPECT_EQ(VICTIM_REGION_PAGES, victim_intact(&self->victim, 0));
+	EXPECT_EQ(VICTIM_REGION_PAGES, victim_intact(&self->scene.victim, 0));
 }
 
 /* An mm has one by mmu_notifier_get(), and another one when that is gone. */
 TEST_F(locked, is_given_back)
 {
 	struct hmm_dmirror_counts counts;
-	int device = self->victim.device;
+	int device = self->scene.victim.device;
 
 	/* It is looked for behind others, too. */
 	ASSERT_EQ(0, dmirror_add(device, 4, HMM_DMIRROR_HLIST, 0, 0));
@@ -98,9 +87,9 @@ TEST_F(locked, is_given_back)
 		EXPECT_EQ(0, dmirror_del(device, 2));
 
 	ASSERT_EQ(0, dmirror_del(device, 1));
-	EXPECT_EQ(0, victim_dontneed(&self->victim, 0));
+	EXPECT_EQ(0, victim_dontneed(&self->scene.victim, 0));
 	ASSERT_EQ(0, add_locked(device, 1, variant->notifier.kind));
-	EXPECT_EQ(0, victim_munmap(&self->victim, 0));
+	EXPECT_EQ(0, victim_munmap(&self->scene.victim, 0));
 
 	EXPECT_EQ(0, dmirror_counts(device, 1, &counts));
 	EXPECT_EQ(1, dmirror_sum(counts.calls[DMIRROR_BLOCKABLE]));

@@ -29,8 +29,7 @@
 #define BLOCKABLE	1
 
 FIXTURE(change) {
-	struct victim victim;
-	struct warn_watch watch;
+	struct scene scene;
 	struct mirror_view held;
 	unsigned int id;
 	bool mirrors;
@@ -91,7 +90,7 @@ FIXTURE_SETUP(change)
 	const char *node = takes_mirror(variant) ? DMIRROR_MIRROR : DMIRROR_BARE;
 	const char *lack;
 
-	SETUP_OR_SKIP(node, &self->watch);
+	SETUP_OR_SKIP(node);
 	if (warns_of(&variant->notifier, BLOCKABLE))
 		ASK_OR_SKIP(consent_splat());
 	tuning_start();
@@ -101,27 +100,21 @@ FIXTURE_SETUP(change)
 		SKIP(return, "%s", lack);
 	}
 	coverage_begin(change);
+	SCENE_BEGIN_VICTIM(&self->scene, node, 0);
 
 	self->id = variant->notifier.kind == RULE_INTERVAL ? 0 : 1;
 	self->mirrors = takes_mirror(variant) &&
 			!(change->flags & CHANGE_BY_DEVICE);
-	ASSERT_EQ(0, victim_start(&self->victim, node));
-	ASSERT_EQ(0, change_prepare(&self->victim, change, variant->regions));
+	ASSERT_EQ(0, change_prepare(&self->scene.victim, change, variant->regions));
 	if (self->id)
-		ASSERT_EQ(0, dmirror_add(self->victim.device, self->id,
-					 variant->notifier.kind, 0, 0));
+		ASSERT_EQ(0, scene_add(&self->scene, self->id,
+				       &variant->notifier));
 	if (self->mirrors)
-		ASSERT_EQ(0, mirror_look(&self->held, self->victim.device,
+		ASSERT_EQ(0, mirror_look(&self->held, self->scene.victim.device,
 					 variant->regions));
 }
 
-FIXTURE_TEARDOWN(change)
-{
-	EXPECT_EQ(0, victim_finish(&self->victim));
-	EXPECT_EQ(0, victim_close(&self->victim));
-	warn_close(&self->watch);
-	mark_test(_metadata, variant, "end");
-}
+SCENE_TEARDOWN(change)
 
 /* What is for all of the mm is told apart by its order, the rest by its range. */
 static int arm(int device, unsigned int id,
@@ -143,6 +136,7 @@ static int arm(int device, unsigned int id,
 
 /* What was started, by whom, what was hit, and what was ended. */
 static unsigned int check_account(struct __test_metadata *_metadata,
+				  struct scene *scene,
 				  const FIXTURE_VARIANT(change) *variant,
 				  const struct account *account)
 {
@@ -165,11 +159,13 @@ static unsigned int check_account(struct __test_metadata *_metadata,
 			EXPECT_GE(1, account->starts[i]);
 		EXPECT_EQ(hit ? account->starts[i] : 0, account->hits[i]);
 		if (end && hit && fails(&variant->notifier) &&
-		    account->ends[i] == 2 * account->starts[i])
+		    account->ends[i] == 2 * account->starts[i]) {
 			KNOWN_BUG(BUG_RANGE_END_TWICE);
-		else
+			scene->surplus_ends[1] += account->starts[i];
+		} else {
 			EXPECT_EQ(end ? account->starts[i] : 0,
 				  account->ends[i]);
+		}
 		hits += account->hits[i];
 	}
 	return hits;
@@ -178,16 +174,14 @@ static unsigned int check_account(struct __test_metadata *_metadata,
 /* One WARN of each kind that the rule has for each hit, and one message */
 static void check_report(struct __test_metadata *_metadata,
 			 const struct rule_notifier *notifier,
-			 unsigned int hits, const struct warn_report *report)
+			 unsigned int hits, struct scene *scene)
 {
-	const struct rule_outcome *once = rule_expect(notifier->kind, BLOCKABLE,
-						      notifier->ret);
-	unsigned int i, expected[RULE_NR_SITES];
+	const struct warn_report *report = &scene->report;
+	unsigned int i;
 
-	for (i = 0; i < RULE_NR_SITES; i++)
-		expected[i] = hits * once->warns[i];
-	EXPECT_WARNS(expected, report);
-	EXPECT_EQ(hits * once->message, report->messages);
+	scene_expect_hits(scene, rule_expect(notifier->kind, BLOCKABLE,
+					     notifier->ret), hits);
+	SCENE_CHECK(scene);
 	for (i = 0; i < report->messages && i < WARN_MAX_MESSAGES; i++) {
 		EXPECT_EQ(notifier->ret, report->message[i].ret);
 		EXPECT_EQ(BLOCKABLE, report->message[i].blockable);
@@ -236,32 +230,26 @@ static void check_mirror(struct __test_metadata *_metadata,
 TEST_F(change, takes_effect)
 {
 	const struct change *change = variant->change;
-	struct warn_report report;
 	struct account account;
 	unsigned int hits;
 
-	ASSERT_EQ(0, account_reset(self->victim.device));
-	ASSERT_EQ(0, arm(self->victim.device, self->id, variant));
+	ASSERT_EQ(0, account_reset(self->scene.victim.device));
+	ASSERT_EQ(0, arm(self->scene.victim.device, self->id, variant));
 
-	EXPECT_EQ(0, change_act(&self->victim, change, variant->regions));
+	EXPECT_EQ(0, change_act(&self->scene.victim, change, variant->regions));
 
-	ASSERT_EQ(0, dmirror_disarm(self->victim.device, self->id));
-	ASSERT_EQ(0, account_take(&account, self->victim.device, self->id,
+	ASSERT_EQ(0, dmirror_disarm(self->scene.victim.device, self->id));
+	ASSERT_EQ(0, account_take(&account, self->scene.victim.device, self->id,
 				  change, variant->regions));
-	hits = check_account(_metadata, variant, &account);
-	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
-	check_report(_metadata, &variant->notifier, hits, &report);
-	EXPECT_EQ(0, change_check(&self->victim, change, variant->regions));
+	hits = check_account(_metadata, &self->scene, variant, &account);
+	check_report(_metadata, &variant->notifier, hits, &self->scene);
+	EXPECT_EQ(0, change_check(&self->scene.victim, change, variant->regions));
 	if (self->mirrors)
-		check_mirror(_metadata, &self->held, &self->victim, &account,
+		check_mirror(_metadata, &self->held, &self->scene.victim, &account,
 			     variant->regions);
 
-	EXPECT_EQ(0, region_soundness(self->victim.device));
-	EXPECT_EQ(0, victim_finish(&self->victim));
-	EXPECT_EQ(0, victim_close(&self->victim));
-	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
-	EXPECT_EQ(0, sum_warns(report.warns));
-	EXPECT_EQ(0, report.messages);
+	SCENE_LEAVE(&self->scene);
+	SCENE_CHECK(&self->scene);
 	coverage_end(change, &account, fails(&variant->notifier),
 		     !TEST_HAS_FAILED());
 }
@@ -271,8 +259,7 @@ TEST_F(change, takes_effect)
  * of the unmapping; an hlist notifier is released, and called no more.
  */
 FIXTURE(ending) {
-	struct victim victim;
-	struct warn_watch watch;
+	struct scene scene;
 };
 
 FIXTURE_VARIANT(ending) {
@@ -297,32 +284,24 @@ FIXTURE_SETUP(ending)
 	bool mirror = variant->notifier.kind == RULE_INTERVAL;
 	const char *node = mirror ? DMIRROR_MIRROR : DMIRROR_BARE;
 
-	SETUP_OR_SKIP(node, &self->watch);
+	SETUP_OR_SKIP(node);
 	if (fails(&variant->notifier))
 		ASK_OR_SKIP(consent_splat());
 	tuning_start();
 	coverage_begin(variant->change);
-	ASSERT_EQ(0, victim_start(&self->victim, node));
-	ASSERT_EQ(0, change_prepare(&self->victim, variant->change, 1));
+	SCENE_BEGIN_VICTIM(&self->scene, node, 0);
+	ASSERT_EQ(0, change_prepare(&self->scene.victim, variant->change, 1));
 	if (!mirror)
-		ASSERT_EQ(0, dmirror_add(self->victim.device, 1,
-					 variant->notifier.kind, 0, 0));
+		ASSERT_EQ(0, scene_add(&self->scene, 1, &variant->notifier));
 }
 
-FIXTURE_TEARDOWN(ending)
-{
-	EXPECT_EQ(0, victim_finish(&self->victim));
-	EXPECT_EQ(0, victim_close(&self->victim));
-	warn_close(&self->watch);
-	mark_test(_metadata, variant, "end");
-}
+SCENE_TEARDOWN(ending)
 
 /* The mm ends whatever a notifier returns, and the mirror has nothing left. */
 TEST_F(ending, is_told)
 {
 	unsigned int i, id = variant->notifier.kind == RULE_INTERVAL ? 0 : 1;
-	unsigned int expected[RULE_NR_SITES];
-	int device = self->victim.device;
+	int device = self->scene.victim.device;
 	struct hmm_dmirror_fail_point fail = {
 		.id = id,
 		.ret = variant->notifier.ret,
@@ -332,7 +311,6 @@ TEST_F(ending, is_told)
 			  1 << HMM_DMIRROR_EVENT_UNMAP,
 		.end = -1UL,
 	};
-	struct warn_report report;
 	struct mirror_view view;
 	struct account account;
 
@@ -340,8 +318,8 @@ TEST_F(ending, is_told)
 	ASSERT_EQ(0, account_reset(device));
 	ASSERT_EQ(0, dmirror_arm(device, &fail));
 
-	EXPECT_EQ(0, change_act(&self->victim, variant->change, 1));
-	EXPECT_EQ(0, victim_finish(&self->victim));
+	EXPECT_EQ(0, change_act(&self->scene.victim, variant->change, 1));
+	EXPECT_EQ(0, victim_finish(&self->scene.victim));
 
 	ASSERT_EQ(0, account_take(&account, device, id, variant->change, 1));
 	EXPECT_EQ(0, account.strange)
@@ -354,19 +332,19 @@ TEST_F(ending, is_told)
 		EXPECT_EQ(id ? 0 : 1, account.hits[i]);
 		EXPECT_EQ(0, account.ends[i]);
 	}
-	for (i = 0; i < RULE_NR_SITES; i++)
-		expected[i] = id ? 0 :
-			rule_expect(RULE_INTERVAL, RULE_RELEASE,
-				    variant->notifier.ret)->warns[i] +
-			rule_expect(RULE_INTERVAL, BLOCKABLE,
-				    variant->notifier.ret)->warns[i];
-	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
-	EXPECT_WARNS(expected, &report);
-	EXPECT_EQ(0, report.messages);
+	if (!id) {
+		scene_expect_hits(&self->scene,
+				  rule_expect(RULE_INTERVAL, RULE_RELEASE,
+					      variant->notifier.ret), 1);
+		scene_expect_hits(&self->scene,
+				  rule_expect(RULE_INTERVAL, BLOCKABLE,
+					      variant->notifier.ret), 1);
+	}
 	ASSERT_EQ(0, mirror_look(&view, device, 1));
 	for (i = 0; i < MIRROR_PAGES; i++)
 		EXPECT_GT(0, view.page[0][i].how);
-	EXPECT_EQ(0, victim_close(&self->victim));
+	SCENE_LEAVE(&self->scene);
+	SCENE_CHECK(&self->scene);
 	coverage_end(variant->change, &account, fails(&variant->notifier),
 		     !TEST_HAS_FAILED());
 }
@@ -376,8 +354,7 @@ TEST_F(ending, is_told)
  * hmm_notifier_contract.
  */
 FIXTURE(reap) {
-	struct victim victim;
-	struct warn_watch watch;
+	struct scene scene;
 	unsigned int id;
 };
 
@@ -399,27 +376,20 @@ FIXTURE_SETUP(reap)
 	bool mirror = variant->notifier.kind == RULE_INTERVAL;
 	const char *node = mirror ? DMIRROR_MIRROR : DMIRROR_BARE;
 
-	SETUP_OR_SKIP(node, &self->watch);
+	SETUP_OR_SKIP(node);
 	if (warns_of(&variant->notifier, NON_BLOCKABLE))
 		ASK_OR_SKIP(consent_splat());
 	tuning_start();
 	coverage_begin(&change_reap);
 	self->id = mirror ? 0 : 1;
-	ASSERT_EQ(0, victim_start(&self->victim, node));
-	ASSERT_EQ(0, change_prepare(&self->victim, &change_reap, 3));
+	SCENE_BEGIN_VICTIM(&self->scene, node, 0);
+	ASSERT_EQ(0, change_prepare(&self->scene.victim, &change_reap, 3));
 	if (!mirror)
-		ASSERT_EQ(0, dmirror_add(self->victim.device, 1,
-					 variant->notifier.kind, 0, 0));
-	ASSERT_EQ(0, victim_freeze(&self->victim));
+		ASSERT_EQ(0, scene_add(&self->scene, 1, &variant->notifier));
+	ASSERT_EQ(0, victim_freeze(&self->scene.victim));
 }
 
-FIXTURE_TEARDOWN(reap)
-{
-	EXPECT_EQ(0, victim_finish(&self->victim));
-	EXPECT_EQ(0, victim_close(&self->victim));
-	warn_close(&self->watch);
-	mark_test(_metadata, variant, "end");
-}
+SCENE_TEARDOWN(reap)
 
 /* A VMA whose start fails is left alone and never ended by the caller. */
 TEST_F(reap, leaves_what_failed)
@@ -435,23 +405,22 @@ TEST_F(reap, leaves_what_failed)
 		.start = change_region(1),
 		.end = change_region(2),
 	};
-	int device = self->victim.device;
+	int device = self->scene.victim.device;
 	struct mirror_view memory;
-	struct warn_report report;
 	struct account account;
 	unsigned int i;
 
 	ASSERT_EQ(0, account_reset(device));
 	ASSERT_EQ(0, dmirror_arm(device, &fail));
 
-	EXPECT_EQ(outcome->fails ? -EAGAIN : 0, victim_reap(&self->victim));
+	EXPECT_EQ(outcome->fails ? -EAGAIN : 0, victim_reap(&self->scene.victim));
 
 	ASSERT_EQ(0, account_take(&account, device, self->id, &change_reap, 3));
 	EXPECT_EQ(0, account.strange)
 		TH_LOG("%s", account.first_strange);
 	EXPECT_EQ(0, account.wrong_callers)
 		TH_LOG("%s", account.first_wrong);
-	ASSERT_EQ(0, mirror_compare(&memory, self->victim.pid, 3));
+	ASSERT_EQ(0, mirror_compare(&memory, self->scene.victim.pid, 3));
 	for (i = 0; i < 3; i++) {
 		EXPECT_EQ(1, account.starts[i]);
 		EXPECT_EQ(i == 1, account.hits[i]);
@@ -459,10 +428,9 @@ TEST_F(reap, leaves_what_failed)
 		EXPECT_EQ(outcome->fails && i == 1,
 			  !memory.page[i][0].how);
 	}
-	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
-	EXPECT_WARNS(outcome->warns, &report);
-	EXPECT_EQ(outcome->message, report.messages);
-	EXPECT_EQ(0, region_soundness(device));
+	scene_expect_hits(&self->scene, outcome, 1);
+	SCENE_LEAVE(&self->scene);
+	SCENE_CHECK(&self->scene);
 	coverage_end(&change_reap, &account, fails(&variant->notifier),
 		     !TEST_HAS_FAILED());
 }
@@ -470,11 +438,16 @@ TEST_F(reap, leaves_what_failed)
 /* Every place in this kernel that starts one has a change that goes there. */
 TEST(each_callsite_has_a_change)
 {
+	const void *variant = NULL;
+	struct scene scene;
 	unsigned int i;
 
+	SETUP_OR_SKIP(DMIRROR_BARE);
+	SCENE_BEGIN(&scene);
 	for (i = 0; i < callsites_nr; i++)
 		EXPECT_TRUE(coverage_has_change(i))
 			TH_LOG("nothing goes to %s", callsites[i].function);
+	SCENE_END(&scene);
 }
 
 int main(int argc, char **argv)

@@ -14,28 +14,17 @@
 #define PAGES	VICTIM_REGION_PAGES
 
 FIXTURE(mrelease) {
-	struct victim victim;
-	struct warn_watch watch;
+	struct scene scene;
 };
 
 FIXTURE_SETUP(mrelease)
 {
-	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
-	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_BARE));
-	ASSERT_EQ(0, victim_populate(&self->victim, 1));
-	ASSERT_EQ(0, dmirror_add(self->victim.device, 1, HMM_DMIRROR_HLIST, 0, 0));
+	SETUP_OR_SKIP(DMIRROR_BARE);
+	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 1);
+	ASSERT_EQ(0, dmirror_add(self->scene.victim.device, 1, HMM_DMIRROR_HLIST, 0, 0));
 }
 
-FIXTURE_TEARDOWN(mrelease)
-{
-	struct warn_report report;
-
-	EXPECT_EQ(0, victim_finish(&self->victim));
-	EXPECT_EQ(0, victim_close(&self->victim));
-	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
-	warn_close(&self->watch);
-	mark_test(_metadata, variant, "end");
-}
+SCENE_TEARDOWN(mrelease)
 
 /* Non-blockable calls of the notifier so far, or -errno */
 static int calls(const struct victim *victim)
@@ -48,54 +37,56 @@ static int calls(const struct victim *victim)
 
 TEST_F(mrelease, of_the_dying_reaps)
 {
-	ASSERT_EQ(0, victim_freeze(&self->victim));
+	ASSERT_EQ(0, victim_freeze(&self->scene.victim));
 
-	EXPECT_EQ(0, victim_mrelease(self->victim.pidfd, 0));
+	EXPECT_EQ(0, victim_mrelease(self->scene.victim.pidfd, 0));
 
-	EXPECT_LT(0, calls(&self->victim));
-	EXPECT_EQ(0, victim_resident(&self->victim, 0));
+	EXPECT_LT(0, calls(&self->scene.victim));
+	EXPECT_EQ(0, victim_resident(&self->scene.victim, 0));
 }
 
 TEST_F(mrelease, of_the_living_is_einval)
 {
-	EXPECT_EQ(-EINVAL, victim_mrelease(self->victim.pidfd, 0));
+	EXPECT_EQ(-EINVAL, victim_mrelease(self->scene.victim.pidfd, 0));
 
-	EXPECT_EQ(0, calls(&self->victim));
-	EXPECT_EQ(PAGES, victim_intact(&self->victim, 0));
+	EXPECT_EQ(0, calls(&self->scene.victim));
+	EXPECT_EQ(PAGES, victim_intact(&self->scene.victim, 0));
 }
 
 TEST_F(mrelease, of_a_stopped_one_is_einval)
 {
-	ASSERT_EQ(0, kill_task(self->victim.pid, SIGSTOP));
-	ASSERT_EQ(self->victim.pid,
-		  waitpid(self->victim.pid, NULL, WUNTRACED));
+	ASSERT_EQ(0, kill_task(self->scene.victim.pid, SIGSTOP));
+	ASSERT_EQ(self->scene.victim.pid,
+		  waitpid(self->scene.victim.pid, NULL, WUNTRACED));
 
-	EXPECT_EQ(-EINVAL, victim_mrelease(self->victim.pidfd, 0));
+	EXPECT_EQ(-EINVAL, victim_mrelease(self->scene.victim.pidfd, 0));
 
-	EXPECT_EQ(0, calls(&self->victim));
-	EXPECT_EQ(PAGES, victim_intact(&self->victim, 0));
+	EXPECT_EQ(0, calls(&self->scene.victim));
+	EXPECT_EQ(PAGES, victim_intact(&self->scene.victim, 0));
 }
 
 /* Its mm is in use by a process that nobody has killed. */
 TEST_F(mrelease, of_one_whose_mm_lives_on_is_einval)
 {
-	ASSERT_LT(0, filler_start_sharer(&self->victim));
-	ASSERT_EQ(0, victim_freeze(&self->victim));
+	ASSERT_LT(0, filler_start_sharer(&self->scene.victim));
+	ASSERT_EQ(0, victim_freeze(&self->scene.victim));
 
-	EXPECT_EQ(-EINVAL, victim_mrelease(self->victim.pidfd, 0));
+	EXPECT_EQ(-EINVAL, victim_mrelease(self->scene.victim.pidfd, 0));
 
-	EXPECT_EQ(0, calls(&self->victim));
-	EXPECT_EQ(PAGES, victim_intact(&self->victim, 0));
+	EXPECT_EQ(0, calls(&self->scene.victim));
+	EXPECT_EQ(PAGES, victim_intact(&self->scene.victim, 0));
 }
 
 TEST_F(mrelease, of_a_zombie_is_esrch)
 {
 	siginfo_t info;
 
-	ASSERT_EQ(0, kill_task(self->victim.pid, SIGKILL));
-	ASSERT_EQ(0, waitid(P_PID, self->victim.pid, &info, WEXITED | WNOWAIT));
+	ASSERT_EQ(0, kill_task(self->scene.victim.pid, SIGKILL));
+	ASSERT_EQ(0, waitid(P_PID, self->scene.victim.pid, &info, WEXITED | WNOWAIT));
 
-	EXPECT_EQ(-ESRCH, victim_mrelease(self->victim.pidfd, 0));
+	EXPECT_EQ(-ESRCH, victim_mrelease(self->scene.victim.pidfd, 0));
+
+	EXPECT_EQ(0, victim_finish(&self->scene.victim));
 }
 
 TEST_F(mrelease, of_the_gone_is_esrch)
@@ -117,17 +108,17 @@ TEST_F(mrelease, of_the_gone_is_esrch)
 TEST_F(mrelease, without_a_pidfd_is_ebadf)
 {
 	EXPECT_EQ(-EBADF, victim_mrelease(-1, 0));
-	EXPECT_EQ(-EBADF, victim_mrelease(self->victim.device, 0));
+	EXPECT_EQ(-EBADF, victim_mrelease(self->scene.victim.device, 0));
 }
 
 TEST_F(mrelease, with_flags_is_einval)
 {
-	ASSERT_EQ(0, victim_freeze(&self->victim));
+	ASSERT_EQ(0, victim_freeze(&self->scene.victim));
 
-	EXPECT_EQ(-EINVAL, victim_mrelease(self->victim.pidfd, 1));
+	EXPECT_EQ(-EINVAL, victim_mrelease(self->scene.victim.pidfd, 1));
 
-	EXPECT_EQ(0, calls(&self->victim));
-	EXPECT_EQ(PAGES, victim_intact(&self->victim, 0));
+	EXPECT_EQ(0, calls(&self->scene.victim));
+	EXPECT_EQ(PAGES, victim_intact(&self->scene.victim, 0));
 }
 
 TEST_HARNESS_MAIN

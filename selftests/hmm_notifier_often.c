@@ -22,8 +22,7 @@
 #define ROUNDS 4
 
 FIXTURE(often) {
-	struct victim victim;
-	struct warn_watch watch;
+	struct scene scene;
 };
 
 FIXTURE_VARIANT(often) {
@@ -57,23 +56,16 @@ OFTEN(interval_block_false, BLOCKABLE, I(false));
 
 FIXTURE_SETUP(often)
 {
-	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
+	SETUP_OR_SKIP(DMIRROR_BARE);
 	if (warns_of(&variant->notifier, variant->blockable))
 		ASK_OR_SKIP(consent_splat());
-	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_BARE));
-	ASSERT_EQ(0, victim_populate(&self->victim, 1));
-	ASSERT_EQ(0, region_add(self->victim.device, 1, &variant->notifier));
+	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 1);
+	ASSERT_EQ(0, scene_add(&self->scene, 1, &variant->notifier));
 	if (!variant->blockable)
-		ASSERT_EQ(0, victim_freeze(&self->victim));
+		ASSERT_EQ(0, victim_freeze(&self->scene.victim));
 }
 
-FIXTURE_TEARDOWN(often)
-{
-	EXPECT_EQ(0, victim_finish(&self->victim));
-	EXPECT_EQ(0, victim_close(&self->victim));
-	warn_close(&self->watch);
-	mark_test(_metadata, variant, "end");
-}
+SCENE_TEARDOWN(often)
 
 /* A fail point hits the calls that it names, and each hit is judged alone. */
 TEST_F(often, fails_just_then)
@@ -83,39 +75,32 @@ TEST_F(often, fails_just_then)
 	const struct rule_outcome *failed = rule_expect(variant->notifier.kind,
 							variant->blockable,
 							variant->notifier.ret);
-	unsigned int hits = 0, expected[RULE_NR_SITES], site, round;
-	struct warn_report report;
+	unsigned int hits = 0, round;
 	int result;
 
 	fail.skip = variant->skip;
 	fail.times = variant->times;
-	ASSERT_EQ(0, dmirror_arm(self->victim.device, &fail));
+	ASSERT_EQ(0, dmirror_arm(self->scene.victim.device, &fail));
 
 	for (round = 0; round < ROUNDS; round++) {
 		result = variant->blockable ?
-				victim_dontneed(&self->victim, 0) :
-				victim_reap(&self->victim);
+				victim_dontneed(&self->scene.victim, 0) :
+				victim_reap(&self->scene.victim);
 		EXPECT_EQ(variant->hit[round] && failed->fails ? -EAGAIN : 0,
 			  result);
 		hits += variant->hit[round];
 	}
 
-	EXPECT_EQ(0, dmirror_disarm_hits(self->victim.device, 1, &fail.hits));
+	EXPECT_EQ(0, dmirror_disarm_hits(self->scene.victim.device, 1, &fail.hits));
 	EXPECT_EQ(hits, fail.hits);
-	for (site = 0; site < RULE_NR_SITES; site++)
-		expected[site] = hits * failed->warns[site];
-	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
-	EXPECT_WARNS(expected, &report);
-	EXPECT_EQ(hits * failed->message, report.messages);
-	EXPECT_EQ(0, region_soundness(self->victim.device));
+	scene_expect_hits(&self->scene, failed, hits);
 }
 
 /*
  * Three ranges are reaped in one go, the middle one fails.
  */
 FIXTURE(partly) {
-	struct victim victim;
-	struct warn_watch watch;
+	struct scene scene;
 };
 
 FIXTURE_VARIANT(partly) {
@@ -129,72 +114,54 @@ FIXTURE_VARIANT_ADD(partly, interval_false) { I(false) };
 
 FIXTURE_SETUP(partly)
 {
-	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
+	SETUP_OR_SKIP(DMIRROR_BARE);
 	if (warns_of(&variant->notifier, NON_BLOCKABLE))
 		ASK_OR_SKIP(consent_splat());
-	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_BARE));
-	ASSERT_EQ(0, victim_populate(&self->victim, 3));
-	ASSERT_EQ(0, region_add(self->victim.device, 1, &variant->notifier));
-	ASSERT_EQ(0, victim_freeze(&self->victim));
+	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 3);
+	ASSERT_EQ(0, scene_add(&self->scene, 1, &variant->notifier));
+	ASSERT_EQ(0, victim_freeze(&self->scene.victim));
 }
 
-FIXTURE_TEARDOWN(partly)
-{
-	EXPECT_EQ(0, victim_finish(&self->victim));
-	EXPECT_EQ(0, victim_close(&self->victim));
-	warn_close(&self->watch);
-	mark_test(_metadata, variant, "end");
-}
+SCENE_TEARDOWN(partly)
 
 /* The VMA that failed is left alone, the others are reaped all the same. */
 TEST_F(partly, reaps_the_others)
 {
-	const struct rule_outcome *failed = rule_expect(variant->notifier.kind,
-							NON_BLOCKABLE,
-							variant->notifier.ret);
-	struct warn_report report;
 	__u64 hits;
 
-	ASSERT_EQ(0, region_arm(self->victim.device, 1, NON_BLOCKABLE, 1,
+	scene_expect_hits(&self->scene,
+			  rule_expect(variant->notifier.kind, NON_BLOCKABLE,
+				      variant->notifier.ret), 1);
+
+	ASSERT_EQ(0, region_arm(self->scene.victim.device, 1, NON_BLOCKABLE, 1,
 				variant->notifier.ret));
-	EXPECT_EQ(-EAGAIN, victim_reap(&self->victim));
-	EXPECT_EQ(0, dmirror_disarm_hits(self->victim.device, 1, &hits));
+	EXPECT_EQ(-EAGAIN, victim_reap(&self->scene.victim));
+	EXPECT_EQ(0, dmirror_disarm_hits(self->scene.victim.device, 1, &hits));
 	ASSERT_EQ(1, hits);
 
-	EXPECT_EQ(0, victim_resident(&self->victim, 0));
-	EXPECT_EQ(VICTIM_REGION_PAGES, victim_intact(&self->victim, 1));
-	EXPECT_EQ(0, victim_resident(&self->victim, 2));
-	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
-	EXPECT_WARNS(failed->warns, &report);
+	EXPECT_EQ(0, victim_resident(&self->scene.victim, 0));
+	EXPECT_EQ(VICTIM_REGION_PAGES, victim_intact(&self->scene.victim, 1));
+	EXPECT_EQ(0, victim_resident(&self->scene.victim, 2));
 
 	/* Nothing is armed any more: the rest goes, too. */
-	EXPECT_EQ(0, victim_reap(&self->victim));
-	EXPECT_EQ(0, victim_resident(&self->victim, 1));
-	EXPECT_EQ(0, region_soundness(self->victim.device));
+	EXPECT_EQ(0, victim_reap(&self->scene.victim));
+	EXPECT_EQ(0, victim_resident(&self->scene.victim, 1));
 }
 
 /*
  * A device that mirrors, whose own notifier fails.
  */
 FIXTURE(mirror) {
-	struct victim victim;
-	struct warn_watch watch;
+	struct scene scene;
 };
 
 FIXTURE_SETUP(mirror)
 {
-	SETUP_OR_SKIP(DMIRROR_MIRROR, &self->watch);
-	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_MIRROR));
-	ASSERT_EQ(0, victim_populate(&self->victim, 1));
+	SETUP_OR_SKIP(DMIRROR_MIRROR);
+	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_MIRROR, 1);
 }
 
-FIXTURE_TEARDOWN(mirror)
-{
-	EXPECT_EQ(0, victim_finish(&self->victim));
-	EXPECT_EQ(0, victim_close(&self->victim));
-	warn_close(&self->watch);
-	mark_test(_metadata, variant, "end");
-}
+SCENE_TEARDOWN(mirror)
 
 static int device_reads(void *arg)
 {
@@ -223,50 +190,43 @@ static long first_word(int device)
 /* A blockable failure is reported, then ignored: the device sees the change. */
 TEST_F(mirror, keeps_nothing_stale)
 {
-	const struct rule_outcome *expected = rule_expect(RULE_INTERVAL,
-							  BLOCKABLE, false);
-	int device = self->victim.device;
-	struct warn_report report;
+	int device = self->scene.victim.device;
 	__u64 hits;
 
 	ASK_OR_SKIP(consent_splat());
+	scene_expect_hits(&self->scene,
+			  rule_expect(RULE_INTERVAL, BLOCKABLE, false), 1);
 
 	ASSERT_EQ((long)victim_start_of(0), first_word(device));
 
 	ASSERT_EQ(0, region_arm(device, 0, BLOCKABLE, 0, false));
-	EXPECT_EQ(0, victim_dontneed(&self->victim, 0));
+	EXPECT_EQ(0, victim_dontneed(&self->scene.victim, 0));
 	EXPECT_EQ(0, dmirror_disarm_hits(device, 0, &hits));
 	ASSERT_EQ(1, hits);
 
 	EXPECT_EQ(0, first_word(device));
-	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
-	EXPECT_WARNS(expected->warns, &report);
 }
 
 /* A mirror that can't let go without blocking keeps its memory, silently. */
 TEST_F(mirror, keeps_what_it_refused)
 {
-	struct warn_report report;
-	unsigned int none[RULE_NR_SITES] = {};
-	int device = self->victim.device;
+	int device = self->scene.victim.device;
 	__u64 hits;
 
 	ASSERT_EQ((long)victim_start_of(0), first_word(device));
-	ASSERT_EQ(0, victim_freeze(&self->victim));
+	ASSERT_EQ(0, victim_freeze(&self->scene.victim));
 
 	ASSERT_EQ(0, region_arm(device, 0, NON_BLOCKABLE, 0, false));
-	EXPECT_EQ(-EAGAIN, victim_reap(&self->victim));
+	EXPECT_EQ(-EAGAIN, victim_reap(&self->scene.victim));
 	EXPECT_EQ(0, dmirror_disarm_hits(device, 0, &hits));
 	ASSERT_EQ(1, hits);
 
-	EXPECT_EQ(VICTIM_REGION_PAGES, victim_intact(&self->victim, 0));
+	EXPECT_EQ(VICTIM_REGION_PAGES, victim_intact(&self->scene.victim, 0));
 	EXPECT_EQ((long)victim_start_of(0), first_word(device));
-	EXPECT_EQ(0, victim_reap(&self->victim));
-	EXPECT_EQ(0, victim_resident(&self->victim, 0));
+	EXPECT_EQ(0, victim_reap(&self->scene.victim));
+	EXPECT_EQ(0, victim_resident(&self->scene.victim, 0));
 	/* The device can't fault it in again: the mm is unstable. */
 	EXPECT_GT(0, first_word(device));
-	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
-	EXPECT_WARNS(none, &report);
 }
 
 static void __attribute__((constructor)) init(void)

@@ -125,22 +125,37 @@ static void say(const char *what)
 	fflush(stdout);
 }
 
+/* All victims of a stage, and what the kernel has to say of them */
+static void kill_victims(struct scene *scene, enum stage_nr nr_stage)
+{
+	struct stage *stage = &stages[nr_stage];
+	struct oom_plan plans[OOM_MAX_VICTIMS];
+	unsigned int i, nr, splats = 0;
+
+	stage->started = true;
+	nr = gather(nr_stage, NULL, plans);
+	for (i = 0; i < nr; i++)
+		splats += expected_splats(&plans[i]);
+	scene_expect_splats(scene, SLEEP_SPLAT, splats);
+	stage->err = oom_run(plans, nr, &scene->watch, stage->seen,
+			     &stage->rest, say);
+	for (i = 0; i < nr; i++)
+		scene_expect_hits(scene, outcome_of(&plans[i]),
+				  expected_hits(&plans[i], &stage->seen[i]));
+	scene_take(scene, &stage->rest.all);
+	stage->done = true;
+}
+
 /* What became of the victim; the first to ask has all of them killed. */
 static const struct oom_seen *victim_of(struct __test_metadata *_metadata,
+					struct scene *scene,
 					const struct part *part)
 {
 	struct stage *stage = &stages[part->stage];
-	struct oom_plan plans[OOM_MAX_VICTIMS];
 	const struct oom_seen *seen;
-	unsigned int nr;
 
-	if (!stage->started) {
-		stage->started = true;
-		kmsg_write("hmm_notifier: expect " SLEEP_SPLAT "\n");
-		nr = gather(part->stage, NULL, plans);
-		stage->err = oom_run(plans, nr, stage->seen, &stage->rest, say);
-		stage->done = true;
-	}
+	if (!stage->started)
+		kill_victims(scene, part->stage);
 	seen = &stage->seen[gather(part->stage, part, NULL)];
 	ASSERT_TRUE(stage->done) {
 		TH_LOG("the test that killed the victims did not come to an end");
@@ -154,21 +169,20 @@ static const struct oom_seen *victim_of(struct __test_metadata *_metadata,
 	return seen;
 }
 
-/* For FIXTURE_SETUP. No watch on splats: oom_run() has one. */
-#define VICTIM_OR_SKIP(part, seen) do {					\
-	ASK_OR_SKIP(dmirror_why_not((part)->plan.mirror ?		\
-				    DMIRROR_MIRROR : DMIRROR_BARE));	\
-	if (warn_sites_are_for())					\
-		SKIP(return, "not built from the source of this kernel"); \
+/* For FIXTURE_SETUP */
+#define VICTIM_OR_SKIP(part) do {					\
+	SETUP_OR_SKIP((part)->plan.mirror ? DMIRROR_MIRROR :		\
+					    DMIRROR_BARE);		\
 	ASK_OR_SKIP(why_no_victim(&(part)->plan));			\
-	mark_test(_metadata, variant, "begin");				\
-	seen = victim_of(_metadata, part);				\
+	SCENE_BEGIN(&self->scene);					\
+	self->seen = victim_of(_metadata, &self->scene, part);		\
 } while (0)
 
 /*
  * OOM in a cgroup
  */
 FIXTURE(reaper) {
+	struct scene scene;
 	const struct oom_seen *seen;
 };
 
@@ -226,13 +240,10 @@ VICTIM(interval_sleeps, INTERVAL, true, ONCE, SLEEP);
 
 FIXTURE_SETUP(reaper)
 {
-	VICTIM_OR_SKIP(&variant->part, self->seen);
+	VICTIM_OR_SKIP(&variant->part);
 }
 
-FIXTURE_TEARDOWN(reaper)
-{
-	mark_test(_metadata, variant, "end");
-}
+SCENE_TEARDOWN(reaper)
 
 TEST_F_TIMEOUT(reaper, tries_until_nothing_fails, TIMEOUT_S)
 {
@@ -258,6 +269,7 @@ TEST_F_TIMEOUT(reaper, lets_the_victim_exit, TIMEOUT_S)
  * A mirror that a device reads through all the time, faults included
  */
 FIXTURE(mirror) {
+	struct scene scene;
 	const struct oom_seen *seen;
 };
 
@@ -276,13 +288,10 @@ MIRROR(false_always, false, FOREVER);
 
 FIXTURE_SETUP(mirror)
 {
-	VICTIM_OR_SKIP(&variant->part, self->seen);
+	VICTIM_OR_SKIP(&variant->part);
 }
 
-FIXTURE_TEARDOWN(mirror)
-{
-	mark_test(_metadata, variant, "end");
-}
+SCENE_TEARDOWN(mirror)
 
 TEST_F_TIMEOUT(mirror, keeps_no_entry_of_a_reaped_page, TIMEOUT_S)
 {
@@ -300,6 +309,7 @@ TEST_F_TIMEOUT(mirror, leaves_what_failed_and_frees_the_rest, TIMEOUT_S)
  * What it is that runs out of memory. The reaping is the same for all.
  */
 FIXTURE(place) {
+	struct scene scene;
 	const struct oom_seen *seen;
 };
 
@@ -320,13 +330,10 @@ PLACE(global, GLOBAL, STAGE_GLOBAL, HLIST, -EAGAIN, "NONE");
 
 FIXTURE_SETUP(place)
 {
-	VICTIM_OR_SKIP(&variant->part, self->seen);
+	VICTIM_OR_SKIP(&variant->part);
 }
 
-FIXTURE_TEARDOWN(place)
-{
-	mark_test(_metadata, variant, "end");
-}
+SCENE_TEARDOWN(place)
 
 TEST_F_TIMEOUT(place, is_why_the_victim_is_killed, TIMEOUT_S)
 {
@@ -345,6 +352,7 @@ TEST_F_TIMEOUT(place, is_reaped_by_the_rule, TIMEOUT_S)
  * What happened beside
  */
 FIXTURE(rest) {
+	struct scene scene;
 };
 
 FIXTURE_VARIANT(rest) {
@@ -361,19 +369,15 @@ FIXTURE_SETUP(rest)
 {
 	if (!stages[variant->stage].started)
 		SKIP(return, "no victim was killed so");
-	mark_test(_metadata, variant, "begin");
+	SCENE_BEGIN(&self->scene);
 }
 
-FIXTURE_TEARDOWN(rest)
-{
-	mark_test(_metadata, variant, "end");
-}
+SCENE_TEARDOWN(rest)
 
 /* Nobody else is killed, no splat belongs to nobody, and the detectors agree. */
 TEST_F(rest, is_as_it_was)
 {
 	const struct stage *stage = &stages[variant->stage];
-	const unsigned int no_warns[RULE_NR_SITES] = {};
 
 	ASSERT_TRUE(stage->done);
 	EXPECT_EQ(0, stage->rest.strangers) {
@@ -382,7 +386,7 @@ TEST_F(rest, is_as_it_was)
 	EXPECT_EQ(0, stage->rest.detectors) {
 		TH_LOG("%s", stage->rest.why);
 	}
-	EXPECT_WARNS(no_warns, &stage->rest.report);
+	EXPECT_EQ(0, sum_warns(stage->rest.report.warns));
 	EXPECT_EQ(0, stage->rest.report.messages);
 	EXPECT_EQ(0, stage->rest.report.others) {
 		TH_LOG("%s", stage->rest.report.first_other);

@@ -21,8 +21,6 @@
 #define HLIST		9
 #define BOUND_MS	10000
 
-static const unsigned int no_warns[RULE_NR_SITES];
-
 static long do_open(const struct victim_args *args)
 {
 	return dmirror_open((const char *)(uintptr_t)args->arg[0]);
@@ -106,8 +104,7 @@ static int del(int device, unsigned int id)
  * both ways the tree has a writer, but only the first closes it.
  */
 FIXTURE(held) {
-	struct victim victim;
-	struct warn_watch watch;
+	struct scene scene;
 	int device;		/* the second file */
 	struct keeper keeper;
 	bool held;
@@ -169,36 +166,29 @@ static int let_go(struct victim *victim)
 
 FIXTURE_SETUP(held)
 {
-	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
-	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_BARE));
-	self->device = open_again(&self->victim);
+	SETUP_OR_SKIP(DMIRROR_BARE);
+	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 3);
+	self->device = open_again(&self->scene.victim);
 	ASSERT_LE(0, self->device);
 	ASSERT_EQ(0, keeper_start(&self->keeper, self->device));
-	ASSERT_EQ(0, victim_populate(&self->victim, 3));
-	ASSERT_EQ(0, victim_dontneed(&self->victim, 2));
-	ASSERT_EQ(0, dmirror_add(self->victim.device, HOLDER,
+	ASSERT_EQ(0, victim_dontneed(&self->scene.victim, 2));
+	ASSERT_EQ(0, dmirror_add(self->scene.victim.device, HOLDER,
 				 HMM_DMIRROR_HLIST, 0, 0));
 	ASSERT_EQ(0, add_interval(self->device, INTERVAL, variant->region, 0,
 				  VICTIM_REGION_PAGES));
 	ASSERT_EQ(0, dmirror_add(self->device, HLIST, HMM_DMIRROR_HLIST, 0, 0));
-	ASSERT_EQ(0, hold(&self->victim));
+	ASSERT_EQ(0, hold(&self->scene.victim));
 	self->held = true;
 }
 
+/* The other file's notifiers go while the mm is there, the others with it. */
 FIXTURE_TEARDOWN(held)
 {
-	struct warn_report report;
-
 	if (self->held)
-		EXPECT_EQ(0, let_go(&self->victim));
-	EXPECT_EQ(0, victim_finish(&self->victim));
+		EXPECT_EQ(0, let_go(&self->scene.victim));
 	close(self->device);
 	EXPECT_EQ(0, keeper_close(&self->keeper));
-	EXPECT_EQ(0, victim_close(&self->victim));
-	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
-	EXPECT_WARNS(no_warns, &report);
-	warn_close(&self->watch);
-	mark_test(_metadata, variant, "end");
+	SCENE_END(&self->scene);
 }
 
 /* Copy-on-write of the zero page, in the victim's mm but by the caller. */
@@ -219,7 +209,7 @@ TEST_F(held, read_begin_waits_for_its_range)
 {
 	EXPECT_EQ(variant->reads, read_begin(self->device, INTERVAL));
 
-	EXPECT_EQ(0, let_go(&self->victim));
+	EXPECT_EQ(0, let_go(&self->scene.victim));
 	self->held = false;
 	EXPECT_EQ(0, read_begin(self->device, INTERVAL));
 }
@@ -229,7 +219,7 @@ TEST_F(held, remove_waits_for_the_tree)
 {
 	EXPECT_EQ(variant->removes, del(self->device, INTERVAL));
 
-	EXPECT_EQ(0, let_go(&self->victim));
+	EXPECT_EQ(0, let_go(&self->scene.victim));
 	self->held = false;
 	EXPECT_EQ(-ENOENT, read_begin(self->device, INTERVAL));
 }
@@ -240,7 +230,7 @@ TEST_F(held, new_interval_is_not_read)
 	ASSERT_EQ(0, add_interval(self->device, LATER, 1, 0, 1));
 	EXPECT_EQ(-ETIMEDOUT, read_begin(self->device, LATER));
 
-	EXPECT_EQ(0, let_go(&self->victim));
+	EXPECT_EQ(0, let_go(&self->scene.victim));
 	self->held = false;
 	EXPECT_EQ(0, read_begin(self->device, LATER));
 }
@@ -253,14 +243,14 @@ TEST_F(held, new_intervals_are_called_once_in_the_tree)
 	for (id = LATER; id < LATER + 3; id++)
 		ASSERT_EQ(0, add_interval(self->device, id, 2, 0, 1));
 
-	ASSERT_EQ(0, invalidate_meanwhile(&self->victim, 2));
+	ASSERT_EQ(0, invalidate_meanwhile(&self->scene.victim, 2));
 	EXPECT_EQ(variant->at_once, calls_of(self->device, LATER));
 	EXPECT_EQ(0, calls_of(self->device, LATER + 1));
 	EXPECT_EQ(0, calls_of(self->device, LATER + 2));
 
-	EXPECT_EQ(0, let_go(&self->victim));
+	EXPECT_EQ(0, let_go(&self->scene.victim));
 	self->held = false;
-	ASSERT_EQ(0, victim_dontneed(&self->victim, 2));
+	ASSERT_EQ(0, victim_dontneed(&self->scene.victim, 2));
 	EXPECT_EQ(variant->at_once + 1, calls_of(self->device, LATER));
 	EXPECT_EQ(1, calls_of(self->device, LATER + 1));
 	EXPECT_EQ(1, calls_of(self->device, LATER + 2));
@@ -272,7 +262,7 @@ TEST_F(held, new_interval_is_removed)
 	ASSERT_EQ(0, add_interval(self->device, LATER, 1, 0, 1));
 	EXPECT_EQ(variant->removes_new, del(self->device, LATER));
 
-	EXPECT_EQ(0, let_go(&self->victim));
+	EXPECT_EQ(0, let_go(&self->scene.victim));
 	self->held = false;
 	EXPECT_EQ(-ENOENT, read_begin(self->device, LATER));
 }
@@ -283,10 +273,10 @@ TEST_F(held, addition_and_removal_wait)
 	ASSERT_EQ(0, add_interval(self->device, LATER, 2, 0, 1));
 	EXPECT_EQ(-ETIMEDOUT, del(self->device, INTERVAL));
 
-	EXPECT_EQ(0, let_go(&self->victim));
+	EXPECT_EQ(0, let_go(&self->scene.victim));
 	self->held = false;
 	EXPECT_EQ(-ENOENT, read_begin(self->device, INTERVAL));
-	ASSERT_EQ(0, victim_dontneed(&self->victim, 2));
+	ASSERT_EQ(0, victim_dontneed(&self->scene.victim, 2));
 	EXPECT_EQ(1, calls_of(self->device, LATER));
 }
 
@@ -295,7 +285,7 @@ TEST_F(held, unregistering_waits_for_the_walk)
 {
 	EXPECT_EQ(-ETIMEDOUT, del(self->device, HLIST));
 
-	EXPECT_EQ(0, let_go(&self->victim));
+	EXPECT_EQ(0, let_go(&self->scene.victim));
 	self->held = false;
 	EXPECT_EQ(-ENOENT, calls_of(self->device, HLIST));
 }
@@ -305,13 +295,13 @@ TEST_F(held, other_ranges_close_nothing)
 {
 	unsigned int id;
 
-	ASSERT_EQ(0, let_go(&self->victim));
+	ASSERT_EQ(0, let_go(&self->scene.victim));
 	self->held = false;
 	for (id = LATER; id < LATER + 4; id++)
 		ASSERT_EQ(0, add_interval(self->device, id, 1, 0, 1));
 
 	for (id = LATER; id < LATER + 4; id++) {
-		ASSERT_EQ(0, victim_dontneed(&self->victim, 2));
+		ASSERT_EQ(0, victim_dontneed(&self->scene.victim, 2));
 		ASSERT_EQ(0, del(self->device, id));
 	}
 }
@@ -320,10 +310,10 @@ TEST_F(held, other_ranges_close_nothing)
 TEST_F(held, other_end_frees_nothing)
 {
 	ASSERT_EQ(0, add_interval(self->device, LATER, 1, 0, 1));
-	ASSERT_EQ(0, invalidate_meanwhile(&self->victim, 2));
+	ASSERT_EQ(0, invalidate_meanwhile(&self->scene.victim, 2));
 	EXPECT_EQ(-ETIMEDOUT, read_begin(self->device, LATER));
 
-	EXPECT_EQ(0, let_go(&self->victim));
+	EXPECT_EQ(0, let_go(&self->scene.victim));
 	self->held = false;
 	EXPECT_EQ(0, read_begin(self->device, LATER));
 }
@@ -333,8 +323,7 @@ TEST_F(held, other_end_frees_nothing)
  * third, the fourth, and once more the second.
  */
 FIXTURE(edges) {
-	struct victim victim;
-	struct warn_watch watch;
+	struct scene scene;
 };
 
 FIXTURE_VARIANT(edges) {
@@ -353,26 +342,15 @@ FIXTURE_VARIANT_ADD(edges, all) { 0, 4, { 1, 1, 1, 1 } };
 
 FIXTURE_SETUP(edges)
 {
-	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
-	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_BARE));
-	ASSERT_EQ(0, victim_populate(&self->victim, 1));
-	ASSERT_EQ(0, add_interval(self->victim.device, 1, 0, 1, 1));
-	ASSERT_EQ(0, add_interval(self->victim.device, 2, 0, 1, 2));
-	ASSERT_EQ(0, add_interval(self->victim.device, 3, 0, 3, 1));
-	ASSERT_EQ(0, add_interval(self->victim.device, 4, 0, 1, 1));
+	SETUP_OR_SKIP(DMIRROR_BARE);
+	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 1);
+	ASSERT_EQ(0, add_interval(self->scene.victim.device, 1, 0, 1, 1));
+	ASSERT_EQ(0, add_interval(self->scene.victim.device, 2, 0, 1, 2));
+	ASSERT_EQ(0, add_interval(self->scene.victim.device, 3, 0, 3, 1));
+	ASSERT_EQ(0, add_interval(self->scene.victim.device, 4, 0, 1, 1));
 }
 
-FIXTURE_TEARDOWN(edges)
-{
-	struct warn_report report;
-
-	EXPECT_EQ(0, victim_finish(&self->victim));
-	EXPECT_EQ(0, victim_close(&self->victim));
-	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
-	EXPECT_WARNS(no_warns, &report);
-	warn_close(&self->watch);
-	mark_test(_metadata, variant, "end");
-}
+SCENE_TEARDOWN(edges)
 
 /* Those that overlap the range are called, to the byte. */
 TEST_F(edges, meet_what_they_overlap)
@@ -380,60 +358,49 @@ TEST_F(edges, meet_what_they_overlap)
 	struct victim_args args = pages(0, variant->first, variant->nr);
 	long result;
 
-	ASSERT_EQ(0, victim_call(&self->victim, do_dontneed_pages, &args,
+	ASSERT_EQ(0, victim_call(&self->scene.victim, do_dontneed_pages, &args,
 				 &result));
 	ASSERT_EQ(0, result);
 
-	EXPECT_EQ(variant->calls[0], calls_of(self->victim.device, 1));
-	EXPECT_EQ(variant->calls[1], calls_of(self->victim.device, 2));
-	EXPECT_EQ(variant->calls[2], calls_of(self->victim.device, 3));
-	EXPECT_EQ(variant->calls[3], calls_of(self->victim.device, 4));
+	EXPECT_EQ(variant->calls[0], calls_of(self->scene.victim.device, 1));
+	EXPECT_EQ(variant->calls[1], calls_of(self->scene.victim.device, 2));
+	EXPECT_EQ(variant->calls[2], calls_of(self->scene.victim.device, 3));
+	EXPECT_EQ(variant->calls[3], calls_of(self->scene.victim.device, 4));
 }
 
 /*
  * Two intervals, on the first and on the last page of a region.
  */
 FIXTURE(two) {
-	struct victim victim;
-	struct warn_watch watch;
+	struct scene scene;
 };
 
 FIXTURE_SETUP(two)
 {
-	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
+	SETUP_OR_SKIP(DMIRROR_BARE);
 	ASK_OR_SKIP(consent_splat());
-	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_BARE));
-	ASSERT_EQ(0, victim_populate(&self->victim, 1));
-	ASSERT_EQ(0, add_interval(self->victim.device, 1, 0, 0, 1));
-	ASSERT_EQ(0, add_interval(self->victim.device, 2, 0,
+	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 1);
+	ASSERT_EQ(0, add_interval(self->scene.victim.device, 1, 0, 0, 1));
+	ASSERT_EQ(0, add_interval(self->scene.victim.device, 2, 0,
 				  VICTIM_REGION_PAGES - 1, 1));
 }
 
-FIXTURE_TEARDOWN(two)
-{
-	EXPECT_EQ(0, victim_finish(&self->victim));
-	EXPECT_EQ(0, victim_close(&self->victim));
-	warn_close(&self->watch);
-	mark_test(_metadata, variant, "end");
-}
+SCENE_TEARDOWN(two)
 
 /* The reaper tells of all that it takes away. */
 TEST_F(two, are_told_of_the_reaper)
 {
 	struct hmm_dmirror_counts first, last;
-	struct warn_report report;
 
-	ASSERT_EQ(0, victim_freeze(&self->victim));
+	ASSERT_EQ(0, victim_freeze(&self->scene.victim));
 
-	EXPECT_EQ(0, victim_reap(&self->victim));
+	EXPECT_EQ(0, victim_reap(&self->scene.victim));
 
-	EXPECT_EQ(0, victim_resident(&self->victim, 0));
-	EXPECT_EQ(0, dmirror_counts(self->victim.device, 1, &first));
-	EXPECT_EQ(0, dmirror_counts(self->victim.device, 2, &last));
+	EXPECT_EQ(0, victim_resident(&self->scene.victim, 0));
+	EXPECT_EQ(0, dmirror_counts(self->scene.victim.device, 1, &first));
+	EXPECT_EQ(0, dmirror_counts(self->scene.victim.device, 2, &last));
 	EXPECT_EQ(1, dmirror_sum(first.calls[DMIRROR_NON_BLOCKABLE]));
 	EXPECT_EQ(1, dmirror_sum(last.calls[DMIRROR_NON_BLOCKABLE]));
-	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
-	EXPECT_WARNS(no_warns, &report);
 }
 
 static int refuse_release(int device, unsigned int id)
@@ -452,21 +419,18 @@ static int refuse_release(int device, unsigned int id)
 TEST_F(two, refuse_the_end)
 {
 	struct hmm_dmirror_counts first, last;
-	struct warn_report report;
 
-	ASSERT_EQ(0, refuse_release(self->victim.device, 1));
-	ASSERT_EQ(0, refuse_release(self->victim.device, 2));
+	ASSERT_EQ(0, refuse_release(self->scene.victim.device, 1));
+	ASSERT_EQ(0, refuse_release(self->scene.victim.device, 2));
+	scene_expect_hits(&self->scene,
+			  rule_expect(RULE_INTERVAL, RULE_RELEASE, false), 2);
 
-	EXPECT_EQ(0, victim_finish(&self->victim));
+	EXPECT_EQ(0, victim_finish(&self->scene.victim));
 
-	EXPECT_EQ(0, dmirror_counts(self->victim.device, 1, &first));
-	EXPECT_EQ(0, dmirror_counts(self->victim.device, 2, &last));
+	EXPECT_EQ(0, dmirror_counts(self->scene.victim.device, 1, &first));
+	EXPECT_EQ(0, dmirror_counts(self->scene.victim.device, 2, &last));
 	EXPECT_EQ(1, first.hits);
 	EXPECT_EQ(1, last.hits);
-	EXPECT_EQ(0, victim_close(&self->victim));
-	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
-	EXPECT_EQ(2, report.warns[RULE_SITE_INTERVAL_RELEASE]);
-	EXPECT_EQ(0, report.messages);
 }
 
 TEST_HARNESS_MAIN

@@ -33,7 +33,7 @@ enum {
 };
 
 FIXTURE(registration) {
-	struct warn_watch watch;
+	struct scene scene;
 	char *vmas;
 };
 
@@ -64,21 +64,13 @@ static char *make_vmas(void)
 
 FIXTURE_SETUP(registration)
 {
-	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
+	SETUP_OR_SKIP(DMIRROR_BARE);
+	SCENE_BEGIN(&self->scene);
 	self->vmas = make_vmas();
 	ASSERT_NE(MAP_FAILED, self->vmas);
 }
 
-FIXTURE_TEARDOWN(registration)
-{
-	static const unsigned int none[RULE_NR_SITES];
-	struct warn_report report;
-
-	EXPECT_NO_OTHER_SPLAT(&self->watch, &report);
-	EXPECT_WARNS(none, &report);
-	warn_close(&self->watch);
-	mark_test(_metadata, variant, "end");
-}
+SCENE_TEARDOWN(registration)
 
 static void on_alarm(int sig)
 {

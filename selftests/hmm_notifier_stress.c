@@ -106,17 +106,6 @@ static int probe_range_end_twice(unsigned int *bugs)
 	return victim_close(&victim) ?: err;
 }
 
-static int use_interval(void *arg)
-{
-	int device = *(int *)arg;
-	int err;
-
-	err = dmirror_add(device, 3, HMM_DMIRROR_INTERVAL, victim_start_of(0),
-			  victim_end_of(0));
-	err = err ?: dmirror_read_begin(device, 3);
-	return err ?: dmirror_del(device, 3);
-}
-
 static int probe_tree_not_ended(unsigned int *bugs)
 {
 	struct hmm_dmirror_fail_point fail = {
@@ -141,7 +130,7 @@ static int probe_tree_not_ended(unsigned int *bugs)
 	if (!err && victim_reap(&victim) != -EAGAIN)
 		err = -EPROTO;
 	if (!err)
-		err = bounded_call(use_interval, &victim.device);
+		err = region_soundness(victim.device);
 	if (err == -ETIMEDOUT) {
 		*bugs |= STRESS_BUG_TREE_NOT_ENDED;
 		err = 0;
@@ -163,20 +152,19 @@ static void silence_hung_task_reports(void)
 }
 
 FIXTURE(stress) {
+	struct scene scene;
 	struct stress_options options;
 };
 
 FIXTURE_SETUP(stress)
 {
-	struct warn_watch watch;
-
-	SETUP_OR_SKIP(DMIRROR_BARE, &watch);
-	warn_close(&watch);
+	SETUP_OR_SKIP(DMIRROR_BARE);
 	ASK_OR_SKIP(consent_splat());
 	/* What is looked for first can hang. */
 	ASK_OR_SKIP(consent_hang());
 	ASK_OR_SKIP(consent_machine());
 	tuning_start();
+	SCENE_BEGIN(&self->scene);
 	self->options = (struct stress_options) {
 		.seed = number_from("HMM_NOTIFIER_SEED", random_seed_number()),
 		.milliseconds = 1000 *
@@ -188,9 +176,16 @@ FIXTURE_SETUP(stress)
 		.forgets = number_from("HMM_NOTIFIER_STRESS_FORGETS",
 				       RULE_NR_SITES),
 		.progress = say,
+		.watch = &self->scene.watch,
 	};
+	scene_expect_hits(&self->scene,
+			  rule_expect(RULE_HLIST, true, -EAGAIN), 1);
 	ASSERT_EQ(0, probe_range_end_twice(&self->options.bugs));
+	scene_expect_hits(&self->scene,
+			  rule_expect(RULE_HLIST, false, -EAGAIN), 1);
 	ASSERT_EQ(0, probe_tree_not_ended(&self->options.bugs));
+	/* What is unread is the run's. */
+	SCENE_CHECK(&self->scene);
 	/* For the suite's own tests: a bug taken for none */
 	self->options.bugs = number_from("HMM_NOTIFIER_STRESS_BUGS",
 					 self->options.bugs);
@@ -206,9 +201,20 @@ FIXTURE_SETUP(stress)
 	}
 }
 
-FIXTURE_TEARDOWN(stress)
+SCENE_TEARDOWN(stress)
+
+/* What a run has read, and what the rule says of what it has counted */
+static void account_for(struct scene *scene, const struct stress_result *result)
 {
-	mark_test(_metadata, variant, "end");
+	const struct model *model = &result->model;
+	unsigned int i, warns[RULE_NR_SITES], messages = 0;
+
+	for (i = 0; i < RULE_NR_SITES; i++)
+		warns[i] = model->warns[i];
+	for (i = 0; i < 4; i++)
+		messages += model->messages[i / 2][i % 2];
+	scene_expect(scene, warns, messages);
+	scene_take(scene, &result->said);
 }
 
 static void show_kind(struct __test_metadata *_metadata, const char *name,
@@ -261,6 +267,13 @@ struct attempt {
 	uint64_t until;
 };
 
+/* What is left of a run that failed is not for the next one to read. */
+static void start_over(struct warn_watch *watch)
+{
+	warn_close(watch);
+	warn_start(watch);
+}
+
 static bool still_fails(const struct op *ops, unsigned int nr, void *arg)
 {
 	struct attempt *attempt = arg;
@@ -268,6 +281,7 @@ static bool still_fails(const struct op *ops, unsigned int nr, void *arg)
 
 	if (stress_now() >= attempt->until)
 		return false;
+	start_over(attempt->options.watch);
 	say_now_and_then("fewer steps", nr);
 	attempt->options.ops = ops;
 	attempt->options.nr_ops = nr;
@@ -368,6 +382,7 @@ TEST_F_TIMEOUT(stress, one_step_at_a_time, TIMEOUT_S)
 	options.seed--;
 
 	show_figures(_metadata, &sum);
+	account_for(&self->scene, &sum);
 	EXPECT_EQ(STRESS_OK, result.fault);
 	if (result.fault) {
 		show_fault(_metadata, &options, &result);
@@ -388,9 +403,11 @@ TEST_F_TIMEOUT(stress, all_at_once, TIMEOUT_S)
 	ASSERT_EQ(0, stress_run(&self->options, &result));
 
 	show_figures(_metadata, &result);
+	account_for(&self->scene, &result);
 	EXPECT_EQ(STRESS_OK, result.fault);
 	if (result.fault) {
 		show_fault(_metadata, &self->options, &result);
+		start_over(self->options.watch);
 		run_sequence(_metadata, &self->options, ops, &result);
 		show_fault(_metadata, &self->options, &result);
 		if (result.fault)

@@ -16,19 +16,23 @@
 /* Whatever it found, before the first test or in one, it tells of nothing else now. */
 TEST(lockdep_has_found_nothing)
 {
+	const void *variant = NULL;
+	struct scene scene;
 	char report[256];
 
+	SETUP_OR_SKIP(DMIRROR_BARE);
 	if (!debug_has_lockdep())
 		SKIP(return, "no lockdep (CONFIG_PROVE_LOCKING)");
+	SCENE_BEGIN(&scene);
 	EXPECT_TRUE(debug_sees_locks()) {
 		debug_lockdep_report(report, sizeof(report));
 		TH_LOG("lockdep is off: %s", report);
 	}
+	SCENE_END(&scene);
 }
 
 FIXTURE(callback) {
-	struct victim victim;
-	struct warn_watch watch;
+	struct scene scene;
 };
 
 FIXTURE_SETUP(callback)
@@ -41,44 +45,32 @@ FIXTURE_SETUP(callback)
 		.act = HMM_DMIRROR_ACT_ALLOC,
 	};
 
-	SETUP_OR_SKIP(DMIRROR_BARE, &self->watch);
+	SETUP_OR_SKIP(DMIRROR_BARE);
 	ASK_OR_SKIP(consent_splat());
 	if (!debug_sees_locks())
 		SKIP(return, "no lockdep (CONFIG_PROVE_LOCKING), or it is off");
-	ASSERT_EQ(0, victim_start(&self->victim, DMIRROR_BARE));
-	ASSERT_EQ(0, victim_populate(&self->victim, 1));
-	ASSERT_EQ(0, dmirror_add(self->victim.device, 1, HMM_DMIRROR_HLIST, 0, 0));
-	ASSERT_EQ(0, dmirror_arm(self->victim.device, &fail));
-	ASSERT_EQ(0, victim_freeze(&self->victim));
+	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 1);
+	ASSERT_EQ(0, dmirror_add(self->scene.victim.device, 1, HMM_DMIRROR_HLIST, 0, 0));
+	ASSERT_EQ(0, dmirror_arm(self->scene.victim.device, &fail));
+	ASSERT_EQ(0, victim_freeze(&self->scene.victim));
 }
 
-FIXTURE_TEARDOWN(callback)
-{
-	EXPECT_EQ(0, victim_finish(&self->victim));
-	EXPECT_EQ(0, victim_close(&self->victim));
-	warn_close(&self->watch);
-	mark_test(_metadata, variant, "end");
-}
+SCENE_TEARDOWN(callback)
 
 /* An allocation may sleep as well, which is the next report if that is checked. */
 TEST_F(callback, that_allocates_is_reported)
 {
 	struct hmm_dmirror_counts counts;
-	struct warn_report report;
 
-	kmsg_write("hmm_notifier: expect " LOCK_SPLAT "\n");
-	kmsg_write("hmm_notifier: expect " SLEEP_SPLAT "\n");
+	scene_expect_splats(&self->scene, LOCK_SPLAT, 1);
+	scene_expect_splats(&self->scene, SLEEP_SPLAT, debug_sees_sleep());
 
-	EXPECT_EQ(0, victim_reap(&self->victim));
+	EXPECT_EQ(0, victim_reap(&self->scene.victim));
 
-	ASSERT_EQ(0, dmirror_counts(self->victim.device, 1, &counts));
+	ASSERT_EQ(0, dmirror_counts(self->scene.victim.device, 1, &counts));
 	ASSERT_EQ(1, counts.hits);
-	EXPECT_EQ(0, warn_stop(&self->watch, &report)) {
-		TH_LOG("%s", report.why);
-	}
-	EXPECT_EQ(0, sum_warns(report.warns));
-	EXPECT_EQ(1 + debug_sees_sleep(), report.others);
-	EXPECT_STREQ(LOCK_SPLAT, report.first_other);
+	SCENE_CHECK(&self->scene);
+	EXPECT_STREQ(LOCK_SPLAT, self->scene.report.first_other);
 	EXPECT_FALSE(debug_sees_locks());
 }
 
