@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Every WARN of mm/mmu_notifier.c is some test's, and that test judges it: on a kernel
+that WARNs once more, once less or at another line in each test (tests/proof/warner.c),
+none passes in which it did, whatever the test and the moment."""
+import functools
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from support import TOP, TempDir, kernel_dir, sh
+
+sys.path.insert(0, str(TOP / "tests/proof"))
+import guest  # noqa: E402
+import klog  # noqa: E402
+import ktap  # noqa: E402
+
+# The stress test first: it looks for a short way to repeat what it finds between its
+# first moment and its last one, which takes minutes.
+ALL = ("stress", "contract", "device", "errno", "often", "detectors", "locked",
+       "mrelease", "overlap", "register", "unsafe", "change.munmap_*", "ending", "reap",
+       "each_callsite_has_a_change", "reaper.hlist_enomem_once", "rest.batch")
+# Those that have WARNs, and some that have none
+WARNING = ("contract", "errno", "often", "locked", "detectors", "two", "change.munmap_*",
+           "ending", "reap", "mrelease")
+
+
+def built(kernel, where):
+    where.mkdir()
+    shutil.copy(TOP / "tests/proof/warner.c", where)
+    (where / "Kbuild").write_text("obj-m := warner.o\n")
+    r = sh("make", "-C", kernel / "build", f"M={where}", "CONFIG_DEBUG_INFO_BTF_MODULES=",
+           "modules")
+    assert r.returncode == 0, r.stdout
+    return where / "warner.ko"
+
+
+def sites(kernel):
+    """{site: its last line}"""
+    out = subprocess.run([TOP / "lib/warn-sites.sh", kernel / "src"], check=True, text=True,
+                         stdout=subprocess.PIPE).stdout
+    return {m[1]: int(m[2]) for m in re.finditer(r"RULE_SITE_(\w+), \d+, (\d+) ", out)}
+
+
+class Warns(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = pathlib.Path(tempfile.mkdtemp())
+        cls.addClassCleanup(shutil.rmtree, cls.dir, ignore_errors=True)
+        cls.ko = built(kernel_dir(), cls.dir / "warner")
+        cls.lines = sites(kernel_dir())
+        cls.guest = guest.Kernel(kernel_dir(), cls.dir, cls.dir / "results", None, False)
+
+    def run_with(self, globs, *params):
+        """({test: it failed}, the tests in which it WARNed wrongly)"""
+        lines, expected = self.guest.job(globs)
+        lines = sorted(lines.splitlines(), key=lambda li: "_stress" not in li)
+        insmod = " ".join(["../bin/insmod", "/job/warner.ko", *params])
+        where = self.guest.boot(self.id().rpartition(".")[2],
+                                "\n".join([insmod, *lines, ""]), expected, [self.ko],
+                                bounds=(400, 60, 900))
+        results = ktap.read((where / "ktap.log").read_text(errors="replace"),
+                            where / "kunit").results
+        log = klog.read((where / "kmsg.log").read_text(errors="replace"))
+        wrong = {s.name for s in log.sections if any("] warner: one" in li for li in s.lines)}
+        failed = {r.name: not r.ok for r in results}
+        self.assertEqual(set(failed), set(expected))
+        self.assertTrue(wrong)
+        return failed, wrong, {s.name for s in log.sections}
+
+    def test_one_more(self):
+        for site in ("HLIST", "INTERVAL_RELEASE"):
+            failed, wrong, begun = self.run_with(ALL, f"line={self.lines[site]}")
+            self.assertEqual(wrong, begun)
+            self.assertEqual({n for n in failed if failed[n]}, begun)
+
+    def check_some(self, *params):
+        failed, wrong, _ = self.run_with(WARNING, *params)
+        self.assertEqual({n for n in failed if failed[n]}, wrong)
+
+    def test_one_less(self):
+        self.check_some("how=less")
+
+    def test_one_elsewhere(self):
+        # from where it is due to a site that is another one's, or to none
+        for line in (self.lines["INTERVAL_RELEASE"], 1):
+            with self.subTest(line=line):
+                self.check_some("how=elsewhere", f"line={line}")
+
+    def test_one_in_each_process_mrelease(self):
+        failed, wrong, begun = self.run_with(
+            ("mrelease",), "at=__x64_sys_process_mrelease", f"line={self.lines['HLIST']}")
+        self.assertEqual(wrong, begun)
+        self.assertEqual({n for n in failed if failed[n]}, begun)
