@@ -67,28 +67,53 @@ const char *warn_missing(const struct warn_watch *watch)
  * Returns the line in mm/mmu_notifier.c, 0 if the WARN is elsewhere.
  * 6.12: "WARNING: CPU: 0 PID: 1 at mm/mmu_notifier.c:487 func+0x1/0x2"
  * 7.2:  "WARNING: mm/mmu_notifier.c:534 at func+0x1/0x2, CPU#0: comm/1"
+ * and with CONFIG_DEBUG_BUGVERBOSE_DETAILED "[condition] " before the file.
  */
 static int warning_line(const char *text)
 {
-	const char *at = strstr(text, "mm/mmu_notifier.c:");
+	const char *at = strstr(text, " mm/mmu_notifier.c:");
 
 	return at ? atoi(strchr(at, ':') + 1) : 0;
 }
 
+/* Does the text begin like that? "*" in the pattern is any text. */
+static bool begins(const char *text, const char *pattern)
+{
+	char part[64];
+
+	for (;;) {
+		size_t len = strcspn(pattern, "*");
+
+		if (strncmp(text, pattern, len))
+			return false;
+		text += len;
+		pattern += len;
+		if (!*pattern)
+			return true;
+		pattern++;
+		len = strcspn(pattern, "*");
+		snprintf(part, sizeof(part), "%.*s", (int)len, pattern);
+		text = strstr(text, part);
+		if (!text)
+			return false;
+	}
+}
+
 static bool is_other_splat(const char *text)
 {
-	static const char * const starts[] = {
-		"BUG: ", "BUG ", "INFO: ", "Oops", "general protection fault",
-		"UBSAN: ", "kernel BUG at ", "watchdog: BUG: ",
+	static const struct {
+		enum { REPORT, DETAIL, NO_REPORT } kind;
+		const char *pattern;
+	} splats[] = {
+#define SPLAT(kind, pattern) { kind, pattern },
+#include "splats.h"
+#undef SPLAT
 	};
 	size_t i;
 
-	/* Says why locks are not shown, in reports and beside "unable to reap". */
-	if (!strncmp(text, "INFO: lockdep is turned off", 27))
-		return false;
-	for (i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
-		if (!strncmp(text, starts[i], strlen(starts[i])))
-			return true;
+	for (i = 0; i < sizeof(splats) / sizeof(splats[0]); i++)
+		if (begins(text, splats[i].pattern))
+			return splats[i].kind == REPORT;
 	return false;
 }
 
