@@ -11,6 +11,7 @@
 #include "hmm_notifier.h"
 
 #define SLEEP_SPLAT	"BUG: sleeping function called from invalid context"
+#define KILL_LINE	"of memory: Killed process "	/* KERN_ERR */
 
 #define PAGES		VICTIM_REGION_PAGES
 
