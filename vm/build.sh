@@ -113,7 +113,7 @@ build_tests() {
 		if [ -f "$new/obj/$name" ]; then
 			mv "$new/obj/$name" "$new/tests/"
 		else
-			"$CC" -O2 -static -D_GNU_SOURCE -o "$new/tests/$name" \
+			"$CC" -O2 -static -D_GNU_SOURCE -fno-builtin-snprintf -o "$new/tests/$name" \
 				-fmacro-prefix-map="$selftests/=" -I"$kernel/src/tools/testing/selftests" "$src" ||
 				die "$name does not build"
 		fi

@@ -11,15 +11,27 @@ which has no -l, is no exception.
 """
 import fnmatch
 import os
+import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 
 def symbols(path):
     nm = os.environ.get("CROSS_COMPILE", "") + "nm"
     out = subprocess.run([nm, path], capture_output=True, text=True, check=True)
     return sorted({line.split()[-1] for line in out.stdout.splitlines()})
+
+
+def strings(path):
+    """What a program can say as it is: its constant strings of some words, no formats."""
+    objcopy = os.environ.get("CROSS_COMPILE", "") + "objcopy"
+    with tempfile.NamedTemporaryFile() as f:
+        subprocess.run([objcopy, "-O", "binary", "-j", ".rodata", path, f.name], check=True)
+        data = pathlib.Path(f.name).read_bytes()
+    found = re.findall(rb"[ -$&-~]{8,}(?=\0)", data)
+    return {s.decode() for s in found if b" " in s}
 
 
 def names(path):
