@@ -3,7 +3,7 @@
 
 all:
 	@echo "./run_tests.sh runs the tests on a kernel; 'make check' tests this project."
-	@echo "Targets: check [T=NAME], stable [N=50 ARGS=...], callsites KDIR=DIR, bench,"
+	@echo "Targets: check [T=NAME], stable [N=50 ARGS=...], callsites KDIR=DIR, bench, fuzz-judge [N=10000],"
 	@echo "mutants [M=NAME], fuzz-device [S=600 ARGS=...], coverage, clean, distclean, install KDIR=DIR [FIXES=n], uninstall KDIR=DIR, series [OUT=DIR], check-bisect"
 
 # T= picks tests of the project by a part of their name, as in T=test_judge.
@@ -19,6 +19,10 @@ callsites:
 stable:
 	@vm/packages.sh run
 	@tests/stable.py -n $(or $(N),50) $(ARGS)
+
+# As many broken runs as one likes, each judged; RESULTS= is a good run to break
+fuzz-judge:
+	@tests/fuzz_judge.py -n $(or $(N),10000) $(RESULTS)
 
 bench:
 	@vm/packages.sh run
@@ -66,4 +70,4 @@ clean:
 distclean: clean
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/hmm-notifier-tests"
 
-.PHONY: all check stable callsites bench install uninstall series check-bisect mutants fuzz-device coverage clean distclean
+.PHONY: all check stable callsites fuzz-judge bench install uninstall series check-bisect mutants fuzz-device coverage clean distclean

@@ -168,21 +168,10 @@ describe_run() {
 
 	programs=$(wc -l <"$tmp/job/tests")
 	total=$(((timeout + 10) * programs + 60))
-	cp "$tmp/job/expected" "$results/"
-	mkdir -p "$results/kunit"
-	cp "$kernel/src/tools/testing/kunit/kunit_parser.py" \
-		"$kernel/src/tools/testing/kunit/kunit_printer.py" "$results/kunit/"
-	python3 - "$results/meta.json" <<-END
-	import json, sys
-	json.dump({"kernel": "$(cat "$kernel/release")",
-	           "spec": """$kernel_spec""",
-	           "origin": """$(cat "$kernel/origin" 2>/dev/null)""",
-	           "base": "$(cat "$kernel/base")", "arch": "$machine",
-	           "accel": "$accel", "selected": ${#globs[@]} > 0,
-	           "suite": "$(git -C "$top" describe --always --dirty 2>/dev/null)",
-	           "qemu": "$("qemu-system-$machine" --version | sed -n 1p)"},
-	          open(sys.argv[1], "w"), indent=1)
-	END
+	"$vm/describe.py" "$results" --kernel "$kernel" --out "$tmp/out" --job "$tmp/job" \
+		spec="$kernel_spec" arch="$machine" accel="$accel" \
+		suite="$(git -C "$top" describe --always --dirty 2>/dev/null)" \
+		qemu="$("qemu-system-$machine" --version | sed -n 1p)" || exit 2
 }
 
 # A kernel on which no test began did not boot, whatever the reason.
@@ -285,3 +274,6 @@ fi
 run_guest
 [ -n "$keep" ] && cp -rL "$tmp/out/initramfs.cpio" "$tmp/out/modules" "$results/"
 "$vm/judge.py" $strict $verbose "$results"
+ret=$?
+[ $ret != 70 ] || not_the_kernel # no verdict
+exit $ret

@@ -48,7 +48,8 @@ class Ordinary(unittest.TestCase):
             self.assertEqual(r.result(f"{program}:ends.skips"),
                              ("skip", "nothing to test with"))
             self.assertEqual(r.result(f"{program}:ends.known_bug"),
-                             ("known_bug", "known bug: the fix that is missing"))
+                             ("known_bug", "known bug: mm/mmu_notifier: don't run range_end "
+                              "twice after a blockable failure"))
             self.assertIn("Expected 1 (1) == 2 (2)", r.result(f"{program}:ends.fails")[1])
         self.assertEqual(r.failed(), [f"{X}:ends.fails", f"{NEXT}:ends.fails"])
         s = r.summary

@@ -1,84 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """The judge, with a good run broken in every way that we could think of."""
-import json
-import shutil
 import unittest
 import xml.etree.ElementTree as ET
 
-from support import TempDir, VM, kernel_dir, sh
-
-PROGRAM = "hmm_notifier_x"
-TESTS = {
-    "f.v.one": "ok 1 f.v.one",
-    "f.v.two": "ok 2 f.v.two # SKIP no CONFIG_THIS",
-    "f.w.one": "ok 3 f.w.one # XFAIL known bug: the fix",
-    "f.w.two": "ok 4 f.w.two",
-}
-WARN = "WARNING: CPU: 0 PID: 1 at mm/mmu_notifier.c:487 __mmu_notifier+0x1/0x2"
-OTHER_WARN = "WARNING: CPU: 0 PID: 1 at mm/page_alloc.c:1 get_page+0x1/0x2"
-
-
-def good_ktap():
-    lines = ["KTAP version 1", "# hmm_notifier: guest 6.12 x86_64", "1..1",
-             f"# hmm_notifier: program {PROGRAM}", "# TAP version 13", "# 1..4",
-             "# # Starting 4 tests from 2 test cases."]
-    for name, result in TESTS.items():
-        lines += [f"# #  RUN           {name} ...", f"# #            OK  {name}",
-                  f"# {result}"]
-    return lines + ["# # Totals: pass:2 fail:0 xfail:1 xpass:0 skip:1 error:0",
-                    f"# hmm_notifier: exit {PROGRAM} 0",
-                    f"ok 1 selftests: mm: {PROGRAM}", "# hmm_notifier: done 1"]
-
-
-def good_kmsg():
-    """(priority, text): 6 is the kernel, 12 is what a program writes."""
-    records = [(6, "Linux version 6.12"), (6, "Run /init as init process")]
-    for name in TESTS:
-        records += [(12, f"hmm_notifier: begin {PROGRAM}:{name}"), (4, WARN),
-                    (4, "Modules linked in:"),
-                    (12, f"hmm_notifier: end {PROGRAM}:{name}")]
-    return records
-
-
-class Judged:
-    def __init__(self, test, ktap=None, kmsg=None, *args, ended="power-off",
-                 expected=None, numbers=None, end_line=True, selected=False):
-        self.dir = TempDir(test).path
-        ktap = good_ktap() if ktap is None else ktap
-        kmsg = good_kmsg() if kmsg is None else kmsg
-        numbers = numbers or range(len(kmsg))
-        lines = [f"{p},{n},{n}000,-;{t}" for n, (p, t) in zip(numbers, kmsg)]
-        if end_line:
-            lines.append(f"end of log, {len(lines)} records")
-        self.write("ktap.log", "\n".join(ktap) + "\n" * bool(ktap))
-        self.write("kmsg.log", "\n".join(lines) + "\n")
-        expected = TESTS if expected is None else expected
-        self.write("expected", "".join(f"{PROGRAM}:{n}\n" for n in expected))
-        self.write("meta.json", json.dumps({"kernel": "6.12", "selected": selected}))
-        if ended:
-            self.write("boot.json", json.dumps(
-                {"ended": ended, "detail": "" if ended == "power-off" else "it ended so"}))
-        kunit = kernel_dir() / "src/tools/testing/kunit"
-        (self.dir / "kunit").mkdir()
-        for name in ("kunit_parser.py", "kunit_printer.py"):
-            shutil.copy(kunit / name, self.dir / "kunit")
-        done = sh(VM / "judge.py", *args, self.dir)
-        self.code, self.out = done.returncode, done.stdout
-        self.summary = json.loads((self.dir / "summary.json").read_text())
-        self.tests = {t["name"]: (t["result"], t["reason"])
-                      for t in self.summary.get("tests", [])}
-
-    def write(self, name, text):
-        (self.dir / name).write_text(text)
-
-    def failed(self):
-        return {n: why for n, (what, why) in self.tests.items() if what == "fail"}
-
-
-def changed(lines, old, *new):
-    assert old in lines, old
-    i = lines.index(old)
-    return [*lines[:i], *new, *lines[i + 1:]]
+from goodrun import BUG, WARN
+from judged import (KNOWN, LAST, OTHER_WARN, PROGRAM, SKIP, TESTS, Judged, JudgeTest,
+                    changed, good_kmsg, good_ktap)
 
 
 class Good(unittest.TestCase):
@@ -89,7 +16,7 @@ class Good(unittest.TestCase):
         self.assertEqual((s["passed"], s["failed"], s["skipped"], s["known_bugs"]),
                          (2, 0, 1, 1))
         self.assertEqual(s["verdict"], "pass")
-        self.assertEqual(j.tests[f"{PROGRAM}:f.w.one"], ("known_bug", "known bug: the fix"))
+        self.assertEqual(j.tests[f"{PROGRAM}:f.w.one"], ("known_bug", f"known bug: {BUG}"))
         self.assertEqual(j.tests[f"{PROGRAM}:f.v.two"], ("skip", "no CONFIG_THIS"))
 
     def test_strict_fails_and_names_known_bugs_only(self):
@@ -105,33 +32,26 @@ class Good(unittest.TestCase):
         self.assertEqual((suite.get("tests"), suite.get("failures"), suite.get("skipped")),
                          ("4", "0", "2"))
         log = (j.dir / "kernel-log" / f"{PROGRAM}:f.v.one.log").read_text()
-        self.assertEqual(len(log.splitlines()), 4)
+        self.assertEqual(len(log.splitlines()), 5)
         self.assertIn(WARN, log)
 
     def test_older_harness_gives_a_skipped_test_no_name(self):
-        ktap = changed(good_ktap(), "# ok 2 f.v.two # SKIP no CONFIG_THIS",
-                       "# ok 2 # SKIP no CONFIG_THIS")
+        ktap = changed(good_ktap(), SKIP, "# ok 2 # SKIP no CONFIG_THIS")
         j = Judged(self, ktap)
         self.assertEqual(j.tests[f"{PROGRAM}:f.v.two"], ("skip", "no CONFIG_THIS"))
         self.assertEqual(j.code, 0, j.out)
 
     def test_only_skips_is_nothing_tested(self):
-        ktap = good_ktap()
-        for i, (name, result) in enumerate(TESTS.items(), 1):
-            ktap = changed(ktap, f"# {result}", f"# ok {i} {name} # SKIP no device")
+        ktap = good_ktap(**{name: " # SKIP no device here" for name in TESTS})
         j = Judged(self, ktap)
-        self.assertEqual((j.code, j.summary["verdict"]), (4, "nothing"))
+        self.assertEqual((j.code, j.summary["verdict"]), (4, "nothing"), j.out)
 
     def test_harness_that_cannot_select_ran_more_than_was_asked(self):
-        j = Judged(self, expected=["f.v.one"], selected=True)
+        j = Judged(self, expected=["f.v.one"], selects=False)
         self.assertEqual((j.code, list(j.tests)), (0, [f"{PROGRAM}:f.v.one"]))
 
 
-class Broken(unittest.TestCase):
-    def assert_fails(self, j, name, text, code=1):
-        self.assertEqual((j.code, j.summary["verdict"]), (code, "fail"), j.out)
-        self.assertIn(text, j.failed().get(name, f"not failed: {j.out}"))
-
+class Broken(JudgeTest):
     def test_failed_test_is_told_with_what_was_expected(self):
         ktap = changed(good_ktap(), "# ok 4 f.w.two",
                        "# # x.c:60:two:Expected 1 (1) == n (2)", "# not ok 4 f.w.two")
@@ -176,7 +96,7 @@ class Broken(unittest.TestCase):
         self.assert_fails(j, "ktap", "no KTAP", code=4)
 
     def test_expected_fail_without_a_name_of_a_fix(self):
-        j = Judged(self, changed(good_ktap(), "# ok 3 f.w.one # XFAIL known bug: the fix",
+        j = Judged(self, changed(good_ktap(), KNOWN,
                                  "# ok 3 f.w.one # XFAIL it is like that"))
         self.assert_fails(j, f"{PROGRAM}:f.w.one", "XFAIL without")
 
@@ -186,8 +106,8 @@ class Broken(unittest.TestCase):
         self.assert_fails(j, f"{PROGRAM}:f.w.two", "XPASS")
 
     def test_failed_known_bug_is_a_failure(self):
-        j = Judged(self, changed(good_ktap(), "# ok 3 f.w.one # XFAIL known bug: the fix",
-                                 "# not ok 3 f.w.one # XFAIL known bug: the fix"))
+        j = Judged(self, changed(good_ktap(), KNOWN,
+                                 KNOWN.replace("ok", "not ok", 1)))
         self.assertIn(f"{PROGRAM}:f.w.one", j.failed())
 
     def test_program_that_crashes_after_its_last_test(self):
@@ -201,16 +121,14 @@ class Broken(unittest.TestCase):
         self.assert_fails(j, f"{PROGRAM}:f.v.one", "two results")
 
 
-class Log(unittest.TestCase):
-    assert_fails = Broken.assert_fails
-
+class Log(JudgeTest):
     def splat(self, where, text, prio=4, **kw):
         kmsg = good_kmsg()
         kmsg.insert(where, (prio, text))
         return Judged(self, None, kmsg, **kw)
 
     def test_splat_with_no_test_to_answer(self):
-        for where, place in ((1, "before the first test"), (6, f"after {PROGRAM}:f.v.one")):
+        for where, place in ((1, "before the first test"), (7, f"after {PROGRAM}:f.v.one")):
             for text in (WARN, "BUG: kernel NULL pointer dereference", OTHER_WARN,
                          "WARNING: mm/mmu_notifier.c:534 at func, CPU#0: comm/1",
                          "WARNING: possible circular locking dependency detected",
@@ -233,17 +151,13 @@ class Log(unittest.TestCase):
                      (4, "BUG: sleeping function called from invalid context at x.c:1")]
         self.assertEqual(Judged(self, None, kmsg).code, 0)
 
-    def test_both_header_formats_are_the_tests_to_count(self):
-        j = self.splat(4, "WARNING: mm/mmu_notifier.c:534 at func, CPU#0: comm/1")
-        self.assertEqual(j.code, 0, j.out)
-
     def test_what_a_program_writes_is_no_splat(self):
         j = self.splat(1, OTHER_WARN, prio=12)
         self.assertEqual(j.code, 0, j.out)
 
     def test_lost_records(self):
         kmsg = good_kmsg()
-        numbers = [n + 3 * (n > 5) for n in range(len(kmsg))]
+        numbers = [n + 3 * (n > 6) for n in range(len(kmsg))]
         j = Judged(self, None, kmsg, numbers=numbers)
         self.assert_fails(j, "kernel-log", f"3 records lost after {PROGRAM}:f.v.one")
 
@@ -256,9 +170,7 @@ class Log(unittest.TestCase):
         self.assert_fails(j, "kernel-log", "cut off")
 
 
-class Ends(unittest.TestCase):
-    assert_fails = Broken.assert_fails
-
+class Ends(JudgeTest):
     def test_each_bad_end_with_a_perfect_ktap(self):
         for ended in ("panic", "killed", "silent", "timeout", "flood", "qemu-error",
                       "early-end", "no-boot", None):
@@ -268,15 +180,15 @@ class Ends(unittest.TestCase):
 
     def test_panic_belongs_to_the_test_that_ran(self):
         ktap, kmsg = good_ktap(), good_kmsg()
-        j = Judged(self, ktap[:ktap.index("# ok 3 f.w.one # XFAIL known bug: the fix")],
-                   kmsg[:11], ended="panic", end_line=False)
+        j = Judged(self, ktap[:ktap.index(KNOWN)],
+                   kmsg[:13], ended="panic", end_line=False)
         self.assert_fails(j, f"{PROGRAM}:f.w.one", "it ended so")
         self.assert_fails(j, f"{PROGRAM}:f.w.two", "did not run: it ended so")
         self.assertEqual(len(j.failed()), 2)
 
     def test_hang_is_named_and_the_rest_did_not_run(self):
         ktap = good_ktap()
-        cut = ktap.index("# ok 3 f.w.one # XFAIL known bug: the fix")
+        cut = ktap.index(KNOWN)
         ktap = ktap[:cut] + [
             f"# hmm_notifier: hang: {PROGRAM}:f.w.one: nothing said for 45 s",
             f"# hmm_notifier: exit {PROGRAM} 124",

@@ -16,6 +16,7 @@ import unittest
 
 from support import TOP, VM, TempDir, add_tests, pristine_module, sh, take_long
 
+import describe
 import klog
 
 sys.path.insert(0, str(TOP / "tests/proof"))
@@ -180,7 +181,7 @@ class Guest:
     def splats(self, step):
         return [line for line in self.log[step].splitlines()
                 if (m := klog.RECORD.fullmatch(line)) and not int(m[1]) >> 3
-                and klog.SPLAT.search(m[4])]
+                and klog.kind_of(m[4]) == "REPORT"]
 
 
 class Kselftest(unittest.TestCase):
@@ -194,6 +195,7 @@ class Kselftest(unittest.TestCase):
             self.assertEqual(beside, inside)
             self.leaves_nothing_for_git(tree)
             self.guest = Guest(self, tree, tree.dir / "kselftest")
+            sites = describe.warn_sites(tree.tree)
         self.assertEqual(self.guest.splats("boot"), [])
         self.skips()
         self.is_silent("insmod", FEW, NOT_ASKED)
@@ -206,7 +208,7 @@ class Kselftest(unittest.TestCase):
         for step in self.guest.out:
             if step.endswith(("-left", "-kept")):
                 self.assertEqual(self.guest.code[step], 0, step)
-        self.splats()
+        self.splats(sites)
 
     def installed(self, tree, to):
         """The tests of ours, and what upstream's list says of them"""
@@ -271,13 +273,14 @@ class Kselftest(unittest.TestCase):
             if unlike not in why:
                 self.assertNotIn(f"SKIP {unlike}", self.guest.out[step])
 
-    def splats(self):
-        """Both halves: each WARN stands between the marks of a test."""
+    def splats(self, sites):
+        """Both halves: each WARN stands between the marks of a test that accounts for it."""
         results = self.passes("splats", PROGRAMS)
         self.assertEqual(results["hmm_notifier_errno"], "")
-        log = klog.read(self.guest.log["splats"])
+        log = klog.read(self.guest.log["splats"].splitlines(), sites)
         self.assertEqual(log.strays, [])
         self.assertEqual([s.splats for s in log.sections if s.splats], [])
+        self.assertEqual([s.name for s in log.sections if s.wrong_account()], [])
         self.assertLess(100, len(self.guest.splats("splats")))
         self.assertRegex(self.guest.out["splats"], "# (XFAIL|SKIP) known bug: ")
         self.assertIn("SKIP a task in state D is not asked for", self.guest.out["splats"])

@@ -2,23 +2,31 @@
 # SPDX-License-Identifier: GPL-2.0
 """judge.py [--strict] RESULTS - what a run means; reads only that directory.
 
-Writes summary.json, junit.xml and kernel-log/, prints the summary.  Exits 0 when
-all passed (known bugs aside), 1 when something failed, 4 when nothing was tested.
+Writes junit.xml and kernel-log/, prints the summary, and writes summary.json last: until
+then that says "fail".  Exits 0 when all passed (known bugs aside), 1 when something
+failed, 4 when nothing was tested, and 70 when there is no verdict because something is
+wrong with the judge or its machine.
+
 The verdict is "fail" until everything has said that it's well: each test that was
-expected has a result, each program its end, the log is whole, the guest powered
-off, and no splat is unaccounted for.
+expected has a result, each program its end, what they say of it agrees, the log is
+whole, the guest powered off, the kernel's WARNs are those that the tests account for,
+and no splat is without a test that announced it.
 """
 import argparse
 import json
 import pathlib
 import re
 import sys
+import traceback
 
+import files
+import given
 import klog
 import ktap
 import report
 
 KNOWN_BUG = "known bug: "
+NO_VERDICT = 70  # EX_SOFTWARE
 
 
 def options():
@@ -29,20 +37,6 @@ def options():
     return p.parse_args()
 
 
-def read(path):
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
-
-
-def read_json(path):
-    try:
-        return json.loads(read(path))
-    except ValueError:
-        return {}
-
-
 def what_failed(result):
     """The lines of a failed test that say why."""
     said = [re.sub(r"^#\s*", "", line) for line in result.log]
@@ -51,28 +45,27 @@ def what_failed(result):
     return "; ".join(why[:3]) or result.reason or "failed without a word"
 
 
-def classify(result):
-    """(pass|fail|skip|known_bug, reason) of one line of KTAP."""
-    if not result.ok:
-        return "fail", what_failed(result)
-    if result.reason.startswith(KNOWN_BUG) and result.directive in ("XFAIL", "SKIP"):
-        return "known_bug", result.reason  # 6.1's harness has no XFAIL
-    if result.directive == "SKIP":
-        return "skip", result.reason
-    if result.directive:
-        return "fail", f"{result.directive} without a known bug's name: {result.reason}"
-    return "pass", ""
-
-
 class Judge:
-    def __init__(self, directory):
+    def __init__(self, directory: pathlib.Path):
         self.dir = directory
-        self.meta = read_json(directory / "meta.json")
-        self.boot = read_json(directory / "boot.json")
-        self.stream = ktap.read(read(directory / "ktap.log"), directory / "kunit")
-        self.log = klog.read(read(directory / "kmsg.log"))
-        self.expected = read(directory / "expected").split()
-        self.tests = {}
+        self.damage: list[str] = []
+        self.meta = self.read(given.read_meta, {})
+        self.boot = self.read(given.read_boot, {})
+        self.programs = self.read(given.read_programs, {})
+        self.expected = dict.fromkeys(self.read(given.read_expected, []))
+        self.stream = self.read(
+            lambda d: ktap.read(files.read_lines(d / "ktap.log")), ktap.Stream())
+        self.log = self.read(
+            lambda d: klog.read(files.read_lines(d / "kmsg.log"),
+                                self.meta.get("warn_sites", {})), klog.Log())
+        self.tests: dict[str, dict] = {}
+
+    def read(self, reader, default):
+        try:
+            return reader(self.dir)
+        except files.Damaged as e:
+            self.damage.append(str(e))
+            return default
 
     def add(self, name, result, reason, log=()):
         self.tests[name] = {"name": name, "result": result, "reason": reason,
@@ -82,11 +75,16 @@ class Judge:
         """Makes a failure of what was something else, or adds one."""
         test = self.tests.get(name)
         if test and test["result"] == "fail":
-            test["reason"] += f"; {reason}"
+            if len(test["reason"]) < 2000:
+                test["reason"] += f"; {reason}"
         elif test:
             test.update(result="fail", reason=reason)
         else:
             self.add(name, "fail", reason)
+
+    def has_failed(self, program):
+        return any(t["result"] == "fail" and n.partition(":")[0] == program
+                   for n, t in self.tests.items())
 
     def how_it_ended(self):
         """None, or one sentence on what cut the run off."""
@@ -103,61 +101,143 @@ class Judge:
             return self.log.sections[-1].name
         return self.stream.running
 
+    def classify(self, program, result):
+        """(pass|fail|skip|known_bug, reason) of one line of KTAP."""
+        can_say = self.programs.get(program, {}).get("strings", [])
+        text, directive = result.reason, result.directive
+        if not result.ok:
+            return "fail", what_failed(result)
+        if result.said != "OK":
+            return "fail", f"ok, where the line before says {result.said or 'nothing'}"
+        if not directive:
+            return "pass", ""
+        if directive not in ("SKIP", "XFAIL"):
+            return "fail", f"ok, but {directive} {text}"
+        if not any(s.endswith(text) for s in can_say) or len(text) < 8:
+            return "fail", f"{directive} without a reason that {program} can give: {text}"
+        if text.startswith(KNOWN_BUG): # 6.1's harness has no XFAIL
+            if text.removeprefix(KNOWN_BUG) in self.meta.get("known_bugs", []):
+                return "known_bug", text
+            return "fail", f"{text}, which no fix of this kernel's base is for"
+        if directive == "XFAIL":
+            return "fail", f"XFAIL without a known bug's name: {text}"
+        return "skip", text
+
     def results(self):
-        selected = self.meta.get("selected")
-        for result in self.stream.results:
-            if selected and result.name not in self.expected:
-                continue  # a harness that can't select ran it as well
-            if result.name in self.tests:
-                self.fail(result.name, "it has two results")
-            else:
-                self.add(result.name, *classify(result), result.log)
+        """All that ran, whether it was asked for or the harness can't select."""
+        for p in self.stream.programs:
+            all_tests = {f"{p.name}:{t}"
+                         for t in self.programs.get(p.name, {}).get("tests", [])}
+            for r in p.results:
+                if r.name in self.tests:
+                    self.fail(r.name, "it has two results")
+                elif r.name in self.expected:
+                    self.add(r.name, *self.classify(p.name, r), r.log)
+                elif r.name not in all_tests:
+                    self.fail(r.name, "it has a result, and is no test of this program")
+                elif not r.ok:
+                    self.add(r.name, "fail", f"not asked for: {what_failed(r)}", r.log)
+
+    def ran(self, p):
+        """What a program of which no test failed says of itself that contradicts that."""
+        kinds = [r.directive or "PASS" for r in p.results]
+        counts = [kinds.count(k) for k in ("PASS", "FAIL", "XFAIL", "XPASS", "SKIP")]
+        info = self.programs.get(p.name, {"tests": [], "selects": True})
+        should = info["tests"] if not info["selects"] else \
+            [n for n in self.expected if n.partition(":")[0] == p.name]
+        if p.plan is not None and p.plan != len(should):
+            yield f"{p.plan} tests are in its plan, {len(should)} were to run"
+        if p.exit is None:
+            yield "nothing says how it ended"
+        elif p.exit:
+            how = f"signal {p.exit - 128}" if 128 < p.exit < 256 else f"exit code {p.exit}"
+            yield f"ended with {how}, and no test of it failed"
+        if not p.outer:
+            yield "its result is missing"
+        elif (p.outer[0], p.outer[2]) != ("ok", ""):
+            yield f"its result is '{p.outer[0]} {p.outer[2]}', and no test of it failed"
+        if p.totals != [*counts, 0]:
+            yield f"its totals are {p.totals}, its results {[*counts, 0]}"
+        if p.passed != ("PASSED", str(len(kinds)), str(len(kinds))):
+            yield f"it says '{p.passed}' of its {len(kinds)} results"
+
+    def reconcile(self):
+        """Of a program that failed anyway, contradictions are no news."""
+        names = [p.name for p in self.stream.programs]
+        wanted = list(dict.fromkeys(n.partition(":")[0] for n in self.expected))
+        for p in self.stream.programs:
+            if p.name not in wanted:
+                self.fail(p.name, "it ran, and was not to run")
+            elif names.count(p.name) > 1:
+                self.fail(p.name, "it ran more than once")
+            elif not p.hang and not self.has_failed(p.name):
+                for contradiction in self.ran(p):
+                    self.fail(p.name, contradiction)
 
     def ends(self):
         cut = self.how_it_ended()
-        for program, (test, why) in self.stream.hangs.items():
-            self.fail(f"{program}:{test}", f"hangs: {why}")
+        hangs = [p for p in self.stream.programs if p.hang]
+        for p in hangs:
+            self.fail(f"{p.name}:{p.hang[0]}", f"hangs: {p.hang[1]}")
         if cut:
             self.fail(self.culprit() or "guest", cut)
-        for error in self.stream.errors:
-            if not cut and not self.stream.hangs:
-                self.fail("ktap", error)
-        if not cut and not self.stream.done:
-            self.fail("ktap", "the KTAP is cut off: its last line is missing")
-        for program, code in self.stream.exits.items():
-            failed = any(n.startswith(f"{program}:") and t["result"] == "fail"
-                         for n, t in self.tests.items())
-            if code not in (0, 4) and not failed:
-                how = f"signal {code - 128}" if code > 128 else f"exit code {code}"
-                self.fail(program, f"ended with {how}, and no test of it failed")
+        else:
+            self.reconcile()
         for name in self.expected:
             if name not in self.tests:
                 self.fail(name, f"did not run: {self.why_not(name, cut)}")
+        for error in self.stream.errors:
+            if not cut and not hangs:
+                self.fail("ktap", error)
 
     def why_not(self, name, cut):
         program = name.partition(":")[0]
-        if program in self.stream.hangs:
-            return f"{program} hung in {self.stream.hangs[program][0]}"
-        if cut:
-            return cut
-        if program in self.stream.exits:
-            return f"{program} ended with {self.stream.exits[program]} before it"
-        return "nothing says why"
+        for p in self.stream.programs:
+            if p.name == program and p.hang:
+                return f"{program} hung in {p.hang[0]}"
+            if p.name == program and p.exit is not None and not cut:
+                return f"{program} ended with {p.exit} before it"
+        return cut or "nothing says why"
+
+    def section(self, s, names):
+        test = self.tests.get(s.name)
+        if test:
+            test["seconds"] = s.seconds()
+        if self.programs and s.name not in names:
+            self.fail("kernel-log", f"the section of no test: {s.name}")
+        elif s.end is None and test and test["result"] in ("pass", "known_bug"):
+            self.fail(s.name, "its section of the kernel's log has no end")
+        for splat in s.splats:
+            self.fail(s.name, f"the kernel reported: {splat}")
+        if s.more:
+            self.fail(s.name, f"and {s.more} times more")
+        for why in s.refused:
+            self.fail(s.name, why)
+        unfinished = s.end is None and self.tests.get(s.name, {}).get("result") == "fail"
+        if (why := s.wrong_account()) and not unfinished:
+            self.fail(s.name, why)
 
     def kernel_log(self):
-        for section in self.log.sections:
-            if section.name in self.tests:
-                self.tests[section.name]["seconds"] = section.seconds()
-            for splat in section.splats:
-                self.fail(section.name, f"the kernel reported: {splat}")
+        names = {f"{p}:{t}" for p, info in self.programs.items() for t in info["tests"]}
+        seen = set()
+        for s in self.log.sections:
+            self.section(s, names)
+            if s.name in seen:
+                self.fail(s.name, "it has two sections of the kernel's log")
+            seen.add(s.name)
         for place, splat in self.log.strays:
             self.fail("kernel-log", f"with no test to answer for it, {place}: {splat}")
-        for place, count in self.log.losses:
+        for place, count in self.log.losses[:klog.SHOWN]:
             self.fail("kernel-log", f"{count} records lost {place}")
-        if not self.how_it_ended() and not self.log.complete:
+        cut = self.how_it_ended()
+        for what in self.log.damage[:-1] if cut else self.log.damage:
+            self.fail("kernel-log", what)
+        if not cut and not self.log.complete:
             self.fail("kernel-log", "the log is cut off: its last line is missing")
 
     def judge(self):
+        for what in self.damage:
+            self.fail("results", what)
         self.results()
         self.ends()
         self.kernel_log()
@@ -171,6 +251,8 @@ def verdict(tests, stream, strict):
     if count["fail"] or (strict and count["known_bug"]):
         # a run that never came to a test is a failure, but not one of a test
         return "fail", 1 if stream.begun else 4
+    if stream.not_loaded: # without the device, what passed is not what was to be tested
+        return "nothing", 4
     if count["pass"] or count["known_bug"]:
         return "pass", 0
     return "nothing", 4
@@ -183,9 +265,24 @@ def main():
     judge = Judge(opt.results)
     tests = judge.judge()
     what, code = verdict(tests, judge.stream, opt.strict)
-    out.finish(judge.meta, judge.boot, tests, judge.log, what)
+    out.finish(judge.meta, judge.boot, tests, judge.log, what,
+               [f"could not load {ko}" for ko in judge.stream.not_loaded])
     return code
 
 
+def guarded(main_of):
+    """Runs it, with an exit code of its own for what is no verdict."""
+    try:
+        sys.stdout.reconfigure(errors="replace")
+        return main_of()
+    except OSError as e:
+        what = f"{e.filename}: {e.strerror}" if e.filename else str(e.strerror or e)
+        print(f"judge.py: no verdict: {what}", file=sys.stderr)
+    except Exception:
+        traceback.print_exc()
+        print("judge.py: no verdict: the judge itself is at fault", file=sys.stderr)
+    return NO_VERDICT
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

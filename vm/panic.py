@@ -12,7 +12,6 @@ Makes of it one report, and detectors.txt: who saw what. Exits as judge.py does,
 2 or 130 when a boot could not be started or was interrupted.
 """
 import argparse
-import json
 import pathlib
 import re
 import shutil
@@ -22,6 +21,7 @@ import sys
 import tempfile
 import time
 
+import files
 import judge
 import klog
 import report
@@ -31,7 +31,6 @@ VM = pathlib.Path(__file__).resolve().parent
 PROGRAM = "hmm_notifier_detectors"
 DETECTORS = ("warn_count", "tracepoint", "taint", "console")
 DUE = re.compile(r"hmm_notifier: WARN due at (\S+):(\d+)-(\d+)")
-WARNING = re.compile(r"WARNING: (?:CPU: \d+ PID: \d+ at )?(\S+):(\d+)")
 PANIC = re.compile(r"Kernel panic - not syncing: .*panic_on_warn set")
 
 
@@ -78,8 +77,8 @@ class Boots:
         print(f"booting {name}", file=sys.stderr)
         where = self.opt.results / name
         where.mkdir()
-        shutil.copy(self.opt.results / "meta.json", where)
-        shutil.copytree(self.opt.results / "kunit", where / "kunit")
+        for name in ("meta.json", "programs.json"):
+            shutil.copy(self.opt.results / name, where)
         (where / "expected").write_text(expected)
         with tempfile.TemporaryDirectory(prefix="hmm-notifier-") as tmp:
             job = pathlib.Path(tmp) / "job"
@@ -103,7 +102,7 @@ def result(name, why, log=()):
 
 def kernel_lines(path):
     """What the kernel itself logged, not what was written to /dev/kmsg."""
-    for raw in judge.read(path).split("\n"):
+    for raw in files.read_lines(path):
         m = klog.RECORD.fullmatch(raw)
         if m and not int(m[1]) >> 3:
             yield klog.unescape(m[4])
@@ -125,7 +124,7 @@ def why_not_legal(run, tests):
 
 def why_no_panic(run):
     """The WARN that was due must be the first one, and the kernel's last word."""
-    console = judge.read(run.dir / "console.log")
+    console = files.read_text(run.dir / "console.log", files.MAX_LOG)
     if run.boot.get("ended") != "panic":
         return f"survived with panic_on_warn: {run.boot.get('ended')}"
     if not PANIC.search(console):
@@ -134,9 +133,9 @@ def why_no_panic(run):
     due = DUE.search(log)
     if not due:
         return "panicked before the failure was due"
-    if WARNING.search(log[:due.start()]):
+    if klog.HEADER.search(log[:due.start()]):
         return "a WARN came before the one that was due"
-    warns = WARNING.findall(log[due.end():])
+    warns = klog.HEADER.findall(log[due.end():])
     if not warns:
         return "no WARN is on the console"
     if len(warns) > 1:
@@ -200,12 +199,12 @@ def main():
     boot = {"ended": "power-off", "seconds": round(time.time() - opt.started, 2),
             "wall_s": round(time.time() - opt.started, 2)}
     text = table(classes, tests)
-    (opt.results / "detectors.txt").write_text(text)
+    files.write_text(opt.results / "detectors.txt", text)
     print(text, end="")
-    meta = json.loads((opt.results / "meta.json").read_text())
+    meta = files.read_json(opt.results / "meta.json")
     out.finish(meta, boot, tests, log, "fail" if failed else "pass")
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(judge.guarded(main))

@@ -7,6 +7,8 @@ import re
 import sys
 import time
 
+import screen
+
 RESULT = re.compile(r"# (ok|not ok) \d+ (\S+)")
 RUNS = re.compile(r"# #\s+RUN\s+(\S+)")
 
@@ -32,12 +34,13 @@ class Progress:
 
     def print(self, text):
         self.clear()
-        print(text, file=sys.stderr, flush=True)
+        print(screen.plain(text), file=sys.stderr, flush=True)
 
     def tick(self):
         if not self.tty:
             return
         what = self.now if self.now else "booting"
+        what = screen.plain(what)
         text = f"[{self.done}/{self.total}] {time.monotonic() - self.began:3.0f} s  {what}"
         if text != self.shown:
             self.clear()

@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
 """Writes and prints what the judge found."""
-import json
 import os
 import re
 import shutil
 import sys
 import xml.etree.ElementTree as ET
 
+import files
+import screen
+
 COUNTS = (("passed", "pass"), ("failed", "fail"), ("skipped", "skip"),
           ("known_bugs", "known_bug"))
 LOG_LINES = 40  # of one test's kernel log on the screen; the file has it all
+
+
+def say(text):
+    print("\n".join(map(screen.plain, text.split("\n"))))
 
 
 class Report:
@@ -22,9 +28,9 @@ class Report:
         return f"\033[{code}m{text}\033[0m" if self.colour else text
 
     def write(self, summary):
-        (self.dir / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+        files.write_json(self.dir / "summary.json", summary)
 
-    def finish(self, meta, boot, tests, log, verdict):
+    def finish(self, meta, boot, tests, log, verdict, notes=()):
         counts = {name: sum(t["result"] == r for t in tests) for name, r in COUNTS}
         sections = {s.name: s for s in log.sections}
         self.kernel_logs(log.sections)
@@ -36,12 +42,20 @@ class Report:
             "tests": [{k: t[k] for k in ("name", "result", "reason", "seconds")}
                       for t in tests],
         }
-        self.write(summary)
         self.junit(meta, boot, tests, sections)
-        self.show(summary, tests, sections)
+        try:
+            for note in notes:
+                say(note)
+            self.show(summary, tests, sections)
+            sys.stdout.flush()
+        except BrokenPipeError: # who reads has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        self.write(summary)
 
     def kernel_logs(self, sections):
         where = self.dir / "kernel-log"
+        if where.is_symlink():
+            where.unlink()
         shutil.rmtree(where, ignore_errors=True)
         where.mkdir()
         for s in sections:
@@ -49,16 +63,17 @@ class Report:
                 f.write("\n".join(s.lines) + "\n")
 
     def log_file(self, name):
-        return self.dir / "kernel-log" / (re.sub(r"[^\w.:+-]", "_", name)[:200] + ".log")
+        safe = re.sub(r"[^\w.:+-]", "_", name, flags=re.A)[:200]
+        return self.dir / "kernel-log" / f"{safe}.log"
 
     def junit(self, meta, boot, tests, sections):
-        suite = ET.Element("testsuite", name=f"hmm-notifier {meta.get('kernel')}",
+        suite = ET.Element("testsuite", name=clean(f"hmm-notifier {meta.get('kernel')}"),
                            tests=str(len(tests)), time=str(boot.get("seconds") or 0))
         tally = {"failures": 0, "skipped": 0}
         for t in tests:
             program, _, rest = t["name"].partition(":")
-            case = ET.SubElement(suite, "testcase", classname=program,
-                                 name=rest or program, time=str(t["seconds"] or 0))
+            case = ET.SubElement(suite, "testcase", classname=clean(program),
+                                 name=clean(rest or program), time=str(t["seconds"] or 0))
             bad = t["result"] == "fail" or (self.strict and t["result"] == "known_bug")
             if bad:
                 tally["failures"] += 1
@@ -71,8 +86,8 @@ class Report:
                 ET.SubElement(case, "skipped", message=clean(t["reason"]))
         for key, value in tally.items():
             suite.set(key, str(value))
-        ET.ElementTree(suite).write(self.dir / "junit.xml", encoding="utf-8",
-                                    xml_declaration=True)
+        files.write_text(self.dir / "junit.xml", ET.tostring(
+            suite, encoding="utf-8", xml_declaration=True).decode())
 
     def show(self, summary, tests, sections):
         def of(result):
@@ -85,41 +100,42 @@ class Report:
             if t not in idle:
                 self.show_failure(t, sections.get(t["name"]))
         if idle:
-            print(f"{len(idle)} tests did not run, the first is {idle[0]['name']}: "
-                  f"{idle[0]['reason'].removeprefix('did not run: ')}")
+            say(f"{len(idle)} tests did not run, the first is {idle[0]['name']}: "
+                f"{idle[0]['reason'].removeprefix('did not run: ')}")
         counts = ", ".join(f"{summary[n]} {n.replace('_', ' ')}" for n, _ in COUNTS)
         colour = {"pass": 32, "fail": 31}.get(summary["verdict"], 33)
-        print(f"{self.paint(colour, summary['verdict'].upper())}: {counts}; "
-              f"kernel {summary['kernel']}, {summary['accel']}, {summary['wall_s']} s")
-        print(f"results: {self.dir}")
+        print(self.paint(colour, summary["verdict"].upper()) + screen.plain(
+            f": {counts}; kernel {summary['kernel']}, {summary['accel']}, "
+            f"{summary['wall_s']} s"))
+        say(f"results: {self.dir}")
 
     def show_reasons(self, title, tests):
         """Each reason once, with its tests."""
         if tests:
-            print(f"{title}:")
+            say(f"{title}:")
         reasons = {}
         for t in tests:
             reasons.setdefault(t["reason"], []).append(t["name"])
         for reason, names in reasons.items():
-            print(f"  {reason.removeprefix('known bug: ')}: {len(names)} test"
-                  f"{'s'[:len(names) > 1]}")
+            say(f"  {reason.removeprefix('known bug: ')}: {len(names)} test"
+                f"{'s'[:len(names) > 1]}")
             if self.verbose or self.strict or len(names) <= 3:
-                print("\n".join(f"    {n}" for n in names))
+                say("\n".join(f"    {n}" for n in names))
 
     def show_failure(self, test, section):
-        print(self.paint(31, "FAIL") + f" {test['name']}")
-        print(f"    {test['reason']}")
+        print(self.paint(31, "FAIL"), screen.plain(test["name"]))
+        say(f"    {test['reason']}")
         for line in test["log"]:
             if not re.match(r"#\s+(RUN|OK|FAIL)\s", line):
-                print(f"    {re.sub(r'^# ?', '', line)}")
+                say(f"    {re.sub(r'^# ?', '', line)}")
         if section and section.lines:
-            print("    the kernel's log of this test:")
-            print("\n".join(f"      {line}" for line in section.lines[:LOG_LINES]))
+            say("    the kernel's log of this test:")
+            say("\n".join(f"      {line}" for line in section.lines[:LOG_LINES]))
             if len(section.lines) > LOG_LINES:
-                print(f"      ... {len(section.lines) - LOG_LINES} lines more in "
-                      f"{self.log_file(test['name'])}")
-        if ":" in test["name"]:
-            print(f"    alone: ./run_tests.sh --test '{test['name']}'")
+                say(f"      ... {len(section.lines) - LOG_LINES} lines more in "
+                    f"{self.log_file(test['name'])}")
+        if re.fullmatch(r"[\w.-]+:[\w.-]+", test["name"], re.A):
+            say(f"    alone: ./run_tests.sh --test '{test['name']}'")
 
 
 def clean(text):

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Some hundred ways to break a good run; make fuzz-judge has as many as one likes."""
+import unittest
+
+import fuzz_judge
+
+
+class Mangled(unittest.TestCase):
+    def test_none_is_a_pass_or_a_fault(self):
+        found = fuzz_judge.fuzz(600)
+        self.assertEqual(found.faults, [])
+        self.assertEqual(found.n, 600)
+        # a judge that fails all that it gets would do as well
+        self.assertLess(0, found.codes[0])
+
+
+if __name__ == "__main__":
+    unittest.main()
