@@ -73,7 +73,7 @@ class Reconciled(JudgeTest):
         self.assertNotEqual(j.code, 0, j.out)
 
     def test_skip_that_no_test_gives(self):
-        for rest in ("SKIP nothing", "SKIP ", "SKIP THIS", "skip no CONFIG_THIS", "TODO x",
+        for rest in ("SKIP nothing", "SKIP ", "SKIP THIS", "SKIP ONFIG_THIS", "skip no CONFIG_THIS", "TODO x",
                      " SKIP no CONFIG_THIS"):
             with self.subTest(rest=rest):
                 j = Judged(self, good_ktap(**{"f.v.one": f" # {rest}"}))

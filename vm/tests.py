@@ -25,13 +25,12 @@ def symbols(path):
 
 
 def strings(path):
-    """What a program can say as it is: its constant strings of some words, no formats."""
+    """What a program can say as it is: its constant strings, but for formats."""
     objcopy = os.environ.get("CROSS_COMPILE", "") + "objcopy"
     with tempfile.NamedTemporaryFile() as f:
         subprocess.run([objcopy, "-O", "binary", "-j", ".rodata", path, f.name], check=True)
         data = pathlib.Path(f.name).read_bytes()
-    found = re.findall(rb"[ -$&-~]{8,}(?=\0)", data)
-    return {s.decode() for s in found if b" " in s}
+    return {s.decode() for s in re.findall(rb"[ -$&-~]{8,}(?=\0)", data)}
 
 
 def names(path):
