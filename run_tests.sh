@@ -233,6 +233,13 @@ run_guest() {
 	fi
 }
 
+judge() {
+	"$vm/judge.py" $strict $verbose "$results"
+	local ret=$?
+	[ $ret != 70 ] || not_the_kernel # there is no verdict
+	return $ret
+}
+
 started=$(date +%s.%N)
 parse_options "$@"
 [ -n "${HOME:-}${XDG_CACHE_HOME:-}" ] || export HOME=/root
@@ -273,7 +280,4 @@ if [ -n "$panic" ]; then
 fi
 run_guest
 [ -n "$keep" ] && cp -rL "$tmp/out/initramfs.cpio" "$tmp/out/modules" "$results/"
-"$vm/judge.py" $strict $verbose "$results"
-ret=$?
-[ $ret != 70 ] || not_the_kernel # no verdict
-exit $ret
+judge

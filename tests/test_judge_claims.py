@@ -73,8 +73,8 @@ class Reconciled(JudgeTest):
         self.assertNotEqual(j.code, 0, j.out)
 
     def test_skip_that_no_test_gives(self):
-        for rest in ("SKIP nothing", "SKIP ", "SKIP THIS", "SKIP ONFIG_THIS", "skip no CONFIG_THIS", "TODO x",
-                     " SKIP no CONFIG_THIS"):
+        for rest in ("SKIP nothing", "SKIP ", "SKIP THIS", "SKIP ONFIG_THIS",
+                     "skip no CONFIG_THIS", "TODO x", " SKIP no CONFIG_THIS"):
             with self.subTest(rest=rest):
                 j = Judged(self, good_ktap(**{"f.v.one": f" # {rest}"}))
                 self.assertIn(f"{PROGRAM}:f.v.one", j.failed())
@@ -131,9 +131,9 @@ class Accounts(JudgeTest):
 
     def test_account_that_can_not_be_read(self):
         good = account(hlist=1)
-        for bad in (good + " x", good.replace("hlist", "hlst"), good.replace("=1", "=" + "9" * 5000),
-                    good.replace(" range_end=0", ""), "hmm_notifier: accounted",
-                    good.replace("=1", "=-1")):
+        for bad in (good + " x", good.replace("hlist", "hlst"),
+                    good.replace("=1", "=" + "9" * 5000), good.replace("=1", "=-1"),
+                    good.replace(" range_end=0", ""), "hmm_notifier: accounted"):
             with self.subTest(account=bad[:80]):
                 self.assert_fails(self.judged(bad), self.TEST, "can't be read")
 

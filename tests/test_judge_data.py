@@ -75,6 +75,11 @@ class Data(JudgeTest):
         self.assertIn("no verdict", done.stdout)
         self.assertEqual(json.loads((j.dir / "summary.json").read_text())["verdict"], "fail")
 
+    def test_python_that_looks_for_modules_elsewhere(self):
+        j = Judged(self)
+        done = sh(VM / "judge.py", j.dir, env={"PYTHONSAFEPATH": "1"}, cwd=j.dir)
+        self.assertEqual(done.returncode, 0, done.stdout)
+
     def test_reader_that_has_seen_enough(self):
         j = Judged(self)
         done = sh("bash", "-c", f"'{VM}/judge.py' '{j.dir}' | true; echo ${{PIPESTATUS[0]}}")

@@ -23,9 +23,10 @@ import re
 import subprocess
 import sys
 
-import files
-import klog
-import tests
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent)) # PYTHONSAFEPATH
+import files  # noqa: E402
+import klog  # noqa: E402
+import tests  # noqa: E402
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 SITE_NAMES = dict(zip(("INTERVAL_RELEASE", "INTERVAL", "HLIST", "HLIST_END"), klog.SITES))

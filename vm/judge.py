@@ -19,11 +19,12 @@ import re
 import sys
 import traceback
 
-import files
-import given
-import klog
-import ktap
-import report
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent)) # PYTHONSAFEPATH
+import files  # noqa: E402
+import given  # noqa: E402
+import klog  # noqa: E402
+import ktap  # noqa: E402
+import report  # noqa: E402
 
 KNOWN_BUG = "known bug: "
 NO_VERDICT = 70  # EX_SOFTWARE

@@ -21,11 +21,12 @@ import sys
 import tempfile
 import time
 
-import files
-import judge
-import klog
-import report
-import tests as programs
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent)) # PYTHONSAFEPATH
+import files  # noqa: E402
+import judge  # noqa: E402
+import klog  # noqa: E402
+import report  # noqa: E402
+import tests as programs  # noqa: E402
 
 VM = pathlib.Path(__file__).resolve().parent
 PROGRAM = "hmm_notifier_detectors"
