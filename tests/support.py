@@ -17,7 +17,7 @@ BASES = sorted((p.parent.name for p in TOP.glob("kernel-patches/*/series")),
                key=lambda b: [int(n) for n in b.split(".")])
 # Of these a kernel is built, which takes a while the first time.
 BUILT = os.environ.get("CHECK_BASES", " ".join(BASES)).split()
-sys.path.insert(0, str(VM))
+sys.path[:0] = [str(VM), str(TOP)]
 
 
 def take_long(test):
@@ -77,8 +77,7 @@ def shim(test, **programs):
     return {"PATH": f"{where}:{os.environ['PATH']}"}
 
 
-def standin_env(**more):
-    return {"SELFTESTS": str(TOP / "tests/guest"), **more}
+STANDINS = ("--selftests", TOP / "tests/guest")
 
 
 class Run:
@@ -87,8 +86,7 @@ class Run:
     def __init__(self, test, *args, env=None, top=TOP, timeout=240, standins=True):
         self.dir = TempDir(test).path
         done = sh(top / "run_tests.sh", "--kernel", KERNEL, "--results", self.dir, *args,
-                  env={**(standin_env() if standins else {}), **(env or {})},
-                  timeout=timeout)
+                  *(STANDINS if standins else ()), env=env, timeout=timeout)
         self.code, self.out = done.returncode, done.stdout
         self.summary = {}
         summary = self.dir / "latest" / "summary.json"

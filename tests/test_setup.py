@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from support import KERNEL, TOP, VM, TempDir, kernel_dir, sh, shim, standin_env
+from support import KERNEL, STANDINS, TOP, VM, TempDir, kernel_dir, sh, shim
 
 
 class Options(unittest.TestCase):
@@ -31,20 +31,19 @@ class Options(unittest.TestCase):
                 self.assertTrue(r.stdout.strip())
 
     def test_glob_without_a_match_is_4(self):
-        r = self.run_tests("--kernel", KERNEL, "--test", "nonesuch", env=standin_env())
+        r = self.run_tests("--kernel", KERNEL, "--test", "nonesuch", *STANDINS)
         self.assertEqual(r.returncode, 4, r.stdout)
         self.assertIn("no test matches nonesuch", r.stdout)
 
     def test_list(self):
-        r = sh(TOP / "run_tests.sh", "--kernel", KERNEL, "--list", "--test", "kernel.mad",
-               env=standin_env(QUIET="1"))
+        r = sh(TOP / "run_tests.sh", "--kernel", KERNEL, "--list", "--test", "kernel.mad", *STANDINS)
         self.assertEqual(r.returncode, 0, r.stdout)
         self.assertIn("hmm_notifier_standin:kernel.mad.panic\n", r.stdout)
         self.assertNotIn("sane", r.stdout)
 
     def test_results_that_cannot_be_written(self):
         r = self.run_tests("--kernel", KERNEL, "--results", "/proc/nowhere",
-                           "--test", "ends.passes", env=standin_env())
+                           "--test", "ends.passes", *STANDINS)
         self.assertEqual(r.returncode, 2, r.stdout)
         self.assertIn("cannot write to /proc/nowhere", r.stdout)
 
@@ -120,8 +119,8 @@ class Accelerator(unittest.TestCase):
         bindir = env["PATH"].split(":")[0]
         os.rename(f"{bindir}/qemu-system-x86-64", f"{bindir}/qemu-system-x86_64")
         began = time.monotonic()
-        out = subprocess.run([str(VM / "accel.py"), "vmlinuz", "initrd", str(cache)],
-                             env={**os.environ, **env, "KVM_DEVICE": device}, capture_output=True, text=True,
+        out = subprocess.run([VM / "accel.py", "--device", device, "vmlinuz", "initrd",
+                              cache], env={**os.environ, **env}, capture_output=True, text=True,
                              stdin=subprocess.DEVNULL, check=True, timeout=30)
         return out.stdout.strip(), out.stderr, time.monotonic() - began
 
@@ -180,7 +179,7 @@ class Names(unittest.TestCase):
 
     def test_of_each_program(self):
         out = TempDir(self, "").path / "out"
-        for env in ({}, standin_env()):
+        for env in ({}, {"SELFTESTS": str(STANDINS[1])}):
             r = sh(VM / "build.sh", kernel_dir(), out, env=env)
             self.assertEqual(r.returncode, 0, r.stdout)
             for program in sorted((out / "tests").iterdir()):

@@ -83,6 +83,14 @@ class Tools(unittest.TestCase):
     def test_shellcheck(self):
         self.assert_silent("shellcheck", "-x", *shell_scripts())
 
+    def test_mypy_on_the_runner(self):
+        r = sh("mypy", "--strict", "--no-error-summary", "--python-version", "3.9",
+               f"--cache-dir={TempDir(self).path}", "runner", cwd=TOP)
+        self.assertEqual((r.returncode, r.stdout), (0, ""))
+
+    def test_flake8_on_the_runner(self):
+        self.assert_silent("flake8", "--isolated", "--max-line-length=95", "runner")
+
     def checkpatch(self, ignore, *args):
         script = kernel_dir() / "src/scripts/checkpatch.pl"
         r = sh(script, "--no-tree", "--strict", "--terse", "--no-summary",

@@ -29,11 +29,12 @@ class Repeats(unittest.TestCase):
 
 
 class Shrinks(unittest.TestCase):
-    def stress(self, **env):
+    def stress(self, variable):
         """Runs the sequences; returns the reason and the steps that are left."""
         results = TempDir(self).path
         done = sh(TOP / "run_tests.sh", "--kernel", KERNEL, "--results", results,
-                  "--test", TEST, "--seed", "1", "--stress", "30", env=env, timeout=400)
+                  "--test", TEST, "--seed", "1", "--stress", "30",
+                  "--guest-env", variable, timeout=400)
         self.assertEqual(done.returncode, 1, done.stdout)
         ktap = (results / "latest" / "ktap.log").read_text(errors="replace")
         reason = re.search(r"one step at a time: (.*)", ktap)
@@ -43,7 +44,7 @@ class Shrinks(unittest.TestCase):
 
     def test_a_model_that_forgets_a_warn(self):
         """The model does not expect the hlist WARN: start, add, arm, change."""
-        reason, steps, ktap = self.stress(HMM_NOTIFIER_STRESS_FORGETS="2")
+        reason, steps, ktap = self.stress("HMM_NOTIFIER_STRESS_FORGETS=2")
         self.assertIn("the hlist WARN: 0 predicted", reason)
         self.assertLessEqual(len(steps), 6, ktap)
         self.assertEqual(len({process for process, _ in steps}), 1, ktap)
@@ -51,7 +52,7 @@ class Shrinks(unittest.TestCase):
 
     @unittest.skipUnless(KERNEL == "debian:6.12", "for a kernel with both known bugs")
     def test_a_known_bug_taken_for_none(self):
-        reason, steps, ktap = self.stress(HMM_NOTIFIER_STRESS_BUGS="0")
+        reason, steps, ktap = self.stress("HMM_NOTIFIER_STRESS_BUGS=0")
         self.assertRegex(reason, "starts and ends do not pair up|a hang")
         self.assertLessEqual(len(steps), 8, ktap)
 

@@ -18,7 +18,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 kernel=$(cd "$1" && pwd) || exit 2
 out=$2
 base=$(cat "$kernel/base")
-series=${PATCHES:-$TOP/kernel-patches}/$base
+series=$TOP/kernel-patches/$base
 selftests=$(cd "${SELFTESTS:-$TOP/selftests}" && pwd) || exit 2 # tests/ has stand-ins
 [ -f "$series/series" ] || die "there is no series for $base kernels in kernel-patches/"
 

@@ -15,7 +15,7 @@ RUN="gcc libc6-dev make binutils patch cpio xz-utils bzip2 kmod git
      libssl-dev zlib1g-dev pahole"
 SOURCE="bc bison flex rsync lz4 ccache"
 ARM64="qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
-CHECK="rsync shellcheck clang clang-19 sparse perl quilt python3-ply python3-git libcap-dev"
+CHECK="rsync shellcheck mypy flake8 clang clang-19 sparse perl quilt python3-ply python3-git libcap-dev"
 
 no_install=
 [ "${1:-}" = -n ] && { no_install=1; shift; }

@@ -13,9 +13,9 @@ import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 HERE = TOP / "tests/proof"
-sys.path.insert(0, str(TOP / "vm"))
-import boot  # noqa: E402
+sys.path[:0] = [str(TOP / "vm"), str(TOP)]
 import tests as selection  # noqa: E402
+from runner import initrd  # noqa: E402
 
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")),
                      "hmm-notifier-tests")
@@ -70,7 +70,7 @@ class Kernel:
         unpack them takes an eighth of a boot's time."""
         unused = {f"./tests/{p}" for p in self.programs if p not in lines.split()}
         files = run("find", ".", cwd=self.root).splitlines()
-        boot.pack(sorted(set(files) - unused), self.root, to)
+        initrd.pack(sorted(set(files) - unused), self.root, to)
 
     def new_results(self, name):
         with self.lock:

@@ -6,6 +6,7 @@ import pathlib
 import re
 import sys
 import time
+import typing
 
 import screen
 
@@ -14,14 +15,14 @@ RUNS = re.compile(r"# #\s+RUN\s+(\S+)")
 
 
 class Progress:
-    def __init__(self, job, verbose):
+    def __init__(self, job: typing.Union[str, pathlib.Path], verbose: bool):
         expected = pathlib.Path(job, "expected")
         self.total = len(expected.read_text().split()) if expected.exists() else 0
         self.tty = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self.verbose, self.done, self.now, self.began = verbose, 0, "", time.monotonic()
         self.shown = ""
 
-    def line(self, line):
+    def line(self, line: str) -> None:
         if self.verbose:
             self.print(line)
         if m := RUNS.match(line):
@@ -32,11 +33,11 @@ class Progress:
                 self.print(f"  FAIL {m[2]}")
         self.tick()
 
-    def print(self, text):
+    def print(self, text: str) -> None:
         self.clear()
         print(screen.plain(text), file=sys.stderr, flush=True)
 
-    def tick(self):
+    def tick(self) -> None:
         if not self.tty:
             return
         what = self.now if self.now else "booting"
@@ -47,11 +48,11 @@ class Progress:
             self.shown = text[:79]
             print(self.shown, end="", file=sys.stderr, flush=True)
 
-    def clear(self):
+    def clear(self) -> None:
         if self.shown:
             print("\r\033[K", end="", file=sys.stderr)
             self.shown = ""
 
-    def close(self):
+    def close(self) -> None:
         self.clear()
         sys.stderr.flush()

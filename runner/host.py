@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Programs of this machine that the runner starts: each leads a process group, which
+ends as a whole, within a second, when the run is interrupted or killed."""
+import contextlib
+import os
+import pathlib
+import pwd
+import signal
+import subprocess
+import sys
+import typing
+
+from runner import TOP, VM, guard
+from runner.errors import BadHost, Interrupted, OurFault
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# They change what our programs do; ARCH and so on are set where they are meant.
+UNWANTED = ("CDPATH", "BASH_ENV", "ENV", "ARCH", "CROSS_COMPILE", "SELFTESTS", "MAKEFLAGS",
+            "MAKELEVEL", "GREP_OPTIONS", "POSIXLY_CORRECT")
+PYTHON = (sys.executable, "-E", "-s", "-B")
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def complain(text: str) -> None:
+    say(f"run_tests.sh: {text}")
+
+
+def end_at_signals() -> None:
+    """From here on one of these raises Interrupted, and further ones do nothing. What
+    somebody had ignored, as nohup does, stays so."""
+    def interrupted(_sig: int, _frame: object) -> None:
+        ignore_signals()
+        raise Interrupted
+
+    for sig in SIGNALS:
+        if signal.getsignal(sig) != signal.SIG_IGN:
+            signal.signal(sig, interrupted)
+
+
+def ignore_signals() -> None:
+    for sig in SIGNALS:
+        signal.signal(sig, signal.SIG_IGN)
+
+
+def environment() -> typing.Dict[str, str]:
+    env = {k: v for k, v in os.environ.items()
+           if k not in UNWANTED and not k.startswith("PYTHON")}
+    if "HOME" not in env and "XDG_CACHE_HOME" not in env:
+        env["HOME"] = pwd.getpwuid(os.getuid()).pw_dir
+    # An ordinary user's PATH on Debian lacks these, and tools live there.
+    env["PATH"] = env.get("PATH", os.defpath) + ":/usr/local/sbin:/usr/sbin:/sbin"
+    env["LC_ALL"] = "C"
+    return env
+
+
+def signal_name(number: int) -> str:
+    """The real-time signals have no names."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+class Host:
+    """What runs programs. env is for all of them."""
+
+    def __init__(self) -> None:
+        self.guard = guard.Guard()
+        self.env = environment()
+
+    @contextlib.contextmanager
+    def started(self, cmd: typing.Sequence[typing.Union[str, os.PathLike[str]]],
+                **more: typing.Any) -> typing.Iterator["subprocess.Popen[bytes]"]:
+        """A program in a group of its own, all of which is gone afterwards."""
+        try:
+            child = subprocess.Popen(cmd, env=self.env, start_new_session=True,
+                                     stdin=subprocess.DEVNULL, **more)
+        except OSError as e:
+            raise BadHost(f"cannot run {cmd[0]!s}: {e.strerror}") from e
+        self.guard.tell("group", child.pid)
+        try:
+            yield child
+        finally:
+            if child.poll() is None or guard.alive(child.pid):
+                guard.end([child.pid], child.poll)
+            child.wait()
+            self.guard.tell("no-group", child.pid)
+
+    def run(self, *cmd: typing.Union[str, os.PathLike[str]]) -> int:
+        """The exit code of a program that says what it has to say by itself."""
+        with self.started(cmd) as child:
+            return self.code(cmd, child.wait())
+
+    def output(self, *cmd: typing.Union[str, os.PathLike[str]],
+               timeout: typing.Optional[float] = None) -> typing.Tuple[int, str]:
+        """(exit code, standard output)"""
+        with self.started(cmd, stdout=subprocess.PIPE) as child:
+            try:
+                out, _ = child.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired as e:
+                raise BadHost(f"{cmd[0]!s} does not end within {timeout:.0f} s") from e
+            return self.code(cmd, child.returncode), os.fsdecode(out)
+
+    @staticmethod
+    def code(cmd: typing.Sequence[typing.Union[str, os.PathLike[str]]], code: int) -> int:
+        if code < 0:
+            name = next(str(word) for word in cmd if not str(word).startswith("-")
+                        and str(word) != sys.executable)
+            raise OurFault(f"{os.path.basename(name)} was killed by {signal_name(-code)}")
+        return code
+
+    def install(self, groups: typing.Sequence[str], may: bool) -> None:
+        """Packages. It keeps our terminal, as sudo may ask for a password there."""
+        cmd = [str(VM / "packages.sh"), *([] if may else ["-n"]), *groups]
+        with subprocess.Popen(cmd, env=self.env) as child:
+            try:
+                code = child.wait()
+            except BaseException:
+                child.terminate()
+                raise
+        if code:
+            raise BadHost
+
+    def cache(self) -> pathlib.Path:
+        code, out = self.output("bash", "-c", '. "$1" && cache_dir', "run_tests.sh",
+                                VM / "common.sh")
+        if code:
+            raise BadHost
+        return pathlib.Path(out.rstrip("\n"))
+
+    def version_of(self, program: str) -> str:
+        """The first line of what it says of itself; empty when it says nothing."""
+        try:
+            _, out = self.output(program, "--version", timeout=10)
+        except BadHost as e:
+            complain(str(e))
+            return ""
+        return out.partition("\n")[0]
+
+    def describe_suite(self) -> str:
+        try:
+            return self.output("git", "-C", TOP, "describe", "--always", "--dirty")[1].strip()
+        except BadHost:
+            return ""

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The command line."""
+import argparse
+import dataclasses
+import os
+import pathlib
+import re
+import typing
+
+from runner import TOP
+from runner.errors import BadUsage
+
+DEFAULT = ("contract", "device", "errno", "often")
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What is to be run. machine is what uname -m says where the tests run; if that is
+    not here, cross is Debian's name of it."""
+    kernel: str
+    machine: str
+    cross: str
+    debug: bool
+    config: typing.Optional[pathlib.Path]
+    globs: typing.Tuple[str, ...]
+    list: bool
+    stress: int
+    seed: str
+    accel: str
+    timeout: int
+    results: pathlib.Path
+    bisect: bool
+    panic_on_warn: bool
+    strict: bool
+    keep: bool
+    verbose: bool
+    install: bool
+    append: str
+    boot_timeout: int
+    log_limit: int
+    selftests: typing.Optional[pathlib.Path]
+    vmlinuz: typing.Optional[pathlib.Path]
+    kvm_device: str
+    guest_env: typing.Tuple[typing.Tuple[str, str], ...]
+
+    @property
+    def built_here(self) -> bool:
+        return self.kernel.startswith(("source:", "tree:"))
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> typing.NoReturn:
+        raise BadUsage(f"{message}\n{self.format_help().rstrip()}")
+
+
+def number(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
+        raise argparse.ArgumentTypeError("a number, 1 or more")
+    return int(text)
+
+
+def number_or_none(text: str) -> int:
+    return number(text) if text else 0
+
+
+def seed(text: str) -> str:
+    if not re.fullmatch(r"[0-9]*", text):
+        raise argparse.ArgumentTypeError("a number")
+    return text
+
+
+def file(text: str) -> pathlib.Path:
+    if not os.path.isfile(text):
+        raise argparse.ArgumentTypeError(f"no file {text}")
+    return pathlib.Path(text).resolve()
+
+
+def directory(text: str) -> pathlib.Path:
+    if not os.path.isdir(text):
+        raise argparse.ArgumentTypeError(f"no directory {text}")
+    return pathlib.Path(text).resolve()
+
+
+def variable(text: str) -> typing.Tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not re.fullmatch(r"[A-Z_][A-Z0-9_]*", name):
+        raise argparse.ArgumentTypeError("NAME=VALUE")
+    return name, value
+
+
+def parser() -> Parser:
+    p = Parser(
+        prog="run_tests.sh", allow_abbrev=False, add_help=False,
+        usage="run_tests.sh [OPTION...]",
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=21,
+                                                            width=84),
+        epilog="exit: 0 all passed (known bugs aside), 1 a test failed, 2 usage or set-up "
+               "error, 4 nothing could be tested, 70 the runner itself failed, or what it "
+               "needs of this machine: nothing is known of the kernel")
+    add = p.add_argument
+    add("--kernel", metavar="SPEC", default="debian:6.12",
+        help="what to boot; debian:6.12 (default) or debian:6.1, source:BASE, "
+             "source:newest, tree:DIR (built here; +fixes after it adds the fixes of mm/), "
+             "image:BZIMAGE,MODULES (vm/kernel-source.sh --help says more)")
+    add("--arch", default="", metavar="ARCH",
+        help="amd64 or arm64; default is this machine's. On amd64, arm64 is cross-built "
+             "and emulated, with Debian's kernels only")
+    add("--debug", action="store_true", help="build that kernel with the debugging options")
+    add("--config", metavar="FILE", type=file,
+        help="build it with these options of Kconfig, beside the kernel without them")
+    add("--all", action="store_true",
+        help="run all tests; without it, and without --test, those that take no more "
+             "than seconds")
+    add("--test", metavar="GLOB", action="append", default=[],
+        help="run what matches: program:fixture.variant.test, or a part of it; may be "
+             "given several times")
+    add("--list", action="store_true", help="print the names of the tests, boot nothing")
+    add("--stress", metavar="S", type=number_or_none, default=0,
+        help="S seconds of random operations (default 10 if --test asks for them, 1 as "
+             "part of --all)")
+    add("--seed", metavar="N", type=seed, default="",
+        help="of the random operations of an earlier run")
+    add("--accel", metavar="ACCEL", choices=("auto", "kvm", "tcg"), default="auto",
+        help="auto (default), kvm or tcg")
+    add("--timeout", metavar="S", type=number, default=300,
+        help="seconds that one test program may take (default 300)")
+    add("--boot-timeout", metavar="S", type=number, default=120,
+        help="seconds until the guest has to say its first word (default 120)")
+    add("--append", metavar="PARAMS", default="", help="more parameters for the kernel")
+    add("--results", metavar="DIR", type=pathlib.Path, default=TOP / "results",
+        help="where results go (default: results, beside run_tests.sh)")
+    add("--bisect", action="store_true",
+        help='exit as "git bisect run" wants it: 0 good, 1 bad, 125 when the kernel does '
+             "not build or boot, or nothing was tested, 255 when the runner failed")
+    add("--panic-on-warn", action="store_true",
+        help="boot with it: once for all legal cases, which must survive, and once for "
+             "each class of illegal ones, which must not")
+    add("--strict", action="store_true", help="count known kernel bugs as failures")
+    add("--keep", action="store_true",
+        help="keep the guest's initramfs and modules with the results")
+    add("--verbose", action="store_true", help="show all that the guest says")
+    add("--no-install", dest="install", action="store_false",
+        help="don't install missing packages: print the command, exit 2")
+    add("--help", "-h", action="help", help="this text")
+    # For tests/: other tests, other bounds, a kernel or a KVM that is none.
+    for name, more in (("--selftests", {"type": directory}), ("--vmlinuz", {"type": file}),
+                       ("--log-limit", {"type": number, "default": 0}),
+                       ("--kvm-device", {"default": "/dev/kvm"}),
+                       ("--guest-env", {"type": variable, "action": "append",
+                                        "default": []})):
+        add(name, help=argparse.SUPPRESS, **typing.cast(typing.Any, more))
+    return p
+
+
+def joined(argv: typing.Sequence[str], p: argparse.ArgumentParser) -> typing.List[str]:
+    """--test -x as --test=-x: what follows such an option is its value."""
+    takes_value = {name for action in p._actions if action.nargs is None
+                   for name in action.option_strings}
+    out: typing.List[str] = []
+    words = iter(argv)
+    for word in words:
+        value = next(words, None) if word in takes_value else None
+        out.append(word if value is None else f"{word}={value}")
+    return out
+
+
+def choose_machine(got: argparse.Namespace, here: str) -> typing.Tuple[str, str]:
+    """(machine, cross)"""
+    if not got.arch or (here, got.arch) in (("x86_64", "amd64"), ("aarch64", "arm64")):
+        return here, ""
+    if got.arch == "amd64":
+        raise BadUsage(f"--arch amd64: this is {here}, and only arm64 is built for elsewhere "
+                       "than on itself")
+    if (here, got.arch) != ("x86_64", "arm64"):
+        raise BadUsage("--arch: amd64 or arm64")
+    if not got.kernel.startswith("debian:"):
+        raise BadUsage(f"--arch {got.arch}: Debian's kernels only")
+    if got.accel == "kvm":
+        raise BadUsage(f"--accel kvm: not for --arch {got.arch}")
+    return "aarch64", "arm64"
+
+
+def choose_tests(got: argparse.Namespace) -> typing.Tuple[str, ...]:
+    """No glob is everything."""
+    if got.all and got.test:
+        raise BadUsage("--all or --test, not both")
+    if got.test or got.all or got.list or got.panic_on_warn:
+        return tuple(got.test)
+    return ("stress",) if got.stress or got.seed else DEFAULT
+
+
+def parse(argv: typing.Sequence[str], here: str = os.uname().machine) -> Options:
+    p = parser()
+    got = p.parse_args(joined(argv, p))
+    machine, cross = choose_machine(got, here)
+    globs = choose_tests(got)
+    if not got.kernel.startswith(("source:", "tree:")):
+        for option in ("debug", "config"):
+            if getattr(got, option):
+                raise BadUsage(f"--{option} needs a kernel that is built here")
+    # As part of everything it is to be short; what failed has to be shrunk.
+    stress = got.stress or (10 if globs else 1)
+    got.timeout += 2 * stress
+    got.log_limit = got.log_limit or 64 + stress // 2
+    names = {f.name for f in dataclasses.fields(Options)}
+    values = {k: v for k, v in vars(got).items() if k in names}
+    values.update(machine=machine, cross=cross, globs=globs, stress=stress,
+                  guest_env=tuple(got.guest_env))
+    return Options(**values)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the judge reads, all of it in the results, so that a run can be judged anywhere;
+and the judge's verdict."""
+import re
+import shutil
+import typing
+
+from runner import TOP, VM, host, kernel, results
+from runner.errors import FAIL, NOTHING, OURS, PASS, Interrupted, OurFault, why
+from runner.job import Job
+from runner.options import Options
+
+PARSER = ("kunit_parser.py", "kunit_printer.py")
+# of lib/warn-sites.sh, and of the results
+SITES = {"INTERVAL_RELEASE": "release", "INTERVAL": "interval", "HLIST": "hlist",
+         "HLIST_END": "range_end"}
+VERDICTS = {PASS: ("pass",), FAIL: ("fail",), NOTHING: ("fail", "nothing")}
+# what init says of a module
+NO_DEVICE = re.compile(r"^# hmm_notifier: could not load test_hmm\.ko", re.M)
+
+
+def warn_sites(machine: host.Host,
+               tested: kernel.Kernel) -> typing.Dict[str, typing.List[int]]:
+    """The lines of mm/mmu_notifier.c in which this kernel WARNs, by site."""
+    code, out = machine.output(TOP / "lib/warn-sites.sh", tested.source)
+    if code:
+        raise OurFault("lib/warn-sites.sh failed")
+    found = re.findall(r"RULE_SITE_(\w+), (\d+), (\d+)", out)
+    return {SITES[site]: [int(first), int(last)] for site, first, last in found}
+
+
+def describe(opt: Options, machine: host.Host, tested: kernel.Kernel, job: Job,
+             accel: str, to: results.Results) -> None:
+    """The one place in which the judge's inputs are written."""
+    qemu = machine.version_of(f"qemu-system-{opt.machine}")
+    results.write_json(to.directory / "meta.json", {
+        "kernel": tested.release, "spec": opt.kernel, "origin": tested.says("origin"),
+        "base": tested.says("base"), "arch": opt.machine, "accel": accel,
+        "selected": bool(opt.globs), "suite": machine.describe_suite(), "qemu": qemu,
+        "warn_sites": warn_sites(machine, tested)})
+    try:
+        shutil.copy(job.directory / "expected", to.directory)
+        (to.directory / "kunit").mkdir(exist_ok=True)
+        for name in PARSER:
+            shutil.copy(tested.source / "tools/testing/kunit" / name, to.directory / "kunit")
+    except OSError as e:
+        raise OurFault(why(e)) from e
+
+
+def why_no_device(to: results.Results) -> str:
+    """The lines in which the guest says so."""
+    try:
+        log = (to.directory / "ktap.log").read_text(errors="replace")
+    except OSError:
+        return ""
+    found = NO_DEVICE.search(log)
+    if not found:
+        return ""
+    before = log[:found.start()].splitlines()[-1:]
+    said = [line for line in before if "insmod" in line]
+    return "the guest could not load test_hmm.ko" + "".join(f": {line}" for line in said)
+
+
+def check(code: int, by: str, to: results.Results) -> int:
+    """code, if what wrote the summary came to its end, and says the same."""
+    said = to.read_summary()
+    if code in VERDICTS and "tests" in said and said.get("verdict") in VERDICTS[code]:
+        return code
+    reason = f"{by} failed (exit code {code})"
+    to.put_off("error", reason)
+    raise OurFault(reason)
+
+
+def judge(opt: Options, machine: host.Host, to: results.Results) -> int:
+    """The exit code of the run. Without the device nothing was tested."""
+    to.check_room()
+    absent = why_no_device(to)
+    code = machine.run(*host.PYTHON, VM / "judge.py", *(["--strict"] if opt.strict else []),
+                       *(["--verbose"] if opt.verbose else []), to.directory)
+    check(code, "judge.py", to)
+    if not absent:
+        return code
+    summary = to.read_summary()
+    results.write_json(to.summary, {**summary, "verdict": "nothing", "reason": absent})
+    host.complain(f"nothing was tested: {absent}")
+    return NOTHING
+
+
+def panic_on_warn(opt: Options, machine: host.Host, tested: kernel.Kernel,
+                  built: kernel.Built, job: Job, accel: str, started: float,
+                  to: results.Results) -> int:
+    code = machine.run(
+        *host.PYTHON, VM / "panic.py", "--out", built.directory, "--job", job.directory,
+        "--results", to.directory, "--kernel", tested.image, "--accel", accel,
+        "--arch", opt.machine, "--timeout", str(job.total), "--started", str(started),
+        *(["--strict"] if opt.strict else []))
+    if code == Interrupted.code:
+        raise Interrupted
+    if code == OURS:
+        raise OurFault("panic.py failed")
+    return check(code, "panic.py", to)
