@@ -7,7 +7,7 @@
 # there already are copied from TREE and changed; nothing is written to TREE.
 
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(CDPATH='' cd "$(dirname "$0")" && pwd)
 . "$here/../vm/common.sh"
 
 [ $# = 2 ] || die "usage: generate.sh TREE OUT"

@@ -9,7 +9,7 @@
 # restore it to the byte, and what was put there, so that nobody's work gets lost.
 
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(CDPATH='' cd "$(dirname "$0")" && pwd)
 . "$here/../vm/common.sh"
 . "$here/../vm/series.sh"
 

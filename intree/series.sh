@@ -6,7 +6,7 @@
 # here and nowhere kept, the cover letter, and a series file for quilt.
 
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(CDPATH='' cd "$(dirname "$0")" && pwd)
 # shellcheck source=../vm/common.sh
 . "$here/../vm/common.sh"
 

@@ -14,7 +14,7 @@
 # hmm_lib_consent.c.
 
 ksft_skip=4
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(CDPATH='' cd "$(dirname "$0")" && pwd)
 node=/dev/hmm_dmirror_bare
 loaded='' guard=''
 

@@ -131,10 +131,10 @@ class Host:
             raise BadHost
         return pathlib.Path(out.rstrip("\n"))
 
-    def version_of(self, program: str) -> str:
+    def version_of(self, program: str, timeout: float = 10) -> str:
         """The first line of what it says of itself; empty when it says nothing."""
         try:
-            _, out = self.output(program, "--version", timeout=10)
+            _, out = self.output(program, "--version", timeout=timeout)
         except BadHost as e:
             complain(str(e))
             return ""

@@ -6,7 +6,7 @@
 # one does not boot, both on the way to it.
 
 set -u
-top=$(cd "$(dirname "$0")/.." && pwd)
+top=$(CDPATH='' cd "$(dirname "$0")/.." && pwd)
 base=${1:-6.12}
 kernel=$("$top/vm/kernel-source.sh" "source:$base") || exit 2
 dir=$(mktemp -d) || exit 2

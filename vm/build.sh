@@ -8,7 +8,7 @@
 
 set -u
 shopt -s nullglob
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(CDPATH='' cd "$(dirname "$0")" && pwd)
 # shellcheck source=common.sh
 . "$here/common.sh"
 # shellcheck source=deb.sh
@@ -130,22 +130,38 @@ build_guest() {
 	done
 }
 
+# The files themselves are checked: a program that is cut short is not one with fewer
+# tests.
+is_intact() {
+	local lost
+
+	[ -d "$final" ] || return 1
+	lost=$(cd "$final" && sha256sum --quiet --strict -c sums 2>&1 | head -n 1)
+	[ -n "$lost" ] || return 0
+	say "$final is damaged ($lost): building it again"
+	return 1
+}
+
 build() {
-	[ -d "$final" ] && return 0
+	is_intact && return 0
 	say "building test_hmm.ko and the tests for $(cat "$kernel/release")"
 	mkdir -p "$cache/builds" || die "cannot write to $cache"
-	rm -rf "$cache"/builds/.new-*
-	new=$(mktemp -d "$cache/builds/.new-XXXXXX") || die "cannot write to $cache"
+	new=$cache/builds/.new-${final##*/}
+	rm -rf "$new"
+	mkdir "$new" || die "cannot write to $cache"
 	trap 'rm -rf "$new"' EXIT
 	build_modules
 	build_tests
 	build_guest
 	chmod 755 "$new"
+	(cd "$new" && sha256sum bin/* modules/* tests/* >sums) || die "cannot write to $cache"
+	rm -rf "$final"
 	mv -T "$new" "$final" || die "cannot write to $cache"
 	trap - EXIT
 	# old builds are small, but they would pile up for ever
 	find "$cache/builds" -mindepth 1 -maxdepth 1 -atime +30 -mtime +30 \
 		-exec rm -rf {} +
+	find "$cache" -maxdepth 1 -name '.lock-build-*' -mtime +30 -delete
 }
 
 cache=$(cache_dir) || exit 2
@@ -153,7 +169,7 @@ cross=${CROSS_COMPILE:-}
 CC=$(cc_of_kernel)
 numa=${cross:+$cache/numa-$ARCH}
 final=$cache/builds/$(cat "$kernel/release")-$(key)
-[ -d "$final" ] || [ -z "$numa" ] || with_lock numa get_numa || exit 2
-[ -d "$final" ] || with_lock builds build || exit 2
+[ -z "$numa" ] || is_intact 2>/dev/null || with_lock numa get_numa || exit 2
+is_intact 2>/dev/null || with_lock "build-${final##*/}" build || exit 2
 touch -c "$final"
 ln -sfn "$final" "$out"

@@ -62,7 +62,7 @@ own_apt_fetch() {
 use_arch() {
 	local host
 
-	[ -n "${ARCH:-}" ] && host=$(dpkg --print-architecture) && [ "$ARCH" != "$host" ] ||
+	[ -n "${ARCH:-}" ] && host=$(host_arch) && [ "$ARCH" != "$host" ] ||
 		return 0
 	own_apt "$ARCH" "Debian for $ARCH" "
 		APT::Architecture \"$ARCH\";
@@ -117,6 +117,7 @@ deb_unpack() {
 	local debs=$cache/debs/$1${ARCH:+-$ARCH}
 
 	use_arch
+	rm -rf "$cache/.$1"-* # what a killed run left
 	mkdir -p "$debs" || die "cannot write to $cache"
 	deb_fetch "$debs" "$1"
 	new=$(mktemp -d "$cache/.$1-XXXXXX") && dpkg-deb -x "$debs/$1.deb" "$new" ||

@@ -4,7 +4,7 @@
 # of the pristine tree.  It is shared by hard links: never write to it.
 
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(CDPATH='' cd "$(dirname "$0")" && pwd)
 # shellcheck source=common.sh
 . "$here/common.sh"
 # shellcheck source=deb.sh

@@ -6,16 +6,16 @@
 # architecture.
 
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(CDPATH='' cd "$(dirname "$0")" && pwd)
 # shellcheck source=common.sh
 . "$here/common.sh"
 # shellcheck source=deb.sh
 . "$here/deb.sh"
 
-LAYOUT=5 # counts the changes of what a kernel directory holds
+LAYOUT=6 # counts the changes of what a kernel directory holds
 
 series=${1#debian:}
-host=$(dpkg --print-architecture)
+host=$(host_arch) || exit 2
 arch=${ARCH:-$host}
 [[ $series =~ ^[0-9]+\.[0-9]+$ ]] || die "$1: expected debian:SERIES, as in debian:6.12"
 
@@ -108,12 +108,13 @@ fill() {
 	echo "Debian $image $version" >"$new/origin"
 	depmod -b "$new" "$release" || die "depmod failed"
 	"$here/modules.sh" "$new" || die "could not collect the modules"
+	write_manifest "$new" || die "cannot write to $cache"
 }
 
 get() {
 	local pkg
 
-	[ -d "$final" ] && return 0 # another run was faster
+	is_whole "$final" && return 0 # another run was faster
 	debs=$cache/debs/$arch-$version
 	mkdir -p "$debs" || die "cannot write to $cache"
 	for pkg in "$image" "$headers" "$common" "$kbuild" "$source"; do
@@ -125,6 +126,7 @@ get() {
 	trap 'rm -rf "$new"' EXIT
 	(fill) || exit 2
 	chmod 755 "$new"
+	rm -rf "$final"
 	mv -T "$new" "$final" || die "cannot write to $cache"
 	rm -rf "$debs"
 }
@@ -144,7 +146,8 @@ mkdir -p "$cache/kernels" || die "cannot write to $cache"
 use_arch
 memo=$cache/apt-answer-$series-$arch-$LAYOUT
 if [ -f "$memo" ] && { read -r state && read -r final; } <"$memo" &&
-   [ "$state" = "$(apt_state)" ] && [ -d "$final" ]; then
+   [ "$state" = "$(apt_state)" ] &&
+   is_whole "$final" 2>/dev/null; then
 	echo "$final"
 	exit 0
 fi
@@ -155,6 +158,6 @@ if ! find_packages; then
 		"(looked for linux-image-$series-$arch and linux-image-$arch)"
 fi
 final=$cache/kernels/debian-$version-$arch-$LAYOUT
-[ -d "$final" ] || with_lock kernels get || exit 2
+is_whole "$final" 2>/dev/null || with_lock kernels get || exit 2
 printf '%s\n' "$(apt_state)" "$final" >"$memo.$$" && mv "$memo.$$" "$memo"
 echo "$final"

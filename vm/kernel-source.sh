@@ -4,7 +4,7 @@
 # kernel-source.sh: builds a kernel and prints the path of its kernel directory.
 
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(CDPATH='' cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
 . "$here/deb.sh"
 . "$here/source.sh"
@@ -122,6 +122,7 @@ publish() { # BUILD KERNELDIR
 	ln -s "$work/tree" "$new/src"
 	ln -s "$source" "$new/pristine"
 	touch "$new/patched"
+	write_manifest "$new" || die "cannot write to $cache"
 	rm -rf "$2" && mv -T "$new" "$2" || die "cannot write to $cache"
 }
 
@@ -137,7 +138,8 @@ build_kernel() {
 	local build=$work/build${variant:+-$variant} sum=
 
 	[[ $source != "$cache"/src/* ]] || sum=$(made_from | sha256sum)
-	[ -z "$sum" ] || [ "$sum" != "$(cat "$kernel/made-from" 2>/dev/null)" ] || return 0
+	[ -z "$sum" ] || [ "$sum" != "$(cat "$kernel/made-from" 2>/dev/null)" ] ||
+		! is_whole "$kernel" || return 0
 	mkdir -p "$build" || die "cannot write to $cache"
 	make_tree
 	make_config "$build"
@@ -157,22 +159,33 @@ from_image() { # BZIMAGE,MODULES
 		    "build link that works; test_hmm is built against it"
 	build=$(cd "$build" && pwd -P)
 	source=$(cd "$build/source" 2>/dev/null && pwd -P || echo "$build")
-	dir=$cache/kernels/image-$(echo "$image $build" | cksum | cut -d' ' -f1)
 	base=$(cut -d. -f1,2 "$build/include/config/kernel.release")
 	base=$(base_candidates "$base" | head -n 1)
 	[ -f "$source/lib/test_hmm.c" ] && [ -n "$base" ] || die "$source has no lib/test_hmm.c"
-	rm -rf "$dir"
-	mkdir -p "$dir/modules" || die "cannot write to $cache"
-	ln -s "$(realpath "$image")" "$dir/vmlinuz"
-	ln -s "$build/.config" "$dir/config"
-	ln -s "$build" "$dir/build"
-	ln -s "$source" "$dir/src"
-	cp "$build/include/config/kernel.release" "$dir/release"
-	echo "$base" >"$dir/base"
-	echo "image:$1" >"$dir/origin"
-	: >"$dir/modules/order"
-	! has_fail_points "$source" || touch "$dir/patched"
+	# named by all that is in it, so it never changes under a run that uses it
+	dir=$cache/kernels/image-$({ echo "$1 $(realpath "$image") $build $source $base"
+		cat "$build/include/config/kernel.release"
+		has_fail_points "$source" && echo patched; } | sha256sum | cut -c1-16)
+	with_lock kernels publish_image "$1" || exit 2
 	echo "$dir"
+}
+
+publish_image() { # BZIMAGE,MODULES
+	local new=$dir.new
+
+	is_whole "$dir" && return
+	rm -rf "$new" "$dir"
+	mkdir -p "$new/modules" &&
+	ln -s "$(realpath "$image")" "$new/vmlinuz" &&
+	ln -s "$build/.config" "$new/config" &&
+	ln -s "$build" "$new/build" &&
+	ln -s "$source" "$new/src" &&
+	cp "$build/include/config/kernel.release" "$new/release" &&
+	echo "$base" >"$new/base" &&
+	echo "image:$1" >"$new/origin" &&
+	: >"$new/modules/order" || die "cannot write to $cache"
+	! has_fail_points "$source" || touch "$new/patched"
+	write_manifest "$new" && mv -T "$new" "$dir" || die "cannot write to $cache"
 }
 
 variant='' fixes='' spec='' extra=() fragment=/dev/null name=''
@@ -193,7 +206,7 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$spec" ] || { usage >&2; exit 2; }
 
-case ${ARCH:-$(dpkg --print-architecture)} in
+case ${ARCH:-$(host_arch)} in
 amd64|x86_64)	karch=x86_64 karch_dir=x86;;
 arm64|aarch64)	karch=arm64 karch_dir=arm64;;
 *)		die "cannot build for ${ARCH:-this machine}";;

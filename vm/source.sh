@@ -38,7 +38,9 @@ sid_sources() {
 # A series that this release does not have comes from Debian's unstable, which is
 # where the machine's own sources say that this release is.
 use_sid() {
-	local sources=$cache/sid.sources
+	local sources=$cache/sid.sources arch
+
+	arch=$(host_arch) || exit 2
 
 	sid_sources >"$sources.$$" && [ -s "$sources.$$" ] ||
 		die "no apt source of this machine has the suite $(release_name), so where" \
@@ -49,7 +51,7 @@ use_sid() {
 		Dir::Etc::sourceparts \"/dev/null\";
 		Dir::Etc::preferences \"/dev/null\";
 		Dir::Etc::preferencesparts \"/dev/null\";
-		APT::Architectures { \"$(dpkg --print-architecture)\"; };"
+		APT::Architectures { \"$arch\"; };"
 }
 
 # The series that unstable's linux-source depends on.

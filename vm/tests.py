@@ -104,7 +104,16 @@ def job(found, globs):
 
 def main():
     directory, what, globs = sys.argv[1], sys.argv[2], sys.argv[3:]
-    lines, expected = job(programs(directory), globs)
+    try:
+        found = programs(directory)
+    except (OSError, subprocess.CalledProcessError) as e:
+        print(f"tests.py: {getattr(e, 'stderr', None) or e}".rstrip(), file=sys.stderr)
+        return 70
+    for program, (tests, _) in found.items():
+        if not tests:
+            print(f"tests.py: {program} holds no test", file=sys.stderr)
+            return 70
+    lines, expected = job(found, globs)
     if expected:
         print("\n".join(expected if what == "list" else lines))
     return 0 if expected else 4
