@@ -28,12 +28,30 @@ def complain(text: str) -> None:
     say(f"run_tests.sh: {text}")
 
 
+class Deferred:
+    """Where a signal must wait: a program has started, and nobody knows it yet."""
+    waits = came = False
+
+    def __enter__(self) -> None:
+        self.waits = True
+
+    def __exit__(self, *_: object) -> None:
+        self.waits = False
+        if self.came:
+            raise Interrupted
+
+
+DEFERRED = Deferred()
+
+
 def end_at_signals() -> None:
     """From here on one of these raises Interrupted, and further ones do nothing. What
     somebody had ignored, as nohup does, stays so."""
     def interrupted(_sig: int, _frame: object) -> None:
         ignore_signals()
-        raise Interrupted
+        DEFERRED.came = True
+        if not DEFERRED.waits:
+            raise Interrupted
 
     for sig in SIGNALS:
         if signal.getsignal(sig) != signal.SIG_IGN:
@@ -75,19 +93,26 @@ class Host:
     def started(self, cmd: typing.Sequence[typing.Union[str, os.PathLike[str]]],
                 **more: typing.Any) -> typing.Iterator["subprocess.Popen[bytes]"]:
         """A program in a group of its own, all of which is gone afterwards."""
+        child: typing.Optional["subprocess.Popen[bytes]"] = None
         try:
-            child = subprocess.Popen(cmd, env=self.env, start_new_session=True,
-                                     stdin=subprocess.DEVNULL, **more)
-        except OSError as e:
-            raise BadHost(f"cannot run {cmd[0]!s}: {e.strerror}") from e
-        self.guard.tell("group", child.pid)
-        try:
+            with DEFERRED:
+                child = subprocess.Popen(cmd, env=self.env, start_new_session=True,
+                                         stdin=subprocess.DEVNULL, **more)
+                self.guard.tell("group", child.pid)
             yield child
+        except OSError as e:
+            if child:
+                raise
+            raise BadHost(f"cannot run {cmd[0]!s}: {e.strerror}") from e
         finally:
-            if child.poll() is None or guard.alive(child.pid):
-                guard.end([child.pid], child.poll)
-            child.wait()
-            self.guard.tell("no-group", child.pid)
+            if child:
+                self.end(child)
+
+    def end(self, child: "subprocess.Popen[bytes]") -> None:
+        if child.poll() is None or guard.alive(child.pid):
+            guard.end([child.pid], child.poll)
+        child.wait()
+        self.guard.tell("no-group", child.pid)
 
     def run(self, *cmd: typing.Union[str, os.PathLike[str]]) -> int:
         """The exit code of a program that says what it has to say by itself."""

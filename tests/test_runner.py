@@ -224,6 +224,22 @@ class Surroundings(unittest.TestCase):
             self.assertEqual(list(where.glob("**/F")), [])
 
 
+    def test_config_is_built_beside(self):
+        config = TempDir(self).path / "rt.config"
+        keys = set()
+        for text in ("CONFIG_PREEMPT_RT=y\n", "CONFIG_PREEMPT_RT=n\n"):
+            config.write_text(text)
+            opt = options.parse(["--kernel", "source:7.2", "--config", str(config)])
+            *args, key = verdict.kernel.extras(opt)
+            self.assertEqual(args, ["--config", str(config), "--as"])
+            self.assertRegex(key, "^[a-z0-9]+$")  # as kernel-source.sh wants it
+            keys.add(key)
+        self.assertEqual(len(keys), 2)
+        r = sh(TOP / "run_tests.sh", "--kernel", "debian:6.12", "--config", config)
+        self.assertEqual(r.returncode, 2)
+        self.assertIn("--config needs a kernel that is built here", r.stdout)
+
+
 class FakeKernel(verdict.kernel.Kernel):
     """With the source of the real one."""
 
@@ -452,6 +468,26 @@ class Cache(unittest.TestCase):
         self.assertEqual(check()[0], 1)
         (where / "manifest").unlink()
         self.assertEqual(check()[0], 1)
+
+    def test_images_at_once(self):
+        """One removes what the other has made no more."""
+        where = TempDir(self, "").path
+        for name in ("image", "Module.symvers", ".config", "source/lib/test_hmm.c"):
+            (where / name).parent.mkdir(parents=True, exist_ok=True)
+            (where / name).touch()
+        (where / "include/config").mkdir(parents=True)
+        (where / "include/config/kernel.release").write_text("6.12.1\n")
+        env = {**os.environ, "XDG_CACHE_HOME": str(where / "cache")}
+        for _ in range(3):
+            runs = [subprocess.Popen([VM / "kernel.sh", f"image:{where}/image,{where}"],
+                                     env=env, text=True, stdout=subprocess.PIPE,
+                                     stderr=subprocess.STDOUT) for _ in range(4)]
+            said = {run.communicate(timeout=60)[0].splitlines()[-1] for run in runs}
+            self.assertEqual([run.returncode for run in runs], [0] * 4, said)
+            self.assertEqual(len(said), 1)
+            kernel = pathlib.Path(said.pop())
+            self.assertEqual((kernel / "release").read_text(), "6.12.1\n")
+            shutil.rmtree(kernel)
 
     def test_relative_xdg_cache_home(self):
         home = TempDir(self, "").path
