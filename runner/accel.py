@@ -15,6 +15,7 @@ import time
 import typing
 
 from runner import host, qemu
+from runner.errors import writing
 from runner.tail import Stream
 
 FIRST_WORD = 1.3  # seconds in which a guest that runs at all has said something
@@ -70,8 +71,9 @@ class Kvm:
         why = self.probe()
         if not why or why.lasts:
             new = self.memo.with_suffix(f".{os.getpid()}")
-            new.write_text(f"tcg {why.text}\n" if why else "kvm\n")
-            new.replace(self.memo)
+            with writing(self.memo):
+                new.write_text(f"tcg {why.text}\n" if why else "kvm\n")
+                new.replace(self.memo)
         return why
 
     def forget(self) -> None:

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Why a run ends before its verdict, and the exit code of each reason."""
+import contextlib
+import errno
+import os
+import typing
 
 PASS, FAIL, SETUP, NOTHING, OURS, INTERRUPTED = 0, 1, 2, 4, 70, 130
 # of git bisect run: this commit can't be tested; something else is wrong, stop
@@ -44,3 +48,16 @@ class Interrupted(Stop):
 def why(error: OSError) -> str:
     """As in "/tmp/x: No space left on device"."""
     return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+
+
+def is_full(error: OSError) -> bool:
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextlib.contextmanager
+def writing(where: "os.PathLike[str]") -> typing.Iterator[None]:
+    """Of a write that fails the kernel does not say where it went."""
+    try:
+        yield
+    except OSError as e:
+        raise OurFault(f"cannot write to {where!s}: {e.strerror}") from e

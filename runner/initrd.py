@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import typing
 
-from runner.errors import OurFault
+from runner.errors import OurFault, writing
 
 Path = typing.Union[str, "os.PathLike[str]"]
 
@@ -26,10 +26,7 @@ def pack(names: typing.Iterable[str], directory: Path, out: Path) -> None:
 def make(base: Path, job: pathlib.Path, job_cpio: Path, out: pathlib.Path) -> None:
     names = ["job", *(f"job/{p.name}" for p in sorted(job.iterdir()))]
     pack(names, job.parent, job_cpio)
-    try:
-        with open(out, "wb") as to:
-            for part in (base, job_cpio):
-                with open(part, "rb") as f:
-                    shutil.copyfileobj(f, to, 1 << 20)
-    except OSError as e:
-        raise OurFault(f"cannot write to {out.parent}: {e.strerror}") from e
+    with writing(out), open(out, "wb") as to:
+        for part in (base, job_cpio):
+            with open(part, "rb") as f:
+                shutil.copyfileobj(f, to, 1 << 20)

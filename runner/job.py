@@ -7,7 +7,7 @@ import shlex
 import typing
 
 from runner import VM, host, kernel
-from runner.errors import NoTest, OurFault
+from runner.errors import NoTest, OurFault, writing
 from runner.options import Options
 
 
@@ -36,9 +36,10 @@ def make(opt: Options, machine: host.Host, built: kernel.Built, tmp: pathlib.Pat
     lines = tests(machine, built, "job", opt.globs)
     expected = tests(machine, built, "list", opt.globs)
     directory = tmp / "job"
-    directory.mkdir()
-    for name, text in (("tests", lines), ("expected", expected), ("env", env(opt))):
-        (directory / name).write_text("".join(f"{line}\n" for line in text))
+    with writing(directory):
+        directory.mkdir()
+        for name, text in (("tests", lines), ("expected", expected), ("env", env(opt))):
+            (directory / name).write_text("".join(f"{line}\n" for line in text))
     return Job(directory, len(lines), expected, (opt.timeout + 10) * len(lines) + 60)
 
 

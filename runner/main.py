@@ -7,7 +7,7 @@ import traceback
 import typing
 
 from runner import host, options
-from runner.errors import OURS, STOP_BISECT, Interrupted, OurFault, Stop, why
+from runner.errors import OURS, STOP_BISECT, Interrupted, OurFault, Stop, is_full, why
 from runner.run import Run
 
 
@@ -17,8 +17,8 @@ def ended_by(error: BaseException) -> Stop:
         if str(error):
             host.complain(str(error))
         return error
-    if isinstance(error, OSError):
-        host.complain(why(error))
+    if isinstance(error, OSError) and is_full(error):
+        return ended_by(OurFault(why(error)))
     host.say("".join(traceback.format_exception(type(error), error, error.__traceback__)))
     host.complain("this is a fault of the runner")
     return OurFault()

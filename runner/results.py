@@ -7,7 +7,7 @@ import pathlib
 import time
 import typing
 
-from runner.errors import BadHost, OurFault, why
+from runner.errors import BadHost, OurFault, is_full, why, writing
 
 ROOM = 64 << 10  # bytes that the judge needs at least
 
@@ -15,16 +15,16 @@ ROOM = 64 << 10  # bytes that the judge needs at least
 def write_json(path: pathlib.Path, data: object) -> None:
     """Whole, or not at all."""
     new = path.with_name(f".{path.name}.new")
-    try:
-        with open(new, "w", encoding="utf-8") as f:
-            json.dump(data, f, indent=1)
-            f.write("\n")
-            f.flush()
-            os.fsync(f.fileno())
-        new.replace(path)
-    except OSError as e:
-        new.unlink(missing_ok=True)
-        raise OurFault(f"cannot write to {path}: {e.strerror}") from e
+    with writing(path):
+        try:
+            with open(new, "w", encoding="utf-8") as f:
+                json.dump(data, f, indent=1)
+                f.write("\n")
+                f.flush()
+                os.fsync(f.fileno())
+            new.replace(path)
+        finally:
+            new.unlink(missing_ok=True)
 
 
 def free(directory: pathlib.Path) -> int:
@@ -43,7 +43,8 @@ class Results:
             self.directory = self.new()
             self.link_latest()
         except OSError as e:
-            raise BadHost(f"cannot write to {root}: {e.strerror}") from e
+            kind = OurFault if is_full(e) else BadHost
+            raise kind(f"cannot write to {root}: {e.strerror}") from e
         self.summary = self.directory / "summary.json"
         self.put_off("fail", "the run did not come to an end")
 

@@ -6,7 +6,7 @@ import time
 import typing
 
 from runner import accel, boot, host, job, kernel, results, verdict, workdir
-from runner.errors import FAIL, OurFault, PASS, SKIP_COMMIT, why
+from runner.errors import FAIL, PASS, SKIP_COMMIT, writing
 from runner.options import Options
 
 
@@ -80,11 +80,9 @@ class Run:
             self.machine, tmp)
 
     def keep(self, to: results.Results) -> None:
-        try:
+        with writing(to.directory):
             shutil.copy(self.built.initramfs, to.directory)
             shutil.copytree(self.built.directory / "modules", to.directory / "modules")
-        except OSError as e:
-            raise OurFault(why(e)) from e
 
     def bisect_status(self, code: int) -> int:
         """A kernel on which no test began did not boot, whatever the reason."""

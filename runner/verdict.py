@@ -6,7 +6,7 @@ import shutil
 import typing
 
 from runner import TOP, VM, host, kernel, results
-from runner.errors import FAIL, NOTHING, OURS, PASS, Interrupted, OurFault, why
+from runner.errors import FAIL, NOTHING, OURS, PASS, Interrupted, OurFault, writing
 from runner.job import Job
 from runner.options import Options
 
@@ -38,13 +38,11 @@ def describe(opt: Options, machine: host.Host, tested: kernel.Kernel, job: Job,
         "base": tested.says("base"), "arch": opt.machine, "accel": accel,
         "selected": bool(opt.globs), "suite": machine.describe_suite(), "qemu": qemu,
         "warn_sites": warn_sites(machine, tested)})
-    try:
+    with writing(to.directory):
         shutil.copy(job.directory / "expected", to.directory)
         (to.directory / "kunit").mkdir(exist_ok=True)
         for name in PARSER:
             shutil.copy(tested.source / "tools/testing/kunit" / name, to.directory / "kunit")
-    except OSError as e:
-        raise OurFault(why(e)) from e
 
 
 def why_no_device(to: results.Results) -> str:
