@@ -8,7 +8,7 @@ import sys
 import time
 import typing
 
-import screen
+from vm import screen
 
 RESULT = re.compile(r"# (ok|not ok) \d+ (\S+)")
 RUNS = re.compile(r"# #\s+RUN\s+(\S+)")

@@ -112,7 +112,7 @@ class Verdicts(unittest.TestCase):
             self.skipTest("no user namespaces here")
         where = TempDir(self, "-full").path
         # for nothing, and for all but what the judge writes
-        for size in ("8k", "200k"):
+        for size in ("8k", "150k"):
             for more, code in (((), 70), (("--bisect",), 255)):
                 run = shlex.join(command(where, *more))
                 done = sh("unshare", "-rm", "sh", "-c", f"mount -t tmpfs -o size={size} "
