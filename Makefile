@@ -30,14 +30,14 @@ bench:
 
 # Into a kernel tree, and out of it again. FIXES=n leaves mm/ alone.
 install:
-	@intree/install.sh $(if $(filter n,$(FIXES)),--without-fixes) "$(KDIR)"
+	@python3 -m intree install $(if $(filter n,$(FIXES)),--without-fixes) "$(KDIR)"
 
 uninstall:
-	@intree/install.sh --uninstall "$(KDIR)"
+	@python3 -m intree uninstall "$(KDIR)"
 
 # The series of each base as one would send it
 series:
-	@intree/series.sh $(or $(OUT),series)
+	@python3 -m intree series "$(or $(OUT),series)"
 
 # Not a part of check: it builds a handful of kernels.
 check-bisect:

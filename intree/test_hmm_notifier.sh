@@ -11,7 +11,7 @@
 #
 # What may leave a task in state D for ever, runs the whole machine out of memory, or
 # changes its settings until the test ends, has to be asked for by name, see
-# hmm_lib_consent.c.
+# consent.c.
 
 ksft_skip=4
 here=$(CDPATH='' cd "$(dirname "$0")" && pwd)

@@ -26,7 +26,7 @@ PROGRAMS = sorted(p.stem for p in (TOP / "selftests").glob("hmm_notifier_*.c"))
 FEW = ["hmm_notifier_contract", "hmm_notifier_device", "hmm_notifier_errno"]
 NOT_ASKED = "splats are not asked for (HMM_NOTIFIER_SPLATS=1)"
 STEPS = TOP / "tests/kselftest.sh"
-# The base whose tarball is made, and booted
+# The base whose tarball is made by gen_kselftest_tar.sh
 TAR = "7.2"
 # What a usual system has, and upstream's scripts use when it is there
 HOST_PROGRAMS = ("bash", "timeout", "stdbuf")
@@ -89,18 +89,31 @@ class Tree:
             # in the tree itself they are the same
             self.run("cp", "-al", self.build / "usr/include", self.tree / "usr")
 
-    def make_install(self, *args):
-        """kselftest's make install; where to."""
+    def make_install(self, *args, target="install"):
+        """kselftest's make install, or what does that as well; where to."""
         to = self.dir / "kselftest"
         shutil.rmtree(to, ignore_errors=True)
         said = self.run("make", "-j2", "-C", self.selftests, f"TARGETS={self.target}",
-                        f"KSFT_INSTALL_PATH={to}", *args, "install")
+                        f"KSFT_INSTALL_PATH={to}", *args, target)
         ours = [line for line in said.splitlines()
                 if "hmm_" in line and re.search(r"warning:|error:", line)]
         self.test.assertEqual(ours, [])
         return to
 
     def gen_tar(self):
+        """make gen_tar, with another format than it has by itself"""
+        to = self.make_install("FORMAT=.xz", target="gen_tar")
+        packed = self.dir / "kselftest.tar.xz"
+        (to / "kselftest-packages" / packed.name).rename(packed)
+        shutil.rmtree(to)
+        to.mkdir()
+        with tarfile.open(packed) as tar:
+            tar.extractall(to)
+        packed.unlink()
+        return to
+
+    def gen_kselftest_tar(self):
+        """The script that is older than that"""
         self.run("./gen_kselftest_tar.sh", cwd=self.selftests,
                  env={"MAKEFLAGS": f"TARGETS={self.target}"})
         to = self.dir / "kselftest"
@@ -191,7 +204,7 @@ class Kselftest(unittest.TestCase):
             tree.install()
             beside = self.installed(tree, tree.make_install(f"O={tree.build}"))
             inside = self.installed(
-                tree, tree.gen_tar() if base == TAR else tree.make_install())
+                tree, tree.gen_kselftest_tar() if base == TAR else tree.gen_tar())
             self.assertEqual(beside, inside)
             self.leaves_nothing_for_git(tree)
             self.guest = Guest(self, tree, tree.dir / "kselftest")
@@ -219,15 +232,17 @@ class Kselftest(unittest.TestCase):
         if "ksft_hmm.sh" in there:
             self.assertEqual(there.get("ksft_hmm_notifier.sh"), 0o755)
             self.assertIn(f"{tree.target}:ksft_hmm_notifier.sh", listed)
+        self.assertEqual({n for n in there if "hmm_notifier" in n} - set(PROGRAMS),
+                         {"test_hmm_notifier.sh", "ksft_hmm_notifier.sh"} & there.keys())
         settings = (to / tree.target / "settings").read_text()
         self.assertLessEqual(300, int(re.search(r"^timeout=(\d+)$", settings, re.M)[1]))
         return there, listed
 
     def leaves_nothing_for_git(self, tree):
         manifest = (tree.tree / ".hmm-notifier-tests/manifest").read_text().split()[1::2]
-        known = {pathlib.Path(f).name for f in manifest}
-        known |= {p.name for p in (tree.source / "tools/testing/selftests"
-                                   / tree.target).iterdir()}
+        mm = f"tools/testing/selftests/{tree.target}"
+        known = {f.removeprefix(f"{mm}/") for f in manifest}
+        known |= {p.name for p in (tree.source / mm).iterdir()}
         left = {f for f in tree.not_ignored() if "hmm" in f}
         self.assertEqual(left - known, set())
 
