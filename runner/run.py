@@ -49,7 +49,8 @@ class Run:
         return self.kvm.choose()
 
     def describe(self, to: results.Results) -> None:
-        verdict.describe(self.opt, self.machine, self.kernel, self.job, self.accel, to)
+        verdict.describe(self.opt, self.machine, self.kernel, self.built,
+                         self.job, self.accel, to)
 
     def test(self, to: results.Results, tmp: pathlib.Path) -> int:
         host.say(f"running {len(self.job.expected)} tests on {self.kernel.release} "

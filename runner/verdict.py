@@ -2,47 +2,29 @@
 """What the judge reads, all of it in the results, so that a run can be judged anywhere;
 and the judge's verdict."""
 import re
-import shutil
-import typing
 
-from runner import TOP, VM, host, kernel, results
-from runner.errors import FAIL, NOTHING, OURS, PASS, Interrupted, OurFault, writing
+from runner import VM, host, kernel, results
+from runner.errors import FAIL, NOTHING, OURS, PASS, Interrupted, OurFault
 from runner.job import Job
 from runner.options import Options
 
-PARSER = ("kunit_parser.py", "kunit_printer.py")
-# of lib/warn-sites.sh, and of the results
-SITES = {"INTERVAL_RELEASE": "release", "INTERVAL": "interval", "HLIST": "hlist",
-         "HLIST_END": "range_end"}
 VERDICTS = {PASS: ("pass",), FAIL: ("fail",), NOTHING: ("fail", "nothing")}
 # what init says of a module
 NO_DEVICE = re.compile(r"^# hmm_notifier: could not load test_hmm\.ko", re.M)
 
 
-def warn_sites(machine: host.Host,
-               tested: kernel.Kernel) -> typing.Dict[str, typing.List[int]]:
-    """The lines of mm/mmu_notifier.c in which this kernel WARNs, by site."""
-    code, out = machine.output(TOP / "lib/warn-sites.sh", tested.source)
-    if code:
-        raise OurFault("lib/warn-sites.sh failed")
-    found = re.findall(r"RULE_SITE_(\w+), (\d+), (\d+)", out)
-    return {SITES[site]: [int(first), int(last)] for site, first, last in found}
-
-
-def describe(opt: Options, machine: host.Host, tested: kernel.Kernel, job: Job,
-             accel: str, to: results.Results) -> None:
+def describe(opt: Options, machine: host.Host, tested: kernel.Kernel,
+             built: kernel.Built, job: Job, accel: str, to: results.Results) -> None:
     """The one place in which the judge's inputs are written."""
-    qemu = machine.version_of(f"qemu-system-{opt.machine}")
-    results.write_json(to.directory / "meta.json", {
-        "kernel": tested.release, "spec": opt.kernel, "origin": tested.says("origin"),
-        "base": tested.says("base"), "arch": opt.machine, "accel": accel,
-        "selected": bool(opt.globs), "suite": machine.describe_suite(), "qemu": qemu,
-        "warn_sites": warn_sites(machine, tested)})
-    with writing(to.directory):
-        shutil.copy(job.directory / "expected", to.directory)
-        (to.directory / "kunit").mkdir(exist_ok=True)
-        for name in PARSER:
-            shutil.copy(tested.source / "tools/testing/kunit" / name, to.directory / "kunit")
+    told = {"spec": opt.kernel, "arch": opt.machine, "accel": accel,
+            "suite": machine.describe_suite(),
+            "qemu": machine.version_of(f"qemu-system-{opt.machine}")}
+    code = machine.run(*host.PYTHON, VM / "describe.py", to.directory,
+                       "--kernel", tested.directory, "--out", built.directory,
+                       "--job", job.directory,
+                       *(f"{key}={value}" for key, value in told.items()))
+    if code:
+        raise OurFault(f"describe.py failed (exit code {code})")
 
 
 def why_no_device(to: results.Results) -> str:
