@@ -75,6 +75,18 @@ class Data(JudgeTest):
         self.assertIn("no verdict", done.stdout)
         self.assertEqual(json.loads((j.dir / "summary.json").read_text())["verdict"], "fail")
 
+    def test_full_disk(self):
+        if sh("unshare", "-rm", "true").returncode:
+            self.skipTest("no user namespaces here")
+        j, where = Judged(self), TempDir(self, "").path
+        done = sh("unshare", "-rm", "sh", "-c",
+                  f"mount -t tmpfs -o size=40k tmpfs {where} && cd '{j.dir}' &&"
+                  f"cp *.log expected meta.json programs.json boot.json {where} &&"
+                  f"'{VM}/judge.py' {where}; echo $?; cat {where}/summary.json")
+        self.assertIn("o space left", done.stdout)
+        self.assertIn("\n70\n", done.stdout)
+        self.assertIn('"verdict": "fail"', done.stdout)
+
     def test_python_that_looks_for_modules_elsewhere(self):
         j = Judged(self)
         done = sh(VM / "judge.py", j.dir, env={"PYTHONSAFEPATH": "1"}, cwd=j.dir)

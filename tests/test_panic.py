@@ -11,6 +11,8 @@ import panic
 DUE = "hmm_notifier: WARN due at mm/mmu_notifier.c:486-487"
 WARN = "WARNING: CPU: 0 PID: 1 at mm/mmu_notifier.c:487 __mmu_notifier+0x1/0x2"
 WARN_7 = "WARNING: mm/mmu_notifier.c:487 at __mmu_notifier+0x1/0x2, CPU#0: comm/1"
+# with CONFIG_DEBUG_BUGVERBOSE_DETAILED
+WARN_WITH_CONDITION = WARN_7.replace("mm/", "[range->flags[0] || _ret != -11] mm/")
 PANIC = "Kernel panic - not syncing: kernel: panic_on_warn set ..."
 CONSOLE = ["BdsDxe: starting", PANIC, "Linux version 6.12", "Run /init", DUE, WARN, PANIC]
 LEGAL = ["Linux version 6.12", "Kernel command line: quiet panic_on_warn=1",
@@ -37,7 +39,8 @@ class Panics(unittest.TestCase):
         self.assertEqual("", self.why(CONSOLE))
 
     def test_as_newer_kernels_say_it(self):
-        self.assertEqual("", self.why([WARN_7 if t == WARN else t for t in CONSOLE]))
+        for warn in (WARN_7, WARN_WITH_CONDITION):
+            self.assertEqual("", self.why([warn if t == WARN else t for t in CONSOLE]))
 
     def test_survives(self):
         self.assertIn("survived", self.why([], "power-off"))
