@@ -112,9 +112,11 @@ class Screen(JudgeTest):
         self.assertRegex(j.out, r"\A[\n\x20-\x7e]*\Z")
 
     def test_while_it_runs(self):
-        code = ("import progress; p = progress.Progress('.', True); p.tty = True\n"
+        code = ("from runner import progress; p = progress.Progress('.', True); p.tty = True\n"
                 f"p.line({f'# #  RUN {self.BAD} ...'!r})")
-        done = sh("python3", "-c", code, env={"PYTHONPATH": str(VM)})
+        done = sh("python3", "-c", code, cwd=TOP)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn("RUN ?[2J??31m? ...", done.stdout)
         self.assertNotRegex(done.stdout.replace("\r\x1b[K", ""), r"[^\n\x20-\x7e]")
 
 
