@@ -54,7 +54,7 @@ mutants:
 # Attacks on the device that the tests use, for S seconds.  KERNEL= says where, as in
 # KERNEL=source:6.12+fixes ARGS=--debug; ARGS='--seed N' begins as another run did.
 fuzz-device:
-	@SELFTESTS="$(CURDIR)/tests/device" ./run_tests.sh --kernel $(KERNEL) \
+	@./run_tests.sh --kernel $(KERNEL) --selftests "$(CURDIR)/tests/device" \
 		--stress $(or $(S),600) --test 'attack.survives*' $(ARGS)
 
 # What of mm/mmu_notifier.c the suite runs, and what upstream's hmm-tests do.

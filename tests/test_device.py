@@ -13,8 +13,8 @@ ATTACKS = ("errors_write_nothing", "got_notifier_dies_with_its_file", "hold_ends
 class Device(unittest.TestCase):
     def test_attacks(self):
         """Ten minutes and another kernel: make fuzz-device"""
-        r = Run(self, "--test", "attack", standins=False, timeout=600,
-                env={"SELFTESTS": str(TOP / "tests/device")})
+        r = Run(self, "--test", "attack", "--selftests", TOP / "tests/device",
+                standins=False, timeout=600)
         self.assertEqual({name: t["result"] for name, t in r.tests.items()},
                          {f"{X}.{name}": "pass" for name in ATTACKS}, r.out)
         self.assertEqual((r.code, r.summary["verdict"]), (0, "pass"), r.out)
