@@ -126,7 +126,7 @@ class Host:
             try:
                 out, _ = child.communicate(timeout=timeout)
             except subprocess.TimeoutExpired as e:
-                raise BadHost(f"{cmd[0]!s} does not end within {timeout:.0f} s") from e
+                raise BadHost(f"{cmd[0]!s} does not end within {timeout:g} s") from e
             return self.code(cmd, child.returncode), os.fsdecode(out)
 
     @staticmethod
