@@ -62,12 +62,6 @@ int __wrap_dmirror_open(const char *node)
 	return -ENXIO;
 }
 
-int __wrap_warn_start(struct warn_watch *watch)
-{
-	watch->kmsg.fd = -1;
-	return 0;
-}
-
 int __wrap_warn_read(struct warn_watch *watch, struct warn_report *report,
 		     bool (*until)(const char *text, void *arg), void *arg)
 {
@@ -90,11 +84,6 @@ int __wrap_warn_check(struct warn_watch *watch, struct warn_report *report)
 	return 0;
 }
 
-void __wrap_warn_close(struct warn_watch *watch)
-{
-	(void)watch;
-}
-
 static void share(int forks)
 {
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
@@ -107,7 +96,9 @@ static void share(int forks)
 static int run_with(int forks, bool breaks, struct stress_result *result)
 {
 	static const struct op start = { .kind = OP_START };
+	struct warn_watch watch = { .kmsg.fd = -1 };
 	struct stress_options options = {
+		.watch = &watch,
 		.forgets = RULE_NR_SITES,
 		.patience_ms = 100,
 		.ops = &start,

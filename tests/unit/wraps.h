@@ -25,10 +25,8 @@ int __real_vsnprintf(char *text, size_t size, const char *format, va_list args);
 int __wrap_vsnprintf(char *text, size_t size, const char *format, va_list args);
 
 int __wrap_dmirror_open(const char *node);
-int __wrap_warn_start(struct warn_watch *watch);
 int __wrap_warn_read(struct warn_watch *watch, struct warn_report *report,
 		     bool (*until)(const char *text, void *arg), void *arg);
 int __wrap_warn_check(struct warn_watch *watch, struct warn_report *report);
-void __wrap_warn_close(struct warn_watch *watch);
 
 #endif
