@@ -85,6 +85,10 @@ static int after_mark(struct kprobe *kp, struct pt_regs *regs)
 	return 0;
 }
 
+static noinline void nothing(void)
+{
+}
+
 static int on_warn(struct kprobe *kp, struct pt_regs *regs)
 {
 	const char *file = (const char *)regs_get_kernel_argument(regs, 0);
@@ -98,8 +102,7 @@ static int on_warn(struct kprobe *kp, struct pt_regs *regs)
 		regs->si = line;
 		return 0;
 	}
-	regs->ip = *(unsigned long *)regs->sp;
-	regs->sp += sizeof(unsigned long);
+	regs->ip = (unsigned long)nothing;
 	return 1;
 }
 
