@@ -31,6 +31,11 @@
 #define BUG_HMM_WRONG_PAGE \
 	"known bug: mm/hmm: count the pages of a huge device page from the range's start"
 
+/* Whether what is logged belongs to a test */
+static bool in_scene;
+
+static void log_result(const struct __test_metadata *_metadata);
+
 /*
  * 6.1's harness has no exit codes and so no XFAIL; our judge takes a SKIP with
  * such a reason for one.
@@ -55,6 +60,7 @@
 #define SKIP(statement, fmt, ...) do {					\
 	snprintf(_metadata->results->reason,				\
 		 sizeof(_metadata->results->reason), fmt, ##__VA_ARGS__); \
+	log_result(_metadata);						\
 	_exit(255);							\
 	statement;							\
 } while (0)
@@ -93,6 +99,14 @@ static inline void mark_test(const struct __test_metadata *_metadata,
 	kmsg_write("hmm_notifier: %s %s:%s%s%s.%s\n", what,
 		   program_invocation_short_name, _metadata->fixture->name,
 		   v ? "." : "", v ? v->name : "", _metadata->name);
+}
+
+/* For the log's reader, to compare it with what the harness says */
+static inline void log_result(const struct __test_metadata *_metadata)
+{
+	if (in_scene && !TEST_HAS_FAILED() && *_metadata->results->reason)
+		kmsg_write("hmm_notifier: result %s\n",
+			   _metadata->results->reason);
 }
 
 /* For FIXTURE_SETUP, before anything else: skips with the reason */
@@ -138,6 +152,7 @@ static inline void begin_scene(struct __test_metadata *_metadata,
 {
 	ASSERT_EQ(0, scene_begin(scene));
 	mark_test(_metadata, variant, "begin");
+	in_scene = true;
 	if (*warn_missing(&scene->watch))
 		TH_LOG("not cross-checked, this kernel lacks: %s",
 		       warn_missing(&scene->watch));
@@ -202,6 +217,7 @@ static inline void end_scene(struct __test_metadata *_metadata,
 {
 	leave_scene(_metadata, scene);
 	EXPECT_EQ(0, scene_account(scene));
+	log_result(_metadata);
 	mark_test(_metadata, variant, "end");
 	check_scene(_metadata, scene);
 	warn_close(&scene->watch);

@@ -36,13 +36,16 @@ def account(**warns: int) -> str:
         f"{site}={warns.get(site, 0)}" for site in SITES)
 
 
-def kmsg(names: list[str]) -> list[tuple[int, str]]:
-    """(priority, text): 6 is the kernel, 12 is what a program writes."""
+def kmsg(tests: dict[str, str]) -> list[tuple[int, str]]:
+    """(priority, text): 6 is the kernel, 12 is what a program writes. Of {test: what
+    stands behind its name in the KTAP}"""
     records = [(6, "Linux version 6.12"), (6, "Run /init as init process")]
-    for name in names:
+    for name, rest in tests.items():
         records += [(12, f"hmm_notifier: begin {name}"), (4, WARN),
-                    (4, "Modules linked in:"), (12, account(hlist=1)),
-                    (12, f"hmm_notifier: end {name}")]
+                    (4, "Modules linked in:"), (12, account(hlist=1))]
+        if rest:
+            records.append((12, f"hmm_notifier: result {rest.split(maxsplit=2)[2]}"))
+        records.append((12, f"hmm_notifier: end {name}"))
     return records
 
 
@@ -68,10 +71,10 @@ def large(where: pathlib.Path) -> None:
     rests = ["", "", f" # XFAIL known bug: {BUG}", " # SKIP no CONFIG_THIS", ""]
     programs = {f"hmm_notifier_{p}": {f"{p}.v{i}.holds": rests[i % 5] for i in range(nr)}
                 for p, nr in (("contract", 40), ("device", 10), ("errno", 3), ("often", 7))}
-    names = [f"{p}:{t}" for p, tests in programs.items() for t, rest in tests.items()
-             if "SKIP" not in rest]
+    begun = {f"{p}:{t}": rest for p, tests in programs.items()
+             for t, rest in tests.items() if "SKIP" not in rest}
     files = {"ktap.log": "\n".join(ktap(programs)) + "\n",
-             "kmsg.log": "\n".join(kmsg_lines(kmsg(names))) + "\n",
+             "kmsg.log": "\n".join(kmsg_lines(kmsg(begun))) + "\n",
              "boot.json": json.dumps(BOOT), **describe(programs)}
     for name, text in files.items():
         (where / name).write_text(text)

@@ -24,7 +24,7 @@ def good_ktap(**results):
 
 
 def good_kmsg():
-    return goodrun.kmsg([f"{PROGRAM}:{name}" for name in TESTS])
+    return goodrun.kmsg({f"{PROGRAM}:{name}": rest for name, rest in TESTS.items()})
 
 
 class Judged:

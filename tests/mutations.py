@@ -82,6 +82,7 @@ class Good:
         self.ktap = self.files["ktap.log"].split(b"\n")
         self.kmsg = self.files["kmsg.log"].split(b"\n")
         self.inner = self.of(self.ktap, rb"# ok \d+ ")
+        self.with_reason = self.of(self.ktap, rb"# ok \d+ .* # (SKIP|XFAIL)")
         self.outer = self.of(self.ktap, rb"ok \d+ selftests")
         self.exit = self.of(self.ktap, rb"# hmm_notifier: exit ")
         self.record = self.of(self.kmsg, rb"\d+,\d+,\d+,")
@@ -156,6 +157,14 @@ def directive(g, r):
     i, suffix = r.choice(g.inner), r.choice(SUFFIXES[1:])
     line = g.ktap[i].split(b" # ")[0] + suffix
     return ktap("directive" + suffix.decode(), True, instead(g.ktap, i, line))
+
+
+@kind(3)
+def other_reason(g, r):
+    """A reason that another test gives"""
+    i, other = r.choice(g.inner), r.choice(g.with_reason)
+    line = g.ktap[i].split(b" # ")[0] + b" # " + g.ktap[other].split(b" # ", 1)[1]
+    return ktap("other_reason", line != g.ktap[i], instead(g.ktap, i, line))
 
 
 @kind(1)

@@ -3,6 +3,7 @@
 import unittest
 import xml.etree.ElementTree as ET
 
+import goodrun
 from goodrun import BUG, WARN
 from judged import (KNOWN, LAST, OTHER_WARN, PROGRAM, SKIP, TESTS, Judged, JudgeTest,
                     changed, good_kmsg, good_ktap)
@@ -43,7 +44,7 @@ class Good(unittest.TestCase):
 
     def test_only_skips_is_nothing_tested(self):
         ktap = good_ktap(**{name: " # SKIP no device here" for name in TESTS})
-        j = Judged(self, ktap)
+        j = Judged(self, ktap, goodrun.kmsg({}))
         self.assertEqual((j.code, j.summary["verdict"]), (4, "nothing"), j.out)
 
     def test_harness_that_cannot_select_ran_more_than_was_asked(self):

@@ -5,7 +5,7 @@ import json
 import unittest
 
 import goodrun
-from goodrun import WARN, account
+from goodrun import BUG, WARN, account
 from judged import LAST, PROGRAM, TESTS, Judged, JudgeTest, changed, good_kmsg, good_ktap
 
 
@@ -87,6 +87,17 @@ class Reconciled(JudgeTest):
             files = {"programs_json": json.dumps(programs)} if programs else {}
             j = Judged(self, good_ktap(**{"f.v.one": rest}), **files)
             self.assertIn("another fix", j.failed()[f"{PROGRAM}:f.v.one"])
+
+    def test_reason_that_another_test_gives(self):
+        for rest in (" # SKIP no CONFIG_THIS", f" # XFAIL known bug: {BUG}"):
+            j = Judged(self, good_ktap(**{"f.v.one": rest}))
+            self.assert_fails(j, f"{PROGRAM}:f.v.one", "in the kernel's log")
+
+    def test_known_bug_that_left_nothing_in_the_log(self):
+        kmsg = goodrun.kmsg({f"{PROGRAM}:{name}": rest for name, rest in TESTS.items()
+                             if "XFAIL" not in rest})
+        self.assert_fails(Judged(self, None, kmsg), f"{PROGRAM}:f.w.one",
+                          "nothing of it in the kernel's log")
 
     def test_without_the_device_nothing_was_tested(self):
         guest = "# hmm_notifier: guest 6.12 x86_64"

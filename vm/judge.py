@@ -219,6 +219,9 @@ class Judge:
             self.fail(s.name, f"and {s.more} times more")
         for why in s.refused:
             self.fail(s.name, why)
+        if test and test["result"] != "fail" and "; ".join(s.result) != test["reason"]:
+            self.fail(s.name, f"it says '{test['reason']}' here, and "
+                              f"'{'; '.join(s.result)}' in the kernel's log")
         unfinished = s.end is None and self.tests.get(s.name, {}).get("result") == "fail"
         if (why := s.wrong_account()) and not unfinished:
             self.fail(s.name, why)
@@ -231,6 +234,9 @@ class Judge:
             if s.name in seen:
                 self.fail(s.name, "it has two sections of the kernel's log")
             seen.add(s.name)
+        for name, test in self.tests.items():
+            if test["result"] == "known_bug" and name not in seen:
+                self.fail(name, "a known bug, and nothing of it in the kernel's log")
         for place, splat in self.log.strays:
             self.fail("kernel-log", f"with no test to answer for it, {place}: {splat}")
         for place, count in self.log.losses[:klog.SHOWN]:

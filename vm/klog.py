@@ -6,6 +6,7 @@ The marks that the tests write, each a line:
     hmm_notifier: begin NAME
     hmm_notifier: expect TEXT       a splat with TEXT in its line is the test's own
     hmm_notifier: accounted release=N interval=N hlist=N range_end=N
+    hmm_notifier: result REASON     of a test that neither passed nor failed
     hmm_notifier: end NAME
 """
 import collections
@@ -20,7 +21,7 @@ SITES = ("release", "interval", "hlist", "range_end")
 RECORD = re.compile(r"(\d{1,4}),(\d{1,18}),(\d{1,18}),[^;]{0,80};([ -~]*)")
 DICTIONARY = re.compile(r" [ -~]*")
 END = re.compile(r"end of log, (\d{1,18}) records")
-MARK = re.compile(r"hmm_notifier: (begin|end|expect|accounted)(?: (.*))?")
+MARK = re.compile(r"hmm_notifier: (begin|end|expect|accounted|result)(?: (.*))?")
 ACCOUNTED = re.compile(" ".join(rf"{s}=(\d{{1,9}})" for s in SITES))
 
 # With CONFIG_DEBUG_BUGVERBOSE_DETAILED, of 7.2, the condition stands before the file.
@@ -64,6 +65,7 @@ class Section:
     more: int = 0               # splats that are not shown
     warns: collections.Counter = dataclasses.field(default_factory=collections.Counter)
     accounted: list[str] = dataclasses.field(default_factory=list)
+    result: list[str] = dataclasses.field(default_factory=list)
     expect: list[str] = dataclasses.field(default_factory=list)
     refused: list[str] = dataclasses.field(default_factory=list)
 
@@ -142,6 +144,8 @@ class Reader:
             self.damaged(f"outside of any test: {kind} {text}")
         elif kind == "accounted":
             section.accounted.append(text)
+        elif kind == "result":
+            section.result.append(text)
         elif kind == "expect":
             vague = why_vague(text)
             if vague:

@@ -44,6 +44,13 @@ FIXTURE_SETUP(ends)
 
 FIXTURE_TEARDOWN(ends)
 {
+	char text[256];
+
+	if (*_metadata->results->reason) {
+		snprintf(text, sizeof(text), "hmm_notifier: result %s\n",
+			 _metadata->results->reason);
+		put("/dev/kmsg", text);
+	}
 	mark("end", "ends", _metadata->name);
 }
 
