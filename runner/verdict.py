@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the judge reads, all of it in the results, so that a run can be judged anywhere;
 and the judge's verdict."""
-import re
-
 from runner import VM, host, kernel, results
 from runner.errors import FAIL, NOTHING, OURS, PASS, Interrupted, OurFault
 from runner.job import Job
 from runner.options import Options
 
 VERDICTS = {PASS: ("pass",), FAIL: ("fail",), NOTHING: ("fail", "nothing")}
-# what init says of a module
-NO_DEVICE = re.compile(r"^# hmm_notifier: could not load test_hmm\.ko", re.M)
 
 
 def describe(opt: Options, machine: host.Host, tested: kernel.Kernel,
@@ -27,20 +23,6 @@ def describe(opt: Options, machine: host.Host, tested: kernel.Kernel,
         raise OurFault(f"describe.py failed (exit code {code})")
 
 
-def why_no_device(to: results.Results) -> str:
-    """The lines in which the guest says so."""
-    try:
-        log = (to.directory / "ktap.log").read_text(errors="replace")
-    except OSError:
-        return ""
-    found = NO_DEVICE.search(log)
-    if not found:
-        return ""
-    before = log[:found.start()].splitlines()[-1:]
-    said = [line for line in before if "insmod" in line]
-    return "the guest could not load test_hmm.ko" + "".join(f": {line}" for line in said)
-
-
 def check(code: int, by: str, to: results.Results) -> int:
     """code, if what wrote the summary came to its end, and says the same."""
     said = to.read_summary()
@@ -52,18 +34,11 @@ def check(code: int, by: str, to: results.Results) -> int:
 
 
 def judge(opt: Options, machine: host.Host, to: results.Results) -> int:
-    """The exit code of the run. Without the device nothing was tested."""
+    """The exit code of the run."""
     to.check_room()
-    absent = why_no_device(to)
     code = machine.run(*host.PYTHON, VM / "judge.py", *(["--strict"] if opt.strict else []),
                        *(["--verbose"] if opt.verbose else []), to.directory)
-    check(code, "judge.py", to)
-    if not absent:
-        return code
-    summary = to.read_summary()
-    results.write_json(to.summary, {**summary, "verdict": "nothing", "reason": absent})
-    host.complain(f"nothing was tested: {absent}")
-    return NOTHING
+    return check(code, "judge.py", to)
 
 
 def panic_on_warn(opt: Options, machine: host.Host, tested: kernel.Kernel,

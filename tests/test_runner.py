@@ -213,12 +213,15 @@ class Surroundings(unittest.TestCase):
         where = TempDir(self, "").path
         os.chdir(where)
         self.addCleanup(os.chdir, TOP)
+        for name in ("bin", "tests"):
+            (where / name).mkdir()
         for name in ('q"""+str(__import__("os").system("touch F"))+"""', r"\N", "a\nb'c\\"):
             spec = f"image:{where}/{name}/bz,BUILD"
             opt = options.parse(["--kernel", spec, "--results", str(where / "r")])
             tested = FakeKernel(where / "kernel", origin=spec)
             to = verdict.results.Results(opt.results)
-            verdict.describe(opt, host.Host(), tested, tested.job, "tcg", to)
+            verdict.describe(opt, host.Host(), tested, verdict.kernel.Built(where),
+                             tested.job, "tcg", to)
             meta = json.loads((to.directory / "meta.json").read_text())
             self.assertEqual((meta["spec"], meta["origin"]), (spec, spec))
             self.assertEqual(list(where.glob("**/F")), [])
