@@ -116,7 +116,8 @@ TEST_F(attack, errors_write_nothing)
 
 	memset(&counts, 0x5a, sizeof(counts));
 	counts.id = 3;
-	counts.flags = counts.reserved = 0;
+	counts.flags = 0;
+	counts.reserved = 0;
 	given_counts = counts;
 	EXPECT_EQ(-1, ioctl(self->device, HMM_DMIRROR_COUNTS, &counts));
 	EXPECT_EQ(ENOENT, errno);
