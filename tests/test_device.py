@@ -3,7 +3,7 @@
 tests has a machine that it must not harm."""
 import unittest
 
-from support import TOP, Run
+from support import TOP, Run, take_long
 
 X = "hmm_notifier_attack:attack"
 ATTACKS = ("errors_write_nothing", "got_notifier_dies_with_its_file", "hold_ends_in_sum",
@@ -13,6 +13,7 @@ ATTACKS = ("errors_write_nothing", "got_notifier_dies_with_its_file", "hold_ends
 class Device(unittest.TestCase):
     def test_attacks(self):
         """Ten minutes and another kernel: make fuzz-device"""
+        take_long(self)
         r = Run(self, "--test", "attack", "--selftests", TOP / "tests/device",
                 standins=False, timeout=600)
         self.assertEqual({name: t["result"] for name, t in r.tests.items()},

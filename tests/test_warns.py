@@ -10,7 +10,7 @@ import sys
 import tempfile
 import unittest
 
-from support import TOP, kernel_dir, sh
+from support import TOP, kernel_dir, sh, take_long
 
 sys.path.insert(0, str(TOP / "tests/proof"))
 import guest  # noqa: E402
@@ -91,6 +91,9 @@ class Warns(unittest.TestCase):
         self.assertEqual(set(failed), set(expected))
         self.assertTrue(any(wrong.values()))
         return failed, {n for n in wrong if wrong[n]}, set(wrong)
+
+    def setUp(self):
+        take_long(self)
 
     def test_one_more(self):
         for site, globs in MORE.items():
