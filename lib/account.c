@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "account.h"
 #include "callers.h"
@@ -146,6 +147,59 @@ static bool has_caller(const struct hmm_dmirror_call *call)
 	       call->event != HMM_DMIRROR_EVENT_RELEASE;
 }
 
+static int starts_of(unsigned int id, int nr)
+{
+	int i, starts = 0;
+
+	for (i = 0; i < nr; i++)
+		starts += calls[i].id == id && has_caller(&calls[i]);
+	return starts;
+}
+
+static int ends_of(unsigned int id, int nr)
+{
+	int i, ends = 0;
+
+	for (i = 0; i < nr; i++)
+		ends += calls[i].id == id &&
+			calls[i].call == HMM_DMIRROR_CALL_END;
+	return ends;
+}
+
+/*
+ * Reads calls and callers until each start has its caller and no end is due. NUMA
+ * balancing goes on in its own time, and may begin an invalidation between the two
+ * readings. Returns how many calls there are; what does not match within half a
+ * second is told by callers_match().
+ */
+static int take_all(int device, unsigned int id, unsigned int change,
+		    int *nr_callers)
+{
+	int nr = 0, got, ends, tries;
+
+	*nr_callers = 0;
+	for (tries = 0;; tries++) {
+		got = dmirror_calls(device, calls + nr,
+				    HMM_DMIRROR_NR_CALLS - nr);
+		if (got < 0)
+			return got;
+		nr += got;
+		got = callers_take(callers + *nr_callers,
+				   HMM_DMIRROR_NR_CALLS - *nr_callers);
+		if (got < 0) {
+			*nr_callers = got;
+			return got == -ENOENT ? nr : got;
+		}
+		*nr_callers += got;
+		ends = ends_of(id, nr);
+		if (!(change & CHANGE_REPEATS) || tries == 50 ||
+		    (starts_of(id, nr) == *nr_callers &&
+		     (!ends || ends >= *nr_callers)))
+			return nr;
+		usleep(10000);
+	}
+}
+
 /*
  * Each call has one caller, but a notifier that has been released is not called
  * for what comes after. The last caller is the one too many, most of the time.
@@ -153,10 +207,8 @@ static bool has_caller(const struct hmm_dmirror_call *call)
 static bool callers_match(struct account *account, const struct change *change,
 			  unsigned int id, int nr, int nr_callers)
 {
-	int i, wanted = 0;
+	int wanted = starts_of(id, nr);
 
-	for (i = 0; i < nr; i++)
-		wanted += calls[i].id == id && has_caller(&calls[i]);
 	if (wanted == nr_callers ||
 	    (change->flags & CHANGE_ENDS_MM && wanted < nr_callers))
 		return true;
@@ -178,12 +230,9 @@ int account_take(struct account *account, int device, unsigned int id,
 		return nr;
 	account->nr = nr;
 
-	nr = dmirror_calls(device, calls, HMM_DMIRROR_NR_CALLS);
+	nr = take_all(device, id, change->flags, &nr_callers);
 	if (nr < 0)
 		return nr;
-	nr_callers = callers_take(callers, HMM_DMIRROR_NR_CALLS);
-	if (nr_callers < 0 && nr_callers != -ENOENT)
-		return nr_callers;
 	account->has_callers = nr_callers >= 0 &&
 			       callers_match(account, change, id, nr, nr_callers);
 
