@@ -68,21 +68,24 @@ def programs(out: pathlib.Path, expected: list[str]) -> dict[str, dict]:
     return found
 
 
-def describe(results: pathlib.Path, kernel: pathlib.Path, out: pathlib.Path,
-             job: pathlib.Path, told: dict[str, str]) -> None:
+def meta(kernel: pathlib.Path, told: dict[str, str], selected: bool) -> dict:
     def of_kernel(name: str) -> str:
         return files.read_text(kernel / name).strip()
 
-    text = (job / "expected").read_text()
-    held = {p.name: tests.names(p) for p in (out / "tests").iterdir()}
-    meta = {"kernel": of_kernel("release"), "origin": of_kernel("origin"),
-            "base": of_kernel("base"), **told,
-            "selected": len(text.split()) < sum(map(len, held.values())),
+    return {"kernel": of_kernel("release"), "origin": of_kernel("origin"),
+            "base": of_kernel("base"), **told, "selected": selected,
             "warn_sites": warn_sites(kernel / "src"),
             "known_bugs": known_bugs(of_kernel("base"), told.get("spec", ""))}
+
+
+def describe(results: pathlib.Path, kernel: pathlib.Path, out: pathlib.Path,
+             job: pathlib.Path, told: dict[str, str]) -> None:
+    text = (job / "expected").read_text()
+    held = {p.name: tests.names(p) for p in (out / "tests").iterdir()}
+    selected = len(text.split()) < sum(map(len, held.values()))
     files.write_text(results / "expected", text)
     files.write_json(results / "programs.json", programs(out, text.split()))
-    files.write_json(results / "meta.json", meta)
+    files.write_json(results / "meta.json", meta(kernel, told, selected))
 
 
 def main() -> int:

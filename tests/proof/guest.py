@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
 """What mutants.py and coverage.py have in common: a kernel with its guest, and boots."""
-import json
 import os
 import pathlib
 import re
@@ -14,6 +13,8 @@ import time
 TOP = pathlib.Path(__file__).resolve().parents[2]
 HERE = TOP / "tests/proof"
 sys.path[:0] = [str(TOP / "vm"), str(TOP)]
+import describe  # noqa: E402
+import files  # noqa: E402
 import tests as selection  # noqa: E402
 from runner import initrd  # noqa: E402
 
@@ -57,6 +58,9 @@ class Kernel:
         self.upstream = [tmp / "upstream" / p for p in UPSTREAM]
         self.programs = selection.programs(self.out / "tests")
         self.names = set(selection.job(self.programs, [])[1])
+        # what the judge has to know, once for all boots
+        self.meta = describe.meta(self.dir, {}, selected=True)
+        self.told = describe.programs(self.out, sorted(self.names))
         self.accel = accel or run(
             TOP / "vm/accel.py", self.dir / "vmlinuz", self.out / "initramfs.cpio", CACHE)
 
@@ -77,21 +81,22 @@ class Kernel:
             self.count += 1
             to = self.results / f"{self.count:03}-{name}"
         shutil.rmtree(to, ignore_errors=True)
-        (to / "kunit").mkdir(parents=True)
-        for f in ("kunit_parser.py", "kunit_printer.py"):
-            shutil.copy(self.dir / "src/tools/testing/kunit" / f, to / "kunit")
+        to.mkdir(parents=True)
         return to
 
-    def boot(self, name, lines, expected, files=(), append="", bounds=(240, 45, 400),
+    def boot(self, name, lines, expected, more=(), append="", bounds=(240, 45, 400),
              memory=1024):
         """Returns the results. The bounds are seconds: a program's, its silence, all."""
         to = self.new_results(name)
         (to / "expected").write_text("\n".join(expected))
-        (to / "meta.json").write_text(json.dumps({"selected": True}))
+        wanted = {name.partition(":")[0] for name in expected}
+        files.write_json(to / "meta.json", self.meta)
+        files.write_json(to / "programs.json",
+                         {p: told for p, told in self.told.items() if p in wanted})
         with tempfile.TemporaryDirectory() as tmp:
             job = pathlib.Path(tmp, "job")
             job.mkdir()
-            for f in files:
+            for f in more:
                 shutil.copy(f, job)
             (job / "tests").write_text(lines)
             (job / "expected").write_text("\n".join(expected))
