@@ -69,8 +69,9 @@ def programs(out: pathlib.Path, expected: list[str]) -> dict[str, dict]:
 
 
 def meta(kernel: pathlib.Path, told: dict[str, str], selected: bool) -> dict:
-    def of_kernel(name: str) -> str:
-        return files.read_text(kernel / name).strip()
+    def of_kernel(name: str) -> str: # origin is not in each; the others may be links
+        path = kernel / name
+        return path.read_text(errors="replace").strip() if path.exists() else ""
 
     return {"kernel": of_kernel("release"), "origin": of_kernel("origin"),
             "base": of_kernel("base"), **told, "selected": selected,
