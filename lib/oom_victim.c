@@ -30,6 +30,7 @@
 
 /* To use up the machine's memory takes 2 s; on a busy host 14 s were seen. */
 #define KILL_MS		120000
+#define READ_MS		100	/* between readings of the calls */
 
 static int fail(struct oom_victim *ov, const char *step, int err)
 {
@@ -233,17 +234,6 @@ int oom_victim_kill(struct oom_victim *ov)
 	return fail(ov, "kill", err);
 }
 
-int oom_victim_wait(struct oom_victim *ov)
-{
-	int err = victim_held(ov->victim.pid, KILL_MS);
-	unsigned int i;
-
-	for (i = 0; i < ov->nr_company && !err; i++)
-		err = victim_held(ov->company[i], KILL_MS);
-	ov->held = !err;
-	return fail(ov, "wait for the kill", err);
-}
-
 bool oom_victim_is(const struct oom_victim *ov, pid_t pid)
 {
 	unsigned int i;
@@ -285,6 +275,34 @@ static int count_calls(struct oom_victim *ov)
 		}
 	}
 	return nr < 0 ? nr : 0;
+}
+
+/*
+ * Filling the machine takes a while, in which NUMA balancing and reclaim call the
+ * notifier as well, more often than the device has room for.
+ */
+static int held(struct oom_victim *ov, pid_t pid)
+{
+	int waited, err = -ETIMEDOUT;
+
+	for (waited = 0; waited < KILL_MS && err == -ETIMEDOUT;
+	     waited += READ_MS) {
+		err = victim_held(pid, READ_MS);
+		if (count_calls(ov))
+			return -EOVERFLOW;
+	}
+	return err;
+}
+
+int oom_victim_wait(struct oom_victim *ov)
+{
+	int err = held(ov, ov->victim.pid);
+	unsigned int i;
+
+	for (i = 0; i < ov->nr_company && !err; i++)
+		err = held(ov, ov->company[i]);
+	ov->held = !err;
+	return fail(ov, "wait for the kill", err);
 }
 
 static void stop_reader(struct oom_victim *ov)
