@@ -32,6 +32,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -134,7 +135,7 @@ def with_source_of(plain, built):
 
 class Campaign:
     def __init__(self, opt, tmp):
-        self.opt, self.tmp, self.stop = opt, tmp, False
+        self.opt, self.tmp, self.stop, self.lock = opt, tmp, False, threading.Lock()
 
     def prepare(self, names):
         """Builds what the mutants of these names run on; returns them."""
