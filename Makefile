@@ -3,17 +3,26 @@
 
 all:
 	@echo "./run_tests.sh runs the tests on a kernel; 'make check' tests this project."
-	@echo "Targets: check [T=NAME], stable [N=50 ARGS=...], callsites KDIR=DIR, bench, fuzz-judge [N=10000],"
+	@echo "Targets: check [T=NAME], static KDIR=DIR [FILE=F], static-cocci KDIR=DIR, stable [N=50 ARGS=...], callsites KDIR=DIR, bench, fuzz-judge [N=10000],"
 	@echo "mutants [M=NAME], fuzz-device [S=600 ARGS=...], coverage, clean, distclean, install KDIR=DIR [FIXES=n], uninstall KDIR=DIR, series [OUT=DIR], check-bisect"
 
 # T= picks tests of the project by a part of their name, as in T=test_judge.
 check:
-	@vm/packages.sh run source check
+	@vm/packages.sh run source check static
 	@tests/run.py $(T)
 
 # Does lib/callsite.c know all places in that kernel that start an invalidation?
 callsites:
 	@lib/callsites.sh "$(KDIR)"
+
+# Which notifier callbacks of a kernel tree can break the rule?  FILE= checks one file.
+static:
+	@vm/packages.sh source static
+	@python3 -m static "$(KDIR)" $(if $(FILE),--file "$(FILE)") $(ARGS)
+
+static-cocci:
+	@vm/packages.sh static
+	@python3 -m static.cocci "$(KDIR)" $(FILE)
 
 # The same run again and again, as in N=50 ARGS='--busy 2 --test oom:*'
 stable:
@@ -70,4 +79,4 @@ clean:
 distclean: clean
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/hmm-notifier-tests"
 
-.PHONY: all check stable callsites fuzz-judge bench install uninstall series check-bisect mutants fuzz-device coverage clean distclean
+.PHONY: all check static static-cocci stable callsites fuzz-judge bench install uninstall series check-bisect mutants fuzz-device coverage clean distclean

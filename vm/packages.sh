@@ -3,7 +3,8 @@
 # packages.sh [-n] [GROUP...]: the Debian packages that the host needs.
 # Installs what is missing; with -n prints the command and exits 2.
 # Groups: run (the default), source (to build a kernel), arm64 (to build for it and
-# emulate it), check (what `make check` needs beyond that).
+# emulate it), static (what `make static` needs), check (what `make check` needs
+# beyond that).
 
 set -u
 # shellcheck source=common.sh
@@ -15,6 +16,7 @@ RUN="gcc libc6-dev make binutils patch cpio xz-utils bzip2 kmod git
      libssl-dev zlib1g-dev pahole"
 SOURCE="bc bison flex rsync lz4 ccache"
 ARM64="qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+STATIC="gcc make clang coccinelle"
 CHECK="rsync shellcheck mypy flake8 clang clang-19 sparse perl quilt python3-ply python3-git libcap-dev"
 
 no_install=
@@ -27,6 +29,7 @@ wanted() {
 		run)	echo "$RUN";;
 		source)	echo "$SOURCE";;
 		arm64)	echo "$ARM64";;
+		static)	echo "$STATIC";;
 		check)	echo "$CHECK";;
 		*)	echo "$group";;
 		esac

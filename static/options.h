@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Options of the kernel that have to be so, whatever it is configured for:
+ * might_sleep() is a call, and locks are functions and not macros.
+ */
+#undef CONFIG_DEBUG_ATOMIC_SLEEP
+#define CONFIG_DEBUG_ATOMIC_SLEEP 1
+#undef CONFIG_PREEMPT_RT
+#undef CONFIG_DEBUG_LOCK_ALLOC
+#undef CONFIG_JUMP_LABEL
+#undef CONFIG_TRACEPOINTS
