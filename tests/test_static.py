@@ -2,12 +2,9 @@
 """make static: each driver that breaks the rule is named, and none that keeps it."""
 import re
 import shutil
-import sys
 import unittest
 
 from support import TOP, TempDir, sh
-
-sys.path.insert(0, str(TOP))
 from static import known
 
 FIXTURES = TOP / "tests/static"
