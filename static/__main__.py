@@ -135,7 +135,7 @@ def main(argv: list[str]) -> int:
             print(f"{r.file}: {r.function}(): with {', '.join(r.files)}; not looked into: "
                   f"{', '.join(r.assumed) or 'nothing'}")
     whole = summary(t, found, results, called, files)
-    verdicts = [e.verdict if (e := known.known(f, t.version)) else "new" for f in findings]
+    verdicts = [k.verdict if (k := known.known(f, t.version)) else "new" for f in findings]
     counts = ", ".join(f"{verdicts.count(v)} {v}" for v in ("new", *known.VERDICTS)
                        if v in verdicts)
     print(f"{len(findings)} reports{': ' if counts else ''}{counts}; "

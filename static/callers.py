@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Checks who starts an invalidation: each start that succeeded is ended once on each path,
 and what was not started, or failed to, is not ended."""
+from __future__ import annotations
+
 import dataclasses
 import re
 

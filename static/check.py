@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Checks one callback: which results does it reach in which context, and does it sleep?"""
+from __future__ import annotations
+
 import dataclasses
 import errno
 import functools
@@ -65,7 +67,8 @@ def _finding(m: clang.Message, ops: Ops, function: str, blockable: bool,
              tree: Tree) -> Finding | None:
     where = f"in {CONTEXT[blockable]} context"
     # the deepest place that is in no header, nor in the entry
-    at = next((s for s in (m, *reversed(m.path)) if s.file.endswith(".c")), m)
+    here = clang.Step(m.file, m.line, m.text)
+    at = next((s for s in (here, *reversed(m.path)) if s.file.endswith(".c")), here)
     if m.text.startswith("sleeps "):
         callee = m.text.removeprefix("sleeps ")
         rule, what, text = "sleeps", callee, f"may sleep {where}: it calls {callee}()"
@@ -96,7 +99,8 @@ class Check:
         text = marked.text + entry(self.ops, self.op)
         return marked, {
             True: clang.analyze(text, []),
-            False: clang.analyze(text, ["-DSTATIC_NONBLOCK", f"-DSTATIC_EVENT={self.tree.event}"])}
+            False: clang.analyze(text, ["-DSTATIC_NONBLOCK",
+                                        f"-DSTATIC_EVENT={self.tree.event}"])}
 
     def _found(self, runs: dict[bool, clang.Analysis]) -> list[Finding]:
         all_of = (_finding(m, self.ops, self.function, context, self.tree)

@@ -114,17 +114,17 @@ def analyze(text: str, defines: list[str], checkers: tuple[str, ...] = CHECKERS,
     key = hashlib.sha256("\0".join(
         [version(), entry, *OPTIONS, *FLAGS, *defines, *checkers, text,
          pathlib.Path(__file__).read_text()]).encode()).hexdigest()
-    file = cache() / "analyses" / key[:32]
-    if file.exists():
-        kept = json.loads(file.read_text())
-        return Analysis(tuple(Message(*m[:3], tuple(Step(*s) for s in m[3]), m[4])
-                              for m in kept[0]), frozenset(kept[1]), frozenset(kept[2]))
+    store = cache() / "analyses" / key[:32]
+    if store.exists():
+        kept = json.loads(store.read_text())
+        return Analysis(tuple(Message(text, file, line, tuple(Step(*s) for s in path), name)
+                              for text, file, line, path, name in kept[0]), frozenset(kept[1]), frozenset(kept[2]))
     got = _analyze(text, defines, checkers, entry)
-    file.parent.mkdir(exist_ok=True)
-    new = file.with_suffix(f".{os.getpid()}")
+    store.parent.mkdir(exist_ok=True)
+    new = store.with_suffix(f".{os.getpid()}")
     new.write_text(json.dumps([[[m.text, m.file, m.line,
                                  [dataclasses.astuple(s) for s in m.path], m.function]
                                 for m in got.messages], sorted(got.called),
                                sorted(got.pointers)]))
-    new.replace(file)
+    new.replace(store)
     return got

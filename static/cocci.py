@@ -2,6 +2,8 @@
 """python3 -m static.cocci KDIR [FILE]... - the semantic patch over each file that has a
 callback or starts an invalidation.  A callback or a caller that coccinelle can't parse,
 and would silently drop, is an error."""
+from __future__ import annotations
+
 import os
 import pathlib
 import re

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Finds the notifiers of a tree: by their ops, and in a second way by what their
 callbacks look like, because whoever counts in one way only doesn't see what he misses."""
+from __future__ import annotations
+
 import dataclasses
 import functools
 import pathlib
@@ -20,7 +22,8 @@ FIELD = re.compile(r"\.\s*(\w+)\s*=\s*&?\s*(\w+)")
 SIGNATURE = re.compile(
     r"\b(\w+)\s*\(\s*struct\s+mmu_(interval_)?notifier\s*\*\s*\w*\s*,"
     r"\s*const\s+struct\s+mmu_notifier_range\s*\*[^)]*\)\s*\{", re.S)
-FINISH = re.compile(r"\b(\w+)\s*\(\s*struct\s+mmu_interval_notifier_finish\s*\*\s*\w+\s*\)\s*\{")
+FINISH = re.compile(r"\b(\w+)\s*\(\s*struct\s+mmu_interval_notifier_finish\s*\*"
+                    r"\s*\w+\s*\)\s*\{")
 # those that call callbacks, and what is only a tool
 NOT_DRIVERS = ("mm/mmu_notifier.c", "tools/", "samples/", "Documentation/")
 

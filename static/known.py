@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What was said of a report by somebody who read the code: the file `known`."""
+from __future__ import annotations
+
 import dataclasses
 import functools
 import pathlib

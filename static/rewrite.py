@@ -37,7 +37,8 @@ def sleeping() -> frozenset[str]:
 
 def parts(text: str, start: int, separator: str) -> tuple[list[str], int]:
     """What stands in parentheses from start on, cut at the separator; and where it ends"""
-    depth, at, out = 1, start, []
+    depth, at = 1, start
+    out: list[str] = []
     for m in PIECE.finditer(text, start):
         c = m[0]
         if c in "([{":
@@ -53,7 +54,8 @@ def parts(text: str, start: int, separator: str) -> tuple[list[str], int]:
 
 
 def without_asm_goto(text: str) -> str:
-    out, at = [], 0
+    out: list[str] = []
+    at = 0
     for m in ASM.finditer(text):
         if m.start() < at:
             continue

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Preprocesses files of a kernel tree, without asking kbuild for the command line."""
+from __future__ import annotations
+
 import functools
 import pathlib
 import re

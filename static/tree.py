@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """A kernel tree, and the headers that kbuild would generate for it."""
+from __future__ import annotations
+
 import dataclasses
 import fcntl
 import functools
@@ -33,8 +35,8 @@ class Tree:
     @functools.cached_property
     def version(self) -> str:
         text = (self.source / "Makefile").read_text()
-        return ".".join(re.search(rf"^{n} = *(\d+)", text, re.M)[1]
-                        for n in ("VERSION", "PATCHLEVEL"))
+        return ".".join(n for name in ("VERSION", "PATCHLEVEL")
+                        for n in re.findall(rf"^{name} = *(\d+)", text, re.M))
 
     @functools.cached_property
     def event(self) -> str:
@@ -43,7 +45,7 @@ class Tree:
             file = self.source / name
             before = file.read_text().split("_range_start_nonblock(") if file.exists() else []
             if len(before) > 1:
-                return re.findall(r"\bMMU_NOTIFY_\w+", before[0])[-1]
+                return str(re.findall(r"\bMMU_NOTIFY_\w+", before[0])[-1])
         return "MMU_NOTIFY_CLEAR"  # a tree of headers only
 
     def name(self, path: str | pathlib.Path) -> str:
