@@ -118,7 +118,8 @@ def analyze(text: str, defines: list[str], checkers: tuple[str, ...] = CHECKERS,
     if store.exists():
         kept = json.loads(store.read_text())
         return Analysis(tuple(Message(text, file, line, tuple(Step(*s) for s in path), name)
-                              for text, file, line, path, name in kept[0]), frozenset(kept[1]), frozenset(kept[2]))
+                              for text, file, line, path, name in kept[0]),
+                        frozenset(kept[1]), frozenset(kept[2]))
     got = _analyze(text, defines, checkers, entry)
     store.parent.mkdir(exist_ok=True)
     new = store.with_suffix(f".{os.getpid()}")
