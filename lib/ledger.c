@@ -290,7 +290,9 @@ int ledger_mount(pid_t owner, int zram, const char *where)
 		return err;
 	if (!note(owner, where, undo_mount))
 		return -ENOSPC;
-	return mount(device, where, "ext4", 0, NULL) ? forget_last(-errno) : 0;
+	/* ext4lazyinit would outlive the mount by some seconds */
+	return mount(device, where, "ext4", 0, "noinit_itable") ?
+		forget_last(-errno) : 0;
 }
 
 int ledger_write(const char *path, const void *data, size_t size)
