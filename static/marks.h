@@ -7,7 +7,7 @@
 #ifndef STATIC_MARKS_H
 #define STATIC_MARKS_H
 
-void clang_analyzer_dump();
+void clang_analyzer_dump();	/* of a value of any type */
 int static_any(void);
 
 #define STATIC_RECLAIM 0x400u	/* __GFP_DIRECT_RECLAIM, and the unit checks it */
@@ -21,7 +21,7 @@ int static_any(void);
 #else
 #define STATIC_FLAGS 1	/* MMU_NOTIFIER_RANGE_BLOCKABLE */
 #define STATIC_SLEEPS(f) f
-#define STATIC_GFP(f, flags) f
+#define STATIC_GFP(f, flags) ((void)(flags), f)
 #endif
 
 /* The one non-blockable caller knows its event; a blockable one may have any. */

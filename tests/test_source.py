@@ -104,8 +104,12 @@ class Tools(unittest.TestCase):
         self.assertEqual(said, [])
 
     def test_checkpatch_on_c(self):
+        # marks.h declares a function of any argument; tests/static stands in for the
+        # kernel, whose headers have typedefs and extern
         self.checkpatch(EVERYWHERE + USER_SPACE, "-f",
-                        *[f for f in ours(".c", ".h") if f.name != "misbehave.c"])
+                        *[f for f in ours(".c", ".h")
+                          if f.name not in ("misbehave.c", "marks.h") and
+                          TOP / "tests/static" not in f.parents])
 
     def test_checkpatch_on_patches(self):
         self.checkpatch(EVERYWHERE,
