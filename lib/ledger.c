@@ -290,8 +290,12 @@ int ledger_mount(pid_t owner, int zram, const char *where)
 		return err;
 	if (!note(owner, where, undo_mount))
 		return -ENOSPC;
-	/* ext4lazyinit would outlive the mount by some seconds */
-	return mount(device, where, "ext4", 0, "noinit_itable") ?
+	/*
+	 * ext4_register_li_request() starts ext4lazyinit unless both are off; it may
+	 * outlive the mount by some seconds.
+	 */
+	return mount(device, where, "ext4", 0,
+		     "noinit_itable,no_prefetch_block_bitmaps") ?
 		forget_last(-errno) : 0;
 }
 
