@@ -46,11 +46,18 @@ COUNTERS = {
 # Or a part of it
 FIELDS = {"/proc/swaps": (r"(partition\\011\d+\\011\\011)\d+", "how much is swapped out")}
 
-# All that can be asked for. What a hang leaves on a kernel that has the bug stays for ever.
-ASKED = ("export HMM_NOTIFIER_SPLATS=1 HMM_NOTIFIER_MACHINE=1\n"
-         "export HMM_NOTIFIER_GLOBAL_OOM=1 HMM_NOTIFIER_STRESS_SECONDS=1\n")
+# What can be asked for. What a hang leaves on a kernel that has the bug stays for ever.
+CONSENTS = ["SPLATS", "MACHINE", "GLOBAL_OOM", "STRESS_SECONDS"]
 if "+fixes" in KERNEL:
-    ASKED += "export HMM_NOTIFIER_HANGS=1\n"
+    CONSENTS.append("HANGS")
+
+
+def asked(*consents: str) -> str:
+    """What a shell reads, to have asked for these"""
+    return "".join(f"export HMM_NOTIFIER_{c}=1\n" for c in consents)
+
+
+ASKED = asked(*CONSENTS)
 # Those that change the machine are killed more often.
 KILLED = ["hmm_notifier_mmap"] * 3 + ["hmm_notifier_oom", "hmm_notifier_register",
                                       "hmm_notifier_contract"]
@@ -105,6 +112,8 @@ class Plan:
         for program in self.programs:
             args = run_only(self.chosen(program))
             self.step(program, "unasked", args)
+            for consent in CONSENTS:
+                self.step(program, f"asked-{consent}", args, asked(consent))
             self.step(program, "asked", args, ASKED)
             self.look(f"{program} that ran")
 
