@@ -11,9 +11,9 @@ check:
 	@vm/packages.sh run source check static
 	@tests/run.py $(T)
 
-# Does lib/callsite.c know all places in that kernel that start an invalidation?
+# Does lib/change/start_site.c know all places in that kernel that start an invalidation?
 callsites:
-	@lib/callsites.sh "$(KDIR)"
+	@lib/change/start-sites.sh "$(KDIR)"
 
 # Which notifier callbacks of a kernel tree can break the rule?  FILE= checks one file.
 static:

@@ -33,7 +33,7 @@ $(HMM_NOTIFIER_OBJS): $(OUTPUT)/%.o: %.c $(HMM_NOTIFIER_HDRS)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(HMM_NOTIFIER_CC) -c $< -o $@
 
-$(HMM_NOTIFIER_SITES): hmm_notifier/lib/warn-sites.sh $(top_srcdir)/mm/mmu_notifier.c
+$(HMM_NOTIFIER_SITES): hmm_notifier/lib/core/warn-sites.sh $(top_srcdir)/mm/mmu_notifier.c
 	$(call msg,GEN,,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)sh $< $(top_srcdir) > $@

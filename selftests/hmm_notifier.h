@@ -9,14 +9,14 @@
 #include <errno.h>
 #include <sched.h>
 
-#include "../lib/consent.h"
-#include "../lib/dmirror.h"
-#include "../lib/kmsg.h"
-#include "../lib/region.h"
-#include "../lib/rule.h"
-#include "../lib/scene.h"
-#include "../lib/victim.h"
-#include "../lib/warn.h"
+#include "core/consent.h"
+#include "core/dmirror.h"
+#include "core/fail_point.h"
+#include "core/kmsg.h"
+#include "core/rule.h"
+#include "core/scene.h"
+#include "core/victim.h"
+#include "core/warn.h"
 #include "kselftest_harness.h"
 
 /*

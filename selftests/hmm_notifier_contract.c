@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What a notifier's return value leads to: kind x context x value, alone and
- * beside others. lib/rule.c says what is expected.
+ * beside others. lib/core/rule.c says what is expected.
  *
  * The blockable context is a munmap() by the victim. The non-blockable one is
  * process_mrelease() of the victim while it stands still in do_exit(), which
@@ -273,7 +273,7 @@ static void check_calls(struct __test_metadata *_metadata,
 
 /*
  * One invalidation: the WARNs, the messages, the result, the second passes and
- * the ends are those of lib/rule.c.
+ * the ends are those of lib/core/rule.c.
  */
 TEST_F(rule, holds)
 {

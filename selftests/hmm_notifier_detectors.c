@@ -12,7 +12,7 @@
  */
 #include <errno.h>
 
-#include "../lib/detector.h"
+#include "core/detector.h"
 #include "hmm_notifier.h"
 
 /*

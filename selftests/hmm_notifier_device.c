@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "../lib/change.h"
+#include "change/change.h"
 #include "hmm_notifier.h"
 
 #define NOBODY 65534

@@ -6,7 +6,7 @@
  */
 #include <errno.h>
 
-#include "../lib/region.h"
+#include "core/fail_point.h"
 #include "hmm_notifier.h"
 
 FIXTURE(locked) {

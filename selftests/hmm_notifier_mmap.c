@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Every way in which an address space changes, by every place in the kernel that
- * starts an invalidation (lib/callsite.c), on each kind of notifier: while
+ * starts an invalidation (lib/change/start_site.c), on each kind of notifier: while
  * nothing fails, while all fails, and while one range of three fails.
  *
  * A blockable caller reports a failure and goes on: so whatever a notifier
  * returns, the change has to take effect just the same. What it has to start
- * stands in lib/changes_*.c, what a failure has to lead to in lib/rule.c. The
+ * stands in lib/changes_*.c, what a failure has to lead to in lib/core/rule.c. The
  * function tracer tells who really started it.
  *
  * Not tested here: __split_huge_pud and wp_clean_pre_vma, which take DAX or a
@@ -16,13 +16,13 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "../lib/account.h"
-#include "../lib/callers.h"
-#include "../lib/callsite.h"
-#include "../lib/changes.h"
-#include "../lib/coverage.h"
-#include "../lib/mirror.h"
-#include "../lib/tuning.h"
+#include "change/changes.h"
+#include "change/check_starts.h"
+#include "change/device_view.h"
+#include "change/site_report.h"
+#include "change/start_site.h"
+#include "change/start_trace.h"
+#include "core/vm_settings.h"
 #include "hmm_notifier.h"
 
 #define NON_BLOCKABLE	0

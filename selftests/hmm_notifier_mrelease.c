@@ -8,8 +8,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "../lib/filler.h"
 #include "hmm_notifier.h"
+#include "oom/memory_hog.h"
 
 #define PAGES	VICTIM_REGION_PAGES
 

@@ -18,7 +18,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "../lib/debug.h"
+#include "core/kernel_checks.h"
 #include "hmm_notifier_oom_checks.h"
 
 /*

@@ -7,8 +7,8 @@
 
 #include <errno.h>
 
-#include "../lib/oom.h"
 #include "hmm_notifier.h"
+#include "oom/oom.h"
 
 #define SLEEP_SPLAT	"BUG: sleeping function called from invalid context"
 #define KILL_LINE	"of memory: Killed process "	/* KERN_ERR */
@@ -114,7 +114,7 @@ static inline void check_warns(struct __test_metadata *_metadata,
 
 /*
  * Only what failed to the last keeps its pages; all others come back, to the
- * victim's RSS and to the cgroup. More than 90 %: see lib/oom_victim.c for what
+ * victim's RSS and to the cgroup. More than 90 %: see lib/oom/oom_victim.c for what
  * else is charged there.
  */
 static inline void check_memory(struct __test_metadata *_metadata,

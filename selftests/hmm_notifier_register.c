@@ -15,8 +15,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "../lib/machine_state.h"
-#include "../lib/sysfile.h"
+#include "core/machine_state.h"
+#include "core/sysfile.h"
 #include "hmm_notifier.h"
 
 #define FAILSLAB	"/sys/kernel/debug/failslab/"

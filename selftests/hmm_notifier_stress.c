@@ -11,18 +11,18 @@
  *
  * Not tested here: which change calls what (hmm_notifier_mmap), the reaper's
  * own thread (hmm_notifier_oom). Not random: on kernels with a known bug, what
- * can't be gone on from after it; see allowed_contexts() in lib/slot.c.
+ * can't be gone on from after it; see allowed_contexts() in lib/stress/stress_process.c.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
-#include "../lib/machine_state.h"
-#include "../lib/shrink.h"
-#include "../lib/stress.h"
-#include "../lib/tuning.h"
+#include "core/machine_state.h"
+#include "core/vm_settings.h"
 #include "hmm_notifier.h"
+#include "stress/shrink.h"
+#include "stress/stress.h"
 
 #define STEPS_BETWEEN_CHECKPOINTS	150
 #define STEPS_OF_A_SEQUENCE		500

@@ -7,7 +7,7 @@
  * It tells once: lockdep is off after its first report. So this program's name
  * is the last one. A callback that sleeps is in hmm_notifier_oom.
  */
-#include "../lib/debug.h"
+#include "core/kernel_checks.h"
 #include "hmm_notifier.h"
 
 #define LOCK_SPLAT	"WARNING: possible recursive locking detected"

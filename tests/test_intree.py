@@ -84,7 +84,7 @@ class Directory(unittest.TestCase):
             self.assertEqual([li for li in gone if not li.startswith("- timeout=")], [])
 
     def found_by_get_maintainer(self, tree, base):
-        for name in ("hmm_notifier/lib/rule.c", "hmm_notifier/hmm_notifier_contract.c",
+        for name in ("hmm_notifier/lib/core/rule.c", "hmm_notifier/hmm_notifier_contract.c",
                      "test_hmm_notifier.sh"):
             self.assertTrue((selftests(tree) / name).exists())
             r = sh(pristine(base) / "scripts/get_maintainer.pl", "--no-tree", "--nogit",

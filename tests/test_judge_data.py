@@ -121,7 +121,7 @@ class Screen(JudgeTest):
 
 
 class Grammar(unittest.TestCase):
-    """lib/splats.h, against the kernels' sources and what kernels printed."""
+    """lib/core/splats.h, against the kernels' sources and what kernels printed."""
 
     def test_each_form_is_in_the_source_that_it_names(self):
         rows = re.findall(r'^SPLAT\(\w+, "(.*)"\)\s+/\* (\S+) \*/$', klog.SPLATS.read_text(), re.M)
@@ -136,9 +136,9 @@ class Grammar(unittest.TestCase):
                             f"{pattern}: not in {source}")
 
     def test_the_program_in_c_has_the_same(self):
-        """lib/warn.c's reader of patterns, with those of the file."""
+        """lib/core/warn.c's reader of patterns, with those of the file."""
         where = TempDir(self, "").path
-        text = (TOP / "lib/warn.c").read_text()
+        text = (TOP / "lib/core/warn.c").read_text()
         begins = text[text.index("static bool begins("):text.index("static void count_other")]
         (where / "x.c").write_text(
             "#include <stdbool.h>\n#include <stdio.h>\n#include <string.h>\n" + begins +

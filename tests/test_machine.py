@@ -208,7 +208,7 @@ class Somebodys(unittest.TestCase):
 
 
 class Ledger(unittest.TestCase):
-    """lib/ledger.c and its guardian, on files that play settings"""
+    """lib/core/ledger.c and its guardian, on files that play settings"""
 
     FILES = {"one": "1234", "two": "5678", "both": "90ab"}
 
@@ -220,7 +220,7 @@ class Ledger(unittest.TestCase):
             (self.dir / name).write_text(text)
 
     def build(self, program):
-        lib = [TOP / f"lib/{name}.c" for name in
+        lib = [TOP / f"lib/core/{name}.c" for name in
                ("bounded", "consent", "ledger", "machine_state", "sysfile")]
         r = sh("gcc", "-O1", "-Wall", "-D_GNU_SOURCE", f"-I{TOP}/lib", "-o",
                self.tmp / program, MACHINE / f"{program}.c", *lib)

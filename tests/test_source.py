@@ -193,8 +193,8 @@ class Tools(unittest.TestCase):
         """Nor lib/ with one that numbers the kinds in another way."""
         where = TempDir(self, "").path
         self.patched(where)
-        compiler = ["gcc", "-std=gnu11", "-D_GNU_SOURCE", f"-I{where}/lib", "-c",
-                    TOP / "lib/dmirror.c", "-o", where / "x.o"]
+        compiler = ["gcc", "-std=gnu11", "-D_GNU_SOURCE", f"-I{TOP}/lib",
+                    f"-I{where}/lib", "-c", TOP / "lib/core/dmirror.c", "-o", where / "x.o"]
         self.assert_silent(*compiler)
         self.swap(where / "lib/test_hmm_uapi.h",
                   "HMM_DMIRROR_HLIST_END", "HMM_DMIRROR_IDLE")
@@ -205,10 +205,12 @@ class Tools(unittest.TestCase):
     def test_kernel_compiles_the_rule(self):
         """As rule.h says; without a word, with the kernel's own flags."""
         where = TempDir(self, "").path
-        for name in ("rule.c", "rule.h"):
-            shutil.copy(TOP / "lib" / name, where)
-        self.assertEqual(self.kbuild(where, "always-y := rule.o\n", "W=1"), ("", 0))
-        self.assertTrue((where / "rule.o").stat().st_size)
+        (where / "core").mkdir()
+        for name in ("core/rule.c", "core/rule.h"):
+            shutil.copy(TOP / "lib" / name, where / name)
+        self.assertEqual(self.kbuild(where, "always-y := core/rule.o\nccflags-y := -I$(src)\n",
+                                     "W=1"), ("", 0))
+        self.assertTrue((where / "core/rule.o").stat().st_size)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ class Unit(unittest.TestCase):
         r = sh("gcc", "-O2", "-g", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra",
                "-Wmissing-prototypes", "-Wshadow", "-Werror", "-I", TOP / "lib",
                "-I", build / "module/lib", "-o", program, source,
-               *(build / "obj").glob("*.o"), "-lnuma",
+               *(build / "obj").rglob("*.o"), "-lnuma",
                *(f"-Wl,--wrap={name}" for name in sorted(wrapped)))
         self.assertEqual((r.returncode, r.stdout), (0, ""))
         return program

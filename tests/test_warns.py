@@ -37,7 +37,7 @@ def built(kernel: pathlib.Path, where: pathlib.Path) -> pathlib.Path:
 
 def sites(kernel: pathlib.Path) -> dict[str, int]:
     """{site: its last line}"""
-    out = subprocess.run([TOP / "lib/warn-sites.sh", kernel / "src"], check=True, text=True,
+    out = subprocess.run([TOP / "lib/core/warn-sites.sh", kernel / "src"], check=True, text=True,
                          stdout=subprocess.PIPE).stdout
     return {m[1]: int(m[2]) for m in re.finditer(r"RULE_SITE_(\w+), \d+, (\d+) ", out)}
 

@@ -15,20 +15,20 @@ LEAVES = ("mount umount umount2 swapon swapoff mkdir mkdirat rmdir system popen 
           "kill killpg tgkill pidfd_send_signal quotactl acct sigqueue "
           "execl execlp execle execv execvp execvpe execve fexecve").split()
 WRITERS = {
-    "lib/ledger.c": None,               # the ledger itself
-    "lib/machine_state.c": None,        # and who keeps it
-    "lib/bounded.c": ["kill"],          # kill_task(), which looks at the pid first
-    "lib/disk.c": ["execlp"],           # mke2fs on a disk of ours
-    "lib/dmirror.c": ["open"],          # the device, whose state goes with the file
-    "lib/kmsg.c": ["open"],             # the kernel's log
-    "lib/changes_vma.c": ["execl"],     # this program once more
-    "lib/victim.c": ["open"],           # /dev/null
-    "lib/changes_reclaim.c": ["mkostemp", "unlink"],  # in a file system of ours
+    "lib/core/ledger.c": None,               # the ledger itself
+    "lib/core/machine_state.c": None,        # and who keeps it
+    "lib/core/bounded.c": ["kill"],          # kill_task(), which looks at the pid first
+    "lib/core/disk.c": ["execlp"],           # mke2fs on a disk of ours
+    "lib/core/dmirror.c": ["open"],          # the device, whose state goes with the file
+    "lib/core/kmsg.c": ["open"],             # the kernel's log
+    "lib/change/changes_vma.c": ["execl"],     # this program once more
+    "lib/core/victim.c": ["open"],           # /dev/null
+    "lib/change/changes_reclaim.c": ["mkostemp", "unlink"],  # in a file system of ours
 }
 
 
 class MachineState(unittest.TestCase):
-    """lib/ledger.c alone changes what outlives a process."""
+    """lib/core/ledger.c alone changes what outlives a process."""
 
     def calls(self, text):
         """The calls in C source that leave something"""

@@ -34,7 +34,7 @@ SITE_NAMES = dict(zip(("INTERVAL_RELEASE", "INTERVAL", "HLIST", "HLIST_END"), kl
 
 def warn_sites(source: pathlib.Path) -> dict[str, list[int]]:
     """A site that the source has more than once has more than one pair of lines."""
-    out = subprocess.run([TOP / "lib/warn-sites.sh", source], check=True,
+    out = subprocess.run([TOP / "lib/core/warn-sites.sh", source], check=True,
                          capture_output=True, text=True).stdout
     sites: dict[str, list[int]] = {}
     for name, first, last in re.findall(r"\{ RULE_SITE_(\w+), (\d+), (\d+) \}", out):

@@ -30,7 +30,7 @@ HEADER = re.compile(r"WARNING: (?:\[.*\] )?(?:CPU: \d+ PID: \d+ at )?"
 KERN_ERR = 3
 SHOWN = 20  # of one section's splats; they are counted on
 
-SPLATS = pathlib.Path(__file__).resolve().parent.parent / "lib/splats.h"
+SPLATS = pathlib.Path(__file__).resolve().parent.parent / "lib/core/splats.h"
 ROW = re.compile(r'^SPLAT\((REPORT|DETAIL|NO_REPORT), "([^"]+)"\)', re.M)
 
 
@@ -40,7 +40,7 @@ BEGINS = re.compile("|".join(f"({'.*?'.join(map(re.escape, pattern.split('*')))}
 
 
 def kind_of(line: str) -> str:
-    """REPORT, DETAIL, NO_REPORT, or "" for what is not in lib/splats.h"""
+    """REPORT, DETAIL, NO_REPORT, or "" for what is not in lib/core/splats.h"""
     m = BEGINS.match(line)
     return GRAMMAR[m.lastindex - 1][0] if m else ""
 

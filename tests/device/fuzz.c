@@ -17,8 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../lib/dmirror.h"
 #include "attack.h"
+#include "core/dmirror.h"
 
 #define FIRST_FD	100
 #define NR_FILES	8

@@ -4,8 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../../lib/dmirror.h"
 #include "attack.h"
+#include "core/dmirror.h"
 
 /* Of a killed process nothing may be held for longer; the rest is for a slow host. */
 #define GONE_MS		(1000L * (HMM_DMIRROR_HOLD_SECONDS + 20))

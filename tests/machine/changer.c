@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * changer DIR HOW - changes DIR/one, DIR/two and DIR/both by lib/machine_state.c as
+ * changer DIR HOW - changes DIR/one, DIR/two and DIR/both by lib/core/machine_state.c as
  * the programs of selftests/ do, a child for a test. HOW is what ends it: the child
  * says "ready" when all is changed.
  */
@@ -10,9 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bounded.h"
-#include "ledger.h"
-#include "machine_state.h"
+#include "core/bounded.h"
+#include "core/ledger.h"
+#include "core/machine_state.h"
 
 static const char *dir;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* units DIR - says which of these does not hold of lib/bounded.c and lib/ledger.c. */
+/* units DIR - says which of these does not hold of lib/core/bounded.c and lib/core/ledger.c. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bounded.h"
-#include "ledger.h"
-#include "sysfile.h"
+#include "core/bounded.h"
+#include "core/ledger.h"
+#include "core/sysfile.h"
 
 #define OTHER 12345
 

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "slot.h"
+#include "stress/stress_process.h"
 #include "unit.h"
 #include "wraps.h"
 

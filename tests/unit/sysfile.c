@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "machine_state.h"
-#include "sysfile.h"
+#include "core/machine_state.h"
+#include "core/sysfile.h"
 #include "unit.h"
 #include "wraps.h"
 

@@ -7,9 +7,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "callers.h"
-#include "detector.h"
-#include "trace_pipe.h"
+#include "change/start_trace.h"
+#include "core/detector.h"
+#include "core/trace_pipe.h"
 #include "unit.h"
 #include "wraps.h"
 

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "change/change.h"
+#include "change/start_site.h"
+
+uintptr_t change_region(unsigned int region)
+{
+	return CHANGE_BASE + region * CHANGE_STRIDE;
+}
+
+static long each_region(const struct victim_args *args)
+{
+	long (*fn)(uintptr_t at) = (void *)(uintptr_t)args->arg[0];
+	unsigned int region, regions = args->arg[1];
+	long err = 0;
+
+	for (region = 0; region < regions && !err; region++)
+		err = fn(change_region(region));
+	return err;
+}
+
+static int run(struct victim *victim, long (*fn)(uintptr_t at),
+	       unsigned int regions)
+{
+	struct victim_args args = { .arg = { (uintptr_t)fn, regions } };
+	long result;
+	int err;
+
+	if (!fn)
+		return 0;
+	err = victim_call(victim, each_region, &args, &result);
+	err = err ?: victim_settle(victim);
+	return err ?: (int)result;
+}
+
+int change_prepare(struct victim *victim, const struct change *change,
+		   unsigned int regions)
+{
+	return run(victim, change->prepare, regions);
+}
+
+int change_act(struct victim *victim, const struct change *change,
+	       unsigned int regions)
+{
+	int err = run(victim, change->act,
+		      change->flags & CHANGE_AT_ONCE ? 1 : regions);
+
+	if (change->flags & CHANGE_ENDS_MM)
+		return err == -EPIPE ? 0 : err ? err : -EEXIST;
+	return err;
+}
+
+int change_check(struct victim *victim, const struct change *change,
+		 unsigned int regions)
+{
+	return run(victim, change->check, regions);
+}
+
+static bool has(const struct change_call *call)
+{
+	unsigned int version = kernel_version();
+
+	return call->site && version >= call->since &&
+	       (!call->until || version < call->until);
+}
+
+static bool is_once(const struct change *change, const struct change_call *call)
+{
+	return change->flags & CHANGE_AT_ONCE && !call->end;
+}
+
+/* Returns how many it wants to add; adds what there is room for. */
+static int expect_call(const struct change_call *call, unsigned int region,
+		       struct change_expected *expected, int room)
+{
+	struct change_expected e = {
+		.site = callsite_find(call->site),
+		.event = call->event,
+		.region = region,
+		.end = -1UL,
+	};
+	uintptr_t at, step = call->step ? call->step : call->end - call->start;
+	int nr = 0;
+
+	if (!call->end) {
+		if (room > 0)
+			*expected = e;
+		return 1;
+	}
+	for (at = call->start; at < call->end; at += step) {
+		e.start = change_region(region) + at;
+		e.end = e.start + step;
+		if (nr < room)
+			expected[nr] = e;
+		nr++;
+	}
+	return nr;
+}
+
+int change_expect(const struct change *change, unsigned int regions,
+		  struct change_expected *expected, int max)
+{
+	unsigned int region, i;
+	int nr = 0;
+
+	for (region = 0; region < regions; region++)
+		for (i = 0; i < CHANGE_MAX_CALLS; i++)
+			if (has(&change->calls[i]) &&
+			    !(region && is_once(change, &change->calls[i])))
+				nr += expect_call(&change->calls[i], region,
+						  expected + nr, max - nr);
+	return nr > max ? -E2BIG : nr;
+}
+
+int change_map(uintptr_t at, size_t size, int flags, int fd)
+{
+	void *got = mmap((void *)at, size, PROT_READ | PROT_WRITE,
+			 flags | MAP_FIXED_NOREPLACE, fd, 0);
+
+	return got == (void *)at ? 0 : -errno;
+}
+
+void change_fill(uintptr_t at, size_t size)
+{
+	uintptr_t end = at + size;
+
+	for (; at < end; at += PAGE)
+		*(volatile uintptr_t *)at = at;
+}
+
+long change_filled(uintptr_t at, size_t size)
+{
+	uintptr_t end = at + size;
+
+	for (; at < end; at += PAGE)
+		if (*(volatile uintptr_t *)at != at)
+			return -EBADMSG;
+	return 0;
+}
+
+long change_zero(uintptr_t at, size_t size)
+{
+	uintptr_t end = at + size;
+
+	for (; at < end; at += PAGE)
+		if (*(volatile uintptr_t *)at)
+			return -EBADMSG;
+	return 0;
+}
+
+long change_unmapped(uintptr_t at, size_t size)
+{
+	uintptr_t end = at + size;
+	unsigned char vec;
+
+	for (; at < end; at += PAGE)
+		if (!mincore((void *)at, PAGE, &vec) || errno != ENOMEM)
+			return -EBADMSG;
+	return 0;
+}
+
+long change_private(uintptr_t at)
+{
+	int err = change_map(at, SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+
+	if (!err)
+		change_fill(at, SIZE);
+	return err;
+}
+
+long change_map_advised(uintptr_t at, int advice)
+{
+	int err = change_map(at, HUGE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+
+	if (!err && madvise((void *)at, HUGE, advice))
+		err = -errno;
+	return err;
+}
+
+long change_map_huge(uintptr_t at)
+{
+	long err = change_map_advised(at, MADV_HUGEPAGE);
+
+	if (err)
+		return err;
+	change_fill(at, HUGE);
+	if (madvise((void *)at, HUGE, MADV_NOHUGEPAGE))
+		return -errno;
+	return change_smaps(at, "AnonHugePages") == HUGE / 1024 ? 0 : -ENOMEM;
+}
+
+/* or the pid of a child */
+static int fds[CHANGE_REGIONS] = { -1, -1, -1 };
+
+void change_keep_fd(uintptr_t at, int fd)
+{
+	fds[(at - CHANGE_BASE) / CHANGE_STRIDE] = fd;
+}
+
+int change_fd(uintptr_t at)
+{
+	return fds[(at - CHANGE_BASE) / CHANGE_STRIDE];
+}
+
+uint64_t change_pagemap(uintptr_t addr)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry = 0;
+
+	if (fd < 0)
+		return 0;
+	if (pread(fd, &entry, sizeof(entry), addr / PAGE * sizeof(entry)) !=
+	    sizeof(entry))
+		entry = 0;
+	close(fd);
+	return entry;
+}
+
+long change_smaps(uintptr_t at, const char *key)
+{
+	long value, found = -1;
+	bool inside = false;
+	char line[512], name[64];
+	uintptr_t start, end;
+	FILE *file;
+
+	file = fopen("/proc/self/smaps", "re");
+	if (!file)
+		return -1;
+	while (found < 0 && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			inside = start <= at && at < end;
+		else if (inside &&
+			 sscanf(line, "%63[^:]: %ld kB", name, &value) == 2 &&
+			 !strcmp(name, key))
+			found = value;
+	}
+	fclose(file);
+	return found;
+}
+
+long change_each(long (*fn)(uintptr_t at))
+{
+	unsigned int region;
+	unsigned char vec;
+	long err = 0;
+
+	for (region = 0; region < CHANGE_REGIONS && !err; region++)
+		if (!mincore((void *)change_region(region), PAGE, &vec))
+			err = fn(change_region(region));
+	return err;
+}
+
+int change_wait(bool (*done)(void))
+{
+	int tries;
+
+	for (tries = 0; !done(); tries++) {
+		if (tries == 2500)
+			return -ETIMEDOUT;
+		poll(NULL, 0, 2);
+	}
+	return 0;
+}
+
+long change_in_child(long (*fn)(uintptr_t at), uintptr_t at)
+{
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (!pid)
+		_exit(fn(at));
+	if (waitpid(pid, &status, 0) != pid)
+		return -errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECANCELED;
+}
+
+long change_hold_in_child(uintptr_t at)
+{
+	pid_t pid, parent = getpid();
+
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		end_with_parent(parent);
+		close_range(0, ~0U, 0);
+		for (;;)
+			pause();
+	}
+	change_keep_fd(at, pid);
+	return 0;
+}
+
+uintptr_t change_child_word(uintptr_t at, uintptr_t addr)
+{
+	uintptr_t word = 0;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", change_fd(at));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	if (pread(fd, &word, sizeof(word), addr) != sizeof(word))
+		word = 0;
+	close(fd);
+	return word;
+}
+
+bool change_writable(uintptr_t addr)
+{
+	int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	ssize_t len;
+
+	if (fd < 0)
+		return true;
+	len = read(fd, (void *)addr, PAGE);
+	close(fd);
+	return len >= 0 || errno != EFAULT;
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory that moves to a device and back, or that a device has to itself. What
+ * is asked of the device is asked by the victim, of the node that it opened.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "change/changes.h"
+
+#define PAGES (SIZE / PAGE)
+
+static unsigned char buffer[SIZE];
+
+static int try_device(void *arg)
+{
+	uintptr_t *word = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = dmirror_open(DMIRROR_MIRROR);
+
+	(void)arg;
+	if (fd < 0 || word == MAP_FAILED)
+		return -EIO;
+	*word = 1;
+	return dmirror_migrate_to_device(fd, (uintptr_t)word, buffer, 1);
+}
+
+static const char *lacks_device_memory(void)
+{
+	return bounded_call(try_device, NULL) ? "CONFIG_DEVICE_PRIVATE" : NULL;
+}
+
+static bool all_are(uintptr_t at, unsigned char prot)
+{
+	unsigned char prots[PAGES] = {};
+	unsigned int i;
+
+	if (dmirror_snapshot(victim_own_device(), at, prots, PAGES))
+		return false;
+	for (i = 0; i < PAGES; i++)
+		if ((prots[i] & 0xf0) != prot)
+			return false;
+	return true;
+}
+
+static long migrate(uintptr_t at)
+{
+	return dmirror_migrate_to_device(victim_own_device(), at, buffer, PAGES);
+}
+
+/* What the device got, then what comes back when it is touched. */
+static long is_on_device(uintptr_t at)
+{
+	unsigned int i;
+
+	if (!all_are(at, HMM_DMIRROR_PROT_DEV_PRIVATE_LOCAL))
+		return -EBADMSG;
+	for (i = 0; i < PAGES; i++)
+		if (*(uintptr_t *)(buffer + i * PAGE) != at + i * PAGE)
+			return -EBADMSG;
+	return change_filled(at, SIZE);
+}
+
+/* With more regions than one, the buffer is the last one's. */
+static long is_all_on_device(uintptr_t at)
+{
+	if (!all_are(at, HMM_DMIRROR_PROT_DEV_PRIVATE_LOCAL))
+		return -EBADMSG;
+	if (*(uintptr_t *)buffer == at && is_on_device(at))
+		return -EBADMSG;
+	return change_filled(at, SIZE);
+}
+
+const struct change change_migrate_to_device = {
+	.lacks = lacks_device_memory,
+	.prepare = change_private,
+	.act = migrate,
+	.check = is_all_on_device,
+	.flags = CHANGE_BY_DEVICE,
+	.calls = {
+		CALL("migrate_vma_collect", MIGRATE, 0, SIZE),
+	},
+};
+
+static long map_nothing(uintptr_t at)
+{
+	return change_map(at, SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+}
+
+static long are_zero_on_device(uintptr_t at)
+{
+	if (!all_are(at, HMM_DMIRROR_PROT_DEV_PRIVATE_LOCAL))
+		return -EBADMSG;
+	return change_zero(at, SIZE);
+}
+
+const struct change change_migrate_hole_to_device = {
+	.lacks = lacks_device_memory,
+	.prepare = map_nothing,
+	.act = migrate,
+	.check = are_zero_on_device,
+	.flags = CHANGE_BY_DEVICE,
+	.calls = {
+		CALL("migrate_vma_collect", MIGRATE, 0, SIZE),
+		/* of what was not there, before it is mapped */
+		CALL("__migrate_device_pages", MIGRATE, 0, SIZE),
+	},
+};
+
+static long map_on_device(uintptr_t at)
+{
+	long err = change_private(at);
+
+	err = err ?: migrate(at);
+	return err ?: all_are(at, HMM_DMIRROR_PROT_DEV_PRIVATE_LOCAL) ?
+		0 : -EBADMSG;
+}
+
+static long migrate_back(uintptr_t at)
+{
+	return dmirror_migrate_to_system(victim_own_device(), at, PAGES);
+}
+
+static long is_in_memory(uintptr_t at)
+{
+	return all_are(at, 0) ? change_filled(at, SIZE) : -EBADMSG;
+}
+
+const struct change change_migrate_to_system = {
+	.lacks = lacks_device_memory,
+	.prepare = map_on_device,
+	.act = migrate_back,
+	.check = is_in_memory,
+	.flags = CHANGE_BY_DEVICE,
+	.calls = {
+		CALL("migrate_vma_collect", MIGRATE, 0, SIZE),
+	},
+};
+
+static long touch(uintptr_t at)
+{
+	return change_filled(at, PAGE);
+}
+
+static long first_is_in_memory(uintptr_t at)
+{
+	unsigned char prots[PAGES] = {};
+
+	if (dmirror_snapshot(victim_own_device(), at, prots, PAGES) ||
+	    prots[0] & 0xf0 ||
+	    (prots[1] & 0xf0) != HMM_DMIRROR_PROT_DEV_PRIVATE_LOCAL)
+		return -EBADMSG;
+	return change_filled(at, SIZE);
+}
+
+const struct change change_device_fault = {
+	.lacks = lacks_device_memory,
+	.prepare = map_on_device,
+	.act = touch,
+	.check = first_is_in_memory,
+	.flags = CHANGE_BY_DEVICE,
+	.calls = {
+		CALL("migrate_vma_collect", MIGRATE, 0, PAGE),
+	},
+};
+
+static long take_exclusively(uintptr_t at)
+{
+	return dmirror_exclusive(victim_own_device(), at, buffer, PAGES);
+}
+
+/* No entry that the CPU could use, and what was there when it asks again */
+static long is_exclusive(uintptr_t at)
+{
+	uintptr_t page;
+
+	for (page = at; page < at + SIZE; page += PAGE)
+		if (change_pagemap(page) & PAGEMAP_PRESENT)
+			return -EBADMSG;
+	return change_filled(at, SIZE);
+}
+
+const struct change change_exclusive = {
+	.lacks = lacks_device_memory,
+	.prepare = change_private,
+	.act = take_exclusively,
+	.check = is_exclusive,
+	.flags = CHANGE_BY_DEVICE,
+	.calls = {
+		CALL("make_device_exclusive", EXCLUSIVE, 0, SIZE, .step = PAGE),
+	},
+};
+
+static long map_exclusive(uintptr_t at)
+{
+	long err = change_private(at);
+
+	return err ?: take_exclusively(at);
+}
+
+static long first_is_shared(uintptr_t at)
+{
+	if (!(change_pagemap(at) & PAGEMAP_PRESENT) ||
+	    change_pagemap(at + PAGE) & PAGEMAP_PRESENT)
+		return -EBADMSG;
+	return change_filled(at, SIZE);
+}
+
+const struct change change_exclusive_fault = {
+	.lacks = lacks_device_memory,
+	.prepare = map_exclusive,
+	.act = touch,
+	.check = first_is_shared,
+	.flags = CHANGE_BY_DEVICE,
+	.calls = {
+		CALL("remove_device_exclusive_entry", EXCLUSIVE, 0, PAGE,
+		     .until = VERSION(6, 15)),
+		CALL("remove_device_exclusive_entry", CLEAR, 0, PAGE,
+		     .since = VERSION(6, 15)),
+	},
+};

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Changes of hugetlb memory, pages of 2 MiB.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "change/changes.h"
+
+#ifndef MFD_HUGETLB
+#define MFD_HUGETLB 4
+#endif
+
+#define POOL "/sys/kernel/mm/hugepages/hugepages-2048kB/"
+
+/* Three regions of one page, each copied, and what still dies from before */
+#define WANTED 12
+
+/*
+ * The pages of a child that outlived its victim come back when it has died: so
+ * wait for them, 2 s at most. Seen to take less than 10 ms.
+ */
+static const char *lacks_pages(void)
+{
+	int tries;
+
+	for (tries = 0; tries < 1000; tries++) {
+		long pages = sysfile_number(POOL "free_hugepages");
+
+		if (pages < 0)
+			return "CONFIG_HUGETLBFS with pages of 2 MiB";
+		if (pages >= WANTED)
+			return NULL;
+		if (sysfile_number(POOL "nr_hugepages") < WANTED)
+			break;
+		poll(NULL, 0, 2);
+	}
+	return "free huge pages (vm.nr_hugepages=12)";
+}
+
+static long map_private(uintptr_t at)
+{
+	int err = change_map(at, HUGE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB,
+			     -1);
+
+	if (!err)
+		change_fill(at, SIZE);
+	return err;
+}
+
+static long all_filled(uintptr_t at)
+{
+	return change_filled(at, SIZE);
+}
+
+static long sees_all(uintptr_t at)
+{
+	(void)at;
+	return !!change_each(all_filled);
+}
+
+static long fork_and_see(uintptr_t at)
+{
+	return change_in_child(sees_all, at) ? -EBADMSG : 0;
+}
+
+const struct change change_hugetlb_fork = {
+	.lacks = lacks_pages,
+	.prepare = map_private,
+	.act = fork_and_see,
+	.check = all_filled,
+	.flags = CHANGE_AT_ONCE,
+	.calls = {
+		CALL("copy_hugetlb_page_range", CLEAR, 0, HUGE),
+	},
+};
+
+static long share_with_child(uintptr_t at)
+{
+	long err = map_private(at);
+
+	return err ?: change_hold_in_child(at);
+}
+
+#define NEW 0x1234567UL
+
+static long write_second(uintptr_t at)
+{
+	*(volatile uintptr_t *)(at + PAGE) = NEW;
+	return 0;
+}
+
+static long is_copied(uintptr_t at)
+{
+	if (change_child_word(at, at + PAGE) != at + PAGE)
+		return -EBADMSG;
+	if (*(volatile uintptr_t *)(at + PAGE) != NEW)
+		return -EBADMSG;
+	return change_filled(at, PAGE) ?:
+	       change_filled(at + 2 * PAGE, SIZE - 2 * PAGE);
+}
+
+const struct change change_hugetlb_cow = {
+	.lacks = lacks_pages,
+	.prepare = share_with_child,
+	.act = write_second,
+	.check = is_copied,
+	.calls = {
+		CALL("hugetlb_wp", CLEAR, 0, HUGE),
+	},
+};
+
+static long move(uintptr_t at)
+{
+	void *to = (void *)(at + ELSEWHERE);
+
+	return mremap((void *)at, HUGE, HUGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+		      to) == to ? 0 : -errno;
+}
+
+static long has_moved(uintptr_t at)
+{
+	uintptr_t page;
+
+	for (page = at; page < at + SIZE; page += PAGE)
+		if (*(volatile uintptr_t *)(page + ELSEWHERE) != page)
+			return -EBADMSG;
+	return change_unmapped(at, HUGE);
+}
+
+const struct change change_hugetlb_mremap = {
+	.lacks = lacks_pages,
+	.prepare = map_private,
+	.act = move,
+	.check = has_moved,
+	.calls = {
+		CALL("move_hugetlb_page_tables", CLEAR, 0, HUGE),
+		CALL("unmap_vmas", UNMAP, 0, HUGE),
+		/* 6.1 tells of it twice */
+		CALL("unmap_hugepage_range", UNMAP, 0, HUGE,
+		     .until = VERSION(6, 2)),
+	},
+};
+
+static long protect(uintptr_t at)
+{
+	return mprotect((void *)at, HUGE, PROT_READ) ? -errno : 0;
+}
+
+static long is_protected(uintptr_t at)
+{
+	return change_writable(at) ? -EBADMSG : change_filled(at, SIZE);
+}
+
+const struct change change_hugetlb_mprotect = {
+	.lacks = lacks_pages,
+	.prepare = map_private,
+	.act = protect,
+	.check = is_protected,
+	.calls = {
+		CALL("hugetlb_change_protection", PROTECTION_VMA, 0, HUGE),
+	},
+};
+
+static int open_file(uintptr_t at, size_t size)
+{
+	int fd = memfd_create("hmm_notifier", MFD_CLOEXEC | MFD_HUGETLB);
+
+	if (fd < 0 || ftruncate(fd, size))
+		return -errno;
+	change_keep_fd(at, fd);
+	return fd;
+}
+
+static long map_shared(uintptr_t at)
+{
+	int err, fd = open_file(at, 2 * HUGE);
+
+	if (fd < 0)
+		return fd;
+	err = change_map(at, 2 * HUGE, MAP_SHARED, fd);
+	if (!err) {
+		change_fill(at, SIZE);
+		change_fill(at + HUGE, SIZE);
+	}
+	return err;
+}
+
+static long truncate_half(uintptr_t at)
+{
+	return ftruncate(change_fd(at), HUGE) ? -errno : 0;
+}
+
+/* Behind the end there is nothing, but after the file grows. */
+static long is_truncated(uintptr_t at)
+{
+	if (change_pagemap(at + HUGE) & PAGEMAP_PRESENT)
+		return -EBADMSG;
+	if (ftruncate(change_fd(at), 2 * HUGE))
+		return -errno;
+	return change_filled(at, SIZE) ?: change_zero(at + HUGE, SIZE);
+}
+
+const struct change change_hugetlb_truncate = {
+	.lacks = lacks_pages,
+	.prepare = map_shared,
+	.act = truncate_half,
+	.check = is_truncated,
+	.calls = {
+		CALL("unmap_hugepage_range", UNMAP, HUGE, 2 * HUGE,
+		     .until = VERSION(6, 2)),
+		CALL("unmap_hugepage_range", CLEAR, HUGE, 2 * HUGE,
+		     .since = VERSION(6, 2)),
+	},
+};
+
+/* Two mappings of 1 GiB, aligned to that, share their page table. */
+#define GIANT 0x40000000UL
+
+static long map_twice(uintptr_t at)
+{
+	int err, fd = open_file(at, GIANT);
+
+	if (fd < 0)
+		return fd;
+	err = change_map(at, GIANT, MAP_SHARED | MAP_NORESERVE, fd);
+	err = err ?: change_map(at + GIANT, GIANT, MAP_SHARED | MAP_NORESERVE,
+				fd);
+	if (err)
+		return err;
+	change_fill(at, SIZE);
+	return *(volatile uintptr_t *)(at + GIANT) == at ? 0 : -EBADMSG;
+}
+
+/* One VMA gets another flag for its last page: a cut, and nothing else. */
+static long cut(uintptr_t at)
+{
+	return madvise((void *)(at + GIANT - HUGE), HUGE, MADV_DONTFORK) ?
+		-errno : 0;
+}
+
+/* It lost its page table to the other one, and gets its own. */
+static long is_unshared(uintptr_t at)
+{
+	if (change_pagemap(at) & PAGEMAP_PRESENT ||
+	    !(change_pagemap(at + GIANT) & PAGEMAP_PRESENT))
+		return -EBADMSG;
+	return change_filled(at, SIZE);
+}
+
+const struct change change_hugetlb_unshare = {
+	.lacks = lacks_pages,
+	.prepare = map_twice,
+	.act = cut,
+	.check = is_unshared,
+	.calls = {
+		CALL("hugetlb_unshare_pmds", CLEAR, 0, GIANT),
+	},
+};

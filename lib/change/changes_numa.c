@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory that moves from one NUMA node to another, or is about to. By system
+ * calls and not by libnuma: that one, linked statically, wants a resolver.
+ */
+#include <errno.h>
+#include <linux/mempolicy.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "change/changes.h"
+#include "core/consent.h"
+#include "core/machine_state.h"
+
+#define PAGES (SIZE / PAGE)
+
+#define NODES "/sys/devices/system/node/has_memory"
+
+/*
+ * The first two nodes that have memory, of a list like "0-1,4"; returns false if
+ * there are none.
+ */
+static bool two_nodes(int *from, int *to)
+{
+	char list[64];
+
+	if (sysfile_read(NODES, list, sizeof(list)))
+		return false;
+	if (sscanf(list, "%d,%d", from, to) == 2)
+		return true;
+	if (sscanf(list, "%d-", from) != 1 || !strchr(list, '-'))
+		return false;
+	*to = *from + 1;
+	return true;
+}
+
+static const char *lacks_nodes(void)
+{
+	int from, to;
+
+	return two_nodes(&from, &to) ? NULL : "two NUMA nodes with memory";
+}
+
+static void list_pages(uintptr_t at, void *pages[PAGES])
+{
+	unsigned int i;
+
+	for (i = 0; i < PAGES; i++)
+		pages[i] = (void *)(at + i * PAGE);
+}
+
+/* Whether all pages are there */
+static bool all_on(uintptr_t at, int node)
+{
+	int status[PAGES] = {};
+	void *pages[PAGES];
+	unsigned int i;
+
+	list_pages(at, pages);
+	if (syscall(SYS_move_pages, 0, PAGES, pages, NULL, status, 0))
+		return false;
+	for (i = 0; i < PAGES; i++)
+		if (status[i] != node)
+			return false;
+	return true;
+}
+
+/* On the first node, by a policy that is gone afterwards. */
+static long map_on_first(uintptr_t at)
+{
+	unsigned long mask;
+	int from, to, err;
+
+	if (!two_nodes(&from, &to))
+		return -ENODEV;
+	err = change_map(at, SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	if (err)
+		return err;
+	mask = 1UL << from;
+	if (syscall(SYS_mbind, at, SIZE, MPOL_BIND, &mask, sizeof(mask) * 8, 0))
+		return -errno;
+	change_fill(at, SIZE);
+	if (syscall(SYS_mbind, at, SIZE, MPOL_DEFAULT, NULL, 0, 0))
+		return -errno;
+	return all_on(at, from) ? 0 : -ENOMEM;
+}
+
+static long is_on_second(uintptr_t at)
+{
+	int from, to;
+
+	if (!two_nodes(&from, &to) || !all_on(at, to))
+		return -EBADMSG;
+	return change_filled(at, SIZE);
+}
+
+/* Each page by itself, in whatever order */
+#define MOVES {								\
+		CALL("try_to_migrate_one", CLEAR, 0, SIZE, .step = PAGE), \
+	}
+
+static long move(uintptr_t at)
+{
+	int from, to, nodes[PAGES], status[PAGES];
+	void *pages[PAGES];
+	unsigned int i;
+
+	if (!two_nodes(&from, &to))
+		return -ENODEV;
+	list_pages(at, pages);
+	for (i = 0; i < PAGES; i++)
+		nodes[i] = to;
+	return syscall(SYS_move_pages, 0, PAGES, pages, nodes, status,
+		       MPOL_MF_MOVE) ?
+		-errno : 0;
+}
+
+const struct change change_move_pages = {
+	.lacks = lacks_nodes,
+	.prepare = map_on_first,
+	.act = move,
+	.check = is_on_second,
+	.calls = MOVES,
+};
+
+static long bind(uintptr_t at)
+{
+	unsigned long mask;
+	int from, to;
+
+	if (!two_nodes(&from, &to))
+		return -ENODEV;
+	mask = 1UL << to;
+	return syscall(SYS_mbind, at, SIZE, MPOL_BIND, &mask, sizeof(mask) * 8,
+		       MPOL_MF_MOVE | MPOL_MF_STRICT) ? -errno : 0;
+}
+
+const struct change change_mbind = {
+	.lacks = lacks_nodes,
+	.prepare = map_on_first,
+	.act = bind,
+	.check = is_on_second,
+	.calls = MOVES,
+};
+
+/* All that the victim has to itself on the first node goes. */
+static long migrate(uintptr_t at)
+{
+	unsigned long old, new;
+	int from, to;
+
+	(void)at;
+	if (!two_nodes(&from, &to))
+		return -ENODEV;
+	old = 1UL << from;
+	new = 1UL << to;
+	return syscall(SYS_migrate_pages, 0, sizeof(old) * 8, &old, &new) < 0 ?
+		-errno : 0;
+}
+
+const struct change change_migrate_pages = {
+	.lacks = lacks_nodes,
+	.prepare = map_on_first,
+	.act = migrate,
+	.check = is_on_second,
+	.flags = CHANGE_AT_ONCE,
+	.calls = MOVES,
+};
+
+#define BALANCING "/proc/sys/kernel/numa_balancing"
+
+static const char *lacks_balancing(void)
+{
+	if (sysfile_number(BALANCING) < 0)
+		return "CONFIG_NUMA_BALANCING";
+	if (sysfile_number("/sys/kernel/debug/sched/numa_balancing/scan_delay_ms") < 0)
+		return "debugfs sched/numa_balancing (CONFIG_SCHED_DEBUG)";
+	return lacks_nodes() ?: consent_machine();
+}
+
+/*
+ * A task scans its own mm as its time goes by. tuning.c has set the periods to
+ * the least; seen to take 20 to 80 ms; the bound is 5 s of the task's time.
+ */
+static long spend_time(uintptr_t at)
+{
+	long err, before, now = -1;
+	struct timespec spent;
+
+	(void)at;
+	before = sysfile_counter("/proc/self/sched", "mm->numa_scan_seq");
+	err = machine_set_for_now(BALANCING, "1");
+	if (err)
+		return err;
+	while (!err && now <= before) {
+		volatile unsigned int spin = 100000;
+
+		while (spin)
+			spin--;
+		now = sysfile_counter("/proc/self/sched", "mm->numa_scan_seq");
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+		if (spent.tv_sec >= 5)
+			err = -ETIMEDOUT;
+	}
+	return machine_put_back(BALANCING) ?: err;
+}
+
+static long all_filled(uintptr_t at)
+{
+	return change_filled(at, SIZE);
+}
+
+const struct change change_numa_hinting = {
+	.lacks = lacks_balancing,
+	.prepare = map_on_first,
+	.act = spend_time,
+	.check = all_filled,
+	.flags = CHANGE_AT_ONCE | CHANGE_REPEATS,
+	.calls = {
+		CALL("change_pud_range", PROTECTION_VMA, 0, SIZE),
+	},
+};

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory that is written out, reclaimed or merged.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "change/changes.h"
+#include "core/consent.h"
+#include "core/disk.h"
+#include "core/machine_state.h"
+
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT 21
+#endif
+
+/* A page that waits in the list of another CPU can't be reclaimed. */
+static int stay_here(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(sched_getcpu(), &set);
+	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
+}
+
+static long map_here(uintptr_t at)
+{
+	int err = stay_here();
+
+	return err ?: change_private(at);
+}
+
+static long page_out(uintptr_t at)
+{
+	return madvise((void *)at, SIZE, MADV_PAGEOUT) ? -errno : 0;
+}
+
+static long is_swapped(uintptr_t at)
+{
+	uintptr_t page;
+
+	for (page = at; page < at + SIZE; page += PAGE)
+		if (!(change_pagemap(page) & PAGEMAP_SWAPPED))
+			return -EBADMSG;
+	return change_filled(at, SIZE);
+}
+
+const struct change change_pageout = {
+	.lacks = disk_why_no_swap,
+	.prepare = map_here,
+	.act = page_out,
+	.check = is_swapped,
+	.calls = {
+		CALL("try_to_unmap_one", CLEAR, 0, SIZE, .step = PAGE),
+	},
+};
+
+/* One page of a file: with more, how many are one folio depends on the kernel. */
+static long map_file(uintptr_t at)
+{
+	char path[128];
+	int fd, err = stay_here();
+
+	if (err)
+		return err;
+	snprintf(path, sizeof(path), "%s/%lx.XXXXXX", disk_fs(), at);
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	unlink(path);
+	if (ftruncate(fd, PAGE))
+		return -errno;
+	err = change_map(at, PAGE, MAP_SHARED, fd);
+	close(fd);
+	if (!err)
+		change_fill(at, PAGE);
+	return err;
+}
+
+static long write_back(uintptr_t at)
+{
+	return msync((void *)at, PAGE, MS_SYNC) ? -errno : 0;
+}
+
+/* Clean, until it is written to again */
+static long is_clean(uintptr_t at)
+{
+	long err = change_filled(at, PAGE);
+
+	if (change_smaps(at, "Private_Clean") != PAGE / 1024)
+		return -EBADMSG;
+	change_fill(at, PAGE);
+	if (change_smaps(at, "Private_Dirty") != PAGE / 1024)
+		return -EBADMSG;
+	return err;
+}
+
+const struct change change_write_back = {
+	.lacks = disk_why_no_fs,
+	.prepare = map_file,
+	.act = write_back,
+	.check = is_clean,
+	.calls = {
+		CALL("page_vma_mkclean_one", PROTECTION_PAGE, 0, PAGE),
+	},
+};
+
+static long map_clean_file(uintptr_t at)
+{
+	long err = map_file(at);
+
+	return err ?: write_back(at);
+}
+
+static long page_out_file(uintptr_t at)
+{
+	return madvise((void *)at, PAGE, MADV_PAGEOUT) ? -errno : 0;
+}
+
+static long is_out(uintptr_t at)
+{
+	if (change_pagemap(at) & PAGEMAP_PRESENT)
+		return -EBADMSG;
+	return change_filled(at, PAGE);
+}
+
+const struct change change_pageout_file = {
+	.lacks = disk_why_no_fs,
+	.prepare = map_clean_file,
+	.act = page_out_file,
+	.check = is_out,
+	.calls = {
+		CALL("try_to_unmap_one", CLEAR, 0, PAGE),
+	},
+};
+
+#define KSM "/sys/kernel/mm/ksm/"
+
+static const char *lacks_ksm(void)
+{
+	if (access(KSM "run", W_OK))
+		return "CONFIG_KSM";
+	return access("/proc/self/ksm_merging_pages", R_OK) ?
+		"/proc/PID/ksm_merging_pages (5.19)" : consent_machine();
+}
+
+/* Pages 0 and 1 are twins, like nothing else. */
+static long map_twins(uintptr_t at)
+{
+	long err = change_private(at);
+
+	if (err)
+		return err;
+	*(volatile uintptr_t *)(at + PAGE) = at;
+	return madvise((void *)at, SIZE, MADV_MERGEABLE) ? -errno : 0;
+}
+
+static int wanted;
+
+static long want_twins(uintptr_t at)
+{
+	(void)at;
+	wanted += 2;
+	return 0;
+}
+
+static bool all_are_merged(void)
+{
+	return sysfile_number("/proc/self/ksm_merging_pages") >= wanted;
+}
+
+/*
+ * The first scan takes a checksum, the second finds it unchanged and merges.
+ * Seen to take 40 to 100 ms; the bound is 5 s.
+ */
+static long have_ksmd_merge(uintptr_t at)
+{
+	int err;
+
+	(void)at;
+	wanted = 0;
+	change_each(want_twins);
+	err = machine_set_for_now(KSM "run", "1");
+	if (err)
+		return err;
+	err = change_wait(all_are_merged);
+	return machine_put_back(KSM "run") ?: err;
+}
+
+/* Merged, and taken apart by the first write. */
+static long are_merged(uintptr_t at)
+{
+	long err;
+
+	if (*(volatile uintptr_t *)at != at ||
+	    *(volatile uintptr_t *)(at + PAGE) != at)
+		return -EBADMSG;
+	err = change_filled(at + 2 * PAGE, SIZE - 2 * PAGE);
+	change_fill(at + PAGE, PAGE);
+	return err ?: change_filled(at, SIZE);
+}
+
+const struct change change_merge = {
+	.lacks = lacks_ksm,
+	.prepare = map_twins,
+	.act = have_ksmd_merge,
+	.check = are_merged,
+	/* a page that is in use just then is tried again in the next scan */
+	.flags = CHANGE_AT_ONCE | CHANGE_REPEATS,
+	.calls = {
+		/* The second one becomes what the first one is replaced by. */
+		CALL("write_protect_page", CLEAR, PAGE, 2 * PAGE),
+		CALL("write_protect_page", CLEAR, 0, PAGE),
+		CALL("replace_page", CLEAR, 0, PAGE),
+	},
+};

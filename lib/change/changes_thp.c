@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Changes of transparent huge pages, of anonymous memory and shmem.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "change/changes.h"
+#include "core/consent.h"
+#include "core/machine_state.h"
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+#define THP "/sys/kernel/mm/transparent_hugepage/"
+
+static const char *lacks_thp(void)
+{
+	return sysfile_number(THP "hpage_pmd_size") == HUGE ? NULL :
+		"CONFIG_TRANSPARENT_HUGEPAGE with pages of 2 MiB";
+}
+
+static const char *lacks_collapse(void)
+{
+	return kernel_version() < VERSION(6, 1) ? "MADV_COLLAPSE (6.1)" :
+						  lacks_thp();
+}
+
+static bool is_huge(uintptr_t at)
+{
+	return change_smaps(at, "AnonHugePages") == HUGE / 1024;
+}
+
+static bool is_shmem_huge(uintptr_t at)
+{
+	return change_smaps(at, "ShmemPmdMapped") == HUGE / 1024;
+}
+
+static long unmap_part(uintptr_t at)
+{
+	return munmap((void *)at, SIZE) ? -errno : 0;
+}
+
+static long part_is_unmapped(uintptr_t at)
+{
+	if (is_huge(at + SIZE))
+		return -EBADMSG;
+	return change_unmapped(at, SIZE) ?:
+	       change_filled(at + SIZE, HUGE - SIZE);
+}
+
+const struct change change_thp_munmap = {
+	.lacks = lacks_thp,
+	.prepare = change_map_huge,
+	.act = unmap_part,
+	.check = part_is_unmapped,
+	.calls = {
+		/* when the mapping is cut, not when its part is unmapped */
+		CALL("__split_huge_pmd", CLEAR, 0, HUGE),
+		CALL("unmap_vmas", UNMAP, 0, SIZE),
+	},
+};
+
+static long protect_part(uintptr_t at)
+{
+	return mprotect((void *)at, SIZE, PROT_READ) ? -errno : 0;
+}
+
+static long is_split(uintptr_t at)
+{
+	return is_huge(at) ? -EBADMSG : change_filled(at, HUGE);
+}
+
+const struct change change_thp_mprotect = {
+	.lacks = lacks_thp,
+	.prepare = change_map_huge,
+	.act = protect_part,
+	.check = is_split,
+	.calls = {
+		CALL("__split_huge_pmd", CLEAR, 0, HUGE),
+		CALL("change_pud_range", PROTECTION_VMA, 0, SIZE),
+	},
+};
+
+static long drop_part(uintptr_t at)
+{
+	return madvise((void *)at, SIZE, MADV_DONTNEED) ? -errno : 0;
+}
+
+static long part_is_zero(uintptr_t at)
+{
+	return change_zero(at, SIZE) ?: change_filled(at + SIZE, HUGE - SIZE);
+}
+
+const struct change change_thp_dontneed = {
+	.lacks = lacks_thp,
+	.prepare = change_map_huge,
+	.act = drop_part,
+	.check = part_is_zero,
+	.calls = {
+		/* the one inside the other */
+		CALL("zap_vma_range_batched", CLEAR, 0, SIZE),
+		CALL("__split_huge_pmd", CLEAR, 0, HUGE),
+	},
+};
+
+static const char *lacks_split(void)
+{
+	return access("/sys/kernel/debug/split_huge_pages", W_OK) ?
+		"CONFIG_DEBUG_FS" : lacks_thp();
+}
+
+static long split_folio(uintptr_t at)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "%d,0x%lx,0x%lx", getpid(), at, at + HUGE);
+	return machine_write("/sys/kernel/debug/split_huge_pages", text);
+}
+
+const struct change change_thp_split_folio = {
+	.lacks = lacks_split,
+	.prepare = change_map_huge,
+	.act = split_folio,
+	.check = is_split,
+	.calls = {
+		/* 6.16 and later split the PMD without telling once more. */
+		CALL("__split_huge_pmd", CLEAR, 0, HUGE, .until = VERSION(6, 16)),
+		CALL("try_to_migrate_one", CLEAR, 0, HUGE),
+	},
+};
+
+/*
+ * Four small pages in room for a huge one; the rest is not there yet. Nobody may
+ * collapse it before it is time.
+ */
+static long map_room(uintptr_t at)
+{
+	long err = change_map_advised(at, MADV_NOHUGEPAGE);
+
+	if (!err)
+		change_fill(at, SIZE);
+	return err;
+}
+
+static long allow_huge(uintptr_t at)
+{
+	return madvise((void *)at, HUGE, MADV_HUGEPAGE) ? -errno : 0;
+}
+
+/*
+ * -EAGAIN: a page was locked or not on an LRU list yet; nothing was changed or
+ * told. Bounded: a page that stays so is a failure.
+ */
+static long collapse(uintptr_t at)
+{
+	int tries;
+
+	for (tries = 0; tries < 100; tries++) {
+		if (!madvise((void *)at, HUGE, MADV_COLLAPSE))
+			return 0;
+		if (errno != EAGAIN)
+			break;
+	}
+	return -errno;
+}
+
+static long collapse_room(uintptr_t at)
+{
+	return allow_huge(at) ?: collapse(at);
+}
+
+static long is_collapsed(uintptr_t at)
+{
+	if (!is_huge(at))
+		return -EBADMSG;
+	return change_filled(at, SIZE) ?: change_zero(at + SIZE, HUGE - SIZE);
+}
+
+const struct change change_collapse = {
+	.lacks = lacks_collapse,
+	.prepare = map_room,
+	.act = collapse_room,
+	.check = is_collapsed,
+	.calls = {
+		CALL("collapse_huge_page", CLEAR, 0, HUGE),
+	},
+};
+
+#define PERIOD THP "khugepaged/scan_sleep_millisecs"
+
+static long say_if_huge(uintptr_t at)
+{
+	return is_huge(at) ? 0 : -EAGAIN;
+}
+
+static bool all_are_huge(void)
+{
+	return !change_each(say_if_huge);
+}
+
+static bool khugepaged_waits(void)
+{
+	return sysfile_kthread_waits("khugepaged");
+}
+
+/*
+ * It is parked (tuning.c). Seen to take 10 to 60 ms; the bound is 5 s. To write
+ * the period wakes it, the second time as well: that is to be over before others
+ * have memory that it would collapse. Whose period is 0 never parks it.
+ */
+static long have_khugepaged_collapse(uintptr_t at)
+{
+	int err, parked;
+
+	(void)at;
+	err = change_each(allow_huge);
+	err = err ?: machine_set_for_now(PERIOD, "1");
+	if (err)
+		return err;
+	err = change_wait(all_are_huge);
+	parked = machine_put_back(PERIOD);
+	if (!parked && sysfile_number(PERIOD))
+		parked = change_wait(khugepaged_waits);
+	return err ?: parked;
+}
+
+static const char *lacks_khugepaged(void)
+{
+	return lacks_thp() ?: consent_machine();
+}
+
+const struct change change_khugepaged = {
+	.lacks = lacks_khugepaged,
+	.prepare = map_room,
+	.act = have_khugepaged_collapse,
+	.check = is_collapsed,
+	.flags = CHANGE_AT_ONCE | CHANGE_REPEATS,
+	.calls = {
+		CALL("collapse_huge_page", CLEAR, 0, HUGE),
+	},
+};
+
+/* Small pages, whatever the machine has for shmem */
+static long map_shmem_room(uintptr_t at)
+{
+	int err, fd = memfd_create("hmm_notifier", MFD_CLOEXEC);
+
+	if (fd < 0 || ftruncate(fd, HUGE))
+		return -errno;
+	err = change_map(at, HUGE, MAP_SHARED, fd);
+	close(fd);
+	if (!err && madvise((void *)at, HUGE, MADV_NOHUGEPAGE))
+		err = -errno;
+	if (!err)
+		change_fill(at, SIZE);
+	return err;
+}
+
+static long is_shmem_collapsed(uintptr_t at)
+{
+	if (!is_shmem_huge(at))
+		return -EBADMSG;
+	return change_filled(at, SIZE) ?: change_zero(at + SIZE, HUGE - SIZE);
+}
+
+const struct change change_collapse_shmem = {
+	.lacks = lacks_collapse,
+	.prepare = map_shmem_room,
+	.act = collapse_room,
+	.check = is_shmem_collapsed,
+	.calls = {
+		/* each small page that is mapped, then the page table */
+		CALL("try_to_unmap_one", CLEAR, 0, SIZE, .step = PAGE),
+		CALL("retract_page_tables", CLEAR, 0, HUGE),
+	},
+};
+
+/*
+ * A huge page of a file, mapped by small entries: a mapping that is smaller than
+ * that gets such, and has them still when it is part of a larger one again.
+ */
+static long map_shmem_small(uintptr_t at)
+{
+	long err = map_shmem_room(at);
+
+	err = err ?: collapse_room(at);
+	if (err)
+		return err;
+	if (madvise((void *)at, HUGE, MADV_NOHUGEPAGE) ||
+	    mprotect((void *)at, SIZE, PROT_READ))
+		return -errno;
+	err = change_filled(at, SIZE);
+	if (mprotect((void *)at, SIZE, PROT_READ | PROT_WRITE))
+		return -errno;
+	return err ?: is_shmem_huge(at) ? -EBADMSG : 0;
+}
+
+const struct change change_collapse_mapped = {
+	.lacks = lacks_collapse,
+	.prepare = map_shmem_small,
+	.act = collapse_room,
+	.check = is_shmem_collapsed,
+	.calls = {
+		CALL("try_collapse_pte_mapped_thp", CLEAR, 0, HUGE,
+		     .since = VERSION(6, 6)),
+		/* by collapse_and_free_pmd(), as all others there */
+		CALL("retract_page_tables", CLEAR, 0, HUGE,
+		     .until = VERSION(6, 6)),
+	},
+};
+
+static const char *lacks_huge_zero(void)
+{
+	return sysfile_number(THP "use_zero_page") == 1 ? lacks_thp() :
+		"transparent_hugepage/use_zero_page";
+}
+
+static long map_huge_zero(uintptr_t at)
+{
+	long err = change_map_advised(at, MADV_HUGEPAGE);
+
+	err = err ?: change_zero(at, HUGE);
+	if (!err && madvise((void *)at, HUGE, MADV_NOHUGEPAGE))
+		err = -errno;
+	return err;
+}
+
+static long write_first(uintptr_t at)
+{
+	change_fill(at, PAGE);
+	return 0;
+}
+
+static long rest_is_zero(uintptr_t at)
+{
+	/* Up to 6.12 it is split, and one small page is copied. */
+	if (kernel_version() >= VERSION(6, 13) && !is_huge(at))
+		return -EBADMSG;
+	return change_filled(at, PAGE) ?: change_zero(at + PAGE, HUGE - PAGE);
+}
+
+const struct change change_cow_huge_zero = {
+	.lacks = lacks_huge_zero,
+	.prepare = map_huge_zero,
+	.act = write_first,
+	.check = rest_is_zero,
+	.calls = {
+		CALL("__split_huge_pmd", CLEAR, 0, HUGE, .until = VERSION(6, 13)),
+		CALL("wp_page_copy", CLEAR, 0, PAGE, .until = VERSION(6, 13)),
+		CALL("do_huge_zero_wp_pmd", CLEAR, 0, HUGE,
+		     .since = VERSION(6, 13)),
+	},
+};

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Changes by userfaultfd, and by the scan that builds on its write protection.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "change/changes.h"
+#include "core/uffd.h"
+
+static bool has_features(uint64_t features)
+{
+	int fd = userfault_open(features);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static const char *lacks_wp(void)
+{
+	return has_features(UFFD_FEATURE_PAGEFAULT_FLAG_WP) ? NULL :
+		"CONFIG_USERFAULTFD with write protection";
+}
+
+static long register_wp(uintptr_t at)
+{
+	int fd = userfault_open(UFFD_FEATURE_PAGEFAULT_FLAG_WP);
+	long err;
+
+	if (fd < 0)
+		return fd;
+	change_keep_fd(at, fd);
+	err = change_private(at);
+	return err ?: userfault_register(fd, at, SIZE, UFFDIO_REGISTER_MODE_WP);
+}
+
+static long write_protect(uintptr_t at)
+{
+	return userfault_write_protect(change_fd(at), at, SIZE);
+}
+
+static long is_write_protected(uintptr_t at)
+{
+	uintptr_t page;
+
+	for (page = at; page < at + SIZE; page += PAGE)
+		if (!(change_pagemap(page) & PAGEMAP_UFFD_WP))
+			return -EBADMSG;
+	return change_filled(at, SIZE);
+}
+
+const struct change change_uffd_wp = {
+	.lacks = lacks_wp,
+	.prepare = register_wp,
+	.act = write_protect,
+	.check = is_write_protected,
+	.calls = {
+		CALL("change_pud_range", PROTECTION_VMA, 0, SIZE),
+	},
+};
+
+static const char *lacks_move(void)
+{
+	return has_features(UFFD_FEATURE_MOVE) ? NULL : "UFFDIO_MOVE (6.8)";
+}
+
+static int prepare_move(uintptr_t at, size_t size)
+{
+	int fd = userfault_open(UFFD_FEATURE_MOVE);
+	int err;
+
+	if (fd < 0)
+		return fd;
+	change_keep_fd(at, fd);
+	err = change_map(at + ELSEWHERE, size, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	return err ?: userfault_register(fd, at + ELSEWHERE, size,
+					 UFFDIO_REGISTER_MODE_MISSING);
+}
+
+static int move(uintptr_t at, size_t size)
+{
+	long moved = userfault_move(change_fd(at), at + ELSEWHERE, at, size);
+
+	return moved < 0 ? moved : moved == (long)size ? 0 : -EIO;
+}
+
+/* One page: how many a later kernel moves in one go depends on their locks. */
+static long prepare_move_page(uintptr_t at)
+{
+	long err = change_private(at);
+
+	return err ?: prepare_move(at, PAGE);
+}
+
+static long move_page(uintptr_t at)
+{
+	return move(at, PAGE);
+}
+
+static long page_has_moved(uintptr_t at)
+{
+	if (*(volatile uintptr_t *)(at + ELSEWHERE) != at)
+		return -EBADMSG;
+	return change_zero(at, PAGE) ?: change_filled(at + PAGE, SIZE - PAGE);
+}
+
+const struct change change_uffd_move = {
+	.lacks = lacks_move,
+	.prepare = prepare_move_page,
+	.act = move_page,
+	.check = page_has_moved,
+	.calls = {
+		CALL("move_pages_ptes", CLEAR, 0, PAGE),
+	},
+};
+
+static long prepare_move_huge(uintptr_t at)
+{
+	return change_map_huge(at) ?: prepare_move(at, HUGE);
+}
+
+static long move_huge(uintptr_t at)
+{
+	return move(at, HUGE);
+}
+
+static long huge_has_moved(uintptr_t at)
+{
+	uintptr_t page;
+
+	if (change_smaps(at + ELSEWHERE, "AnonHugePages") != HUGE / 1024)
+		return -EBADMSG;
+	for (page = at; page < at + HUGE; page += PAGE)
+		if (*(volatile uintptr_t *)(page + ELSEWHERE) != page)
+			return -EBADMSG;
+	return change_zero(at, SIZE);
+}
+
+static const char *lacks_move_huge(void)
+{
+	return sysfile_number("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size") ==
+		HUGE ? lacks_move() : "CONFIG_TRANSPARENT_HUGEPAGE";
+}
+
+const struct change change_uffd_move_huge = {
+	.lacks = lacks_move_huge,
+	.prepare = prepare_move_huge,
+	.act = move_huge,
+	.check = huge_has_moved,
+	.calls = {
+		CALL("move_pages_huge_pmd", CLEAR, 0, HUGE),
+	},
+};
+
+static const char *lacks_scan(void)
+{
+	if (kernel_version() < VERSION(6, 7))
+		return "PAGEMAP_SCAN (6.7)";
+	return has_features(UFFD_FEATURE_WP_ASYNC) ? NULL :
+		"CONFIG_PTE_MARKER_UFFD_WP";
+}
+
+static long register_wp_async(uintptr_t at)
+{
+	int err, fd = userfault_open(UFFD_FEATURE_WP_ASYNC);
+
+	if (fd < 0)
+		return fd;
+	change_keep_fd(at, fd);
+	err = change_map(at, SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	err = err ?: userfault_register(fd, at, SIZE, UFFDIO_REGISTER_MODE_WP);
+	if (!err)
+		change_fill(at, SIZE);
+	return err;
+}
+
+static long scan_and_protect(uintptr_t at)
+{
+	int pages = userfault_scan(at, SIZE, PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC);
+
+	return pages < 0 ? pages : pages == SIZE / PAGE ? 0 : -EBADMSG;
+}
+
+/* Nothing has been written since, then one page. */
+static long scans_what_is_written(uintptr_t at)
+{
+	if (userfault_scan(at, SIZE, 0))
+		return -EBADMSG;
+	change_fill(at + PAGE, PAGE);
+	return userfault_scan(at, SIZE, 0) == 1 ? change_filled(at, SIZE) : -EBADMSG;
+}
+
+const struct change change_pagemap_scan = {
+	.lacks = lacks_scan,
+	.prepare = register_wp_async,
+	.act = scan_and_protect,
+	.check = scans_what_is_written,
+	.calls = {
+		CALL("do_pagemap_scan", PROTECTION_VMA, 0, SIZE),
+	},
+};

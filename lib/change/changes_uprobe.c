@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A breakpoint that the kernel puts into a mapped file, and takes out.
+ */
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "change/changes.h"
+
+#define TYPE "/sys/bus/event_source/devices/uprobe/type"
+
+/* A whole instruction each; the breakpoint is UPROBE_SWBP_INSN of asm/uprobes.h. */
+#if defined(__x86_64__)
+#define INSN		uint8_t
+#define NOP		0x90
+#define BREAKPOINT	0xcc
+#elif defined(__aarch64__)
+#define INSN		uint32_t
+#define NOP		0xd503201f
+#define BREAKPOINT	0xd42000a0
+#else
+#define INSN		uint32_t
+#define NOP		0
+#define BREAKPOINT	0
+#endif
+
+static const char *lacks_uprobes(void)
+{
+	if (!BREAKPOINT)
+		return "the breakpoint of this architecture";
+	return sysfile_number(TYPE) < 0 ? "CONFIG_UPROBE_EVENTS" : NULL;
+}
+
+/* A file of its own for each region, executable, private, and looked at. */
+static long map_code(uintptr_t at)
+{
+	int fd = memfd_create("hmm_notifier", MFD_CLOEXEC);
+	INSN code[PAGE / sizeof(INSN)];
+	void *got;
+	size_t i;
+
+	for (i = 0; i < sizeof(code) / sizeof(code[0]); i++)
+		code[i] = NOP;
+	if (fd < 0 || write(fd, code, sizeof(code)) != sizeof(code))
+		return -errno;
+	got = mmap((void *)at, PAGE, PROT_READ | PROT_EXEC,
+		   MAP_PRIVATE | MAP_FIXED_NOREPLACE, fd, 0);
+	if (got != (void *)at)
+		return -errno;
+	change_keep_fd(at, fd);
+	return *(volatile INSN *)at == NOP ? 0 : -EBADMSG;
+}
+
+/* In this mm alone */
+static int insert(int file)
+{
+	struct perf_event_attr attr = {
+		.type = sysfile_number(TYPE),
+		.size = sizeof(attr),
+		.sample_period = 1,
+	};
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	attr.config1 = (uintptr_t)path;
+	fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static long insert_probe(uintptr_t at)
+{
+	int fd = insert(change_fd(at));
+
+	if (fd < 0)
+		return fd;
+	change_keep_fd(at, fd);
+	return 0;
+}
+
+static long has_breakpoint(uintptr_t at)
+{
+	const volatile INSN *code = (void *)at;
+
+	return code[0] == BREAKPOINT && code[1] == NOP ? 0 : -EBADMSG;
+}
+
+const struct change change_uprobe_insert = {
+	.lacks = lacks_uprobes,
+	.prepare = map_code,
+	.act = insert_probe,
+	.check = has_breakpoint,
+	.calls = {
+		/* 6.16 and later have a write fault make the copy. */
+		CALL("uprobe_write", CLEAR, 0, PAGE, .until = VERSION(6, 16)),
+		CALL("wp_page_copy", CLEAR, 0, PAGE, .since = VERSION(6, 16)),
+	},
+};
+
+static long map_probed(uintptr_t at)
+{
+	long err = map_code(at);
+
+	err = err ?: insert_probe(at);
+	return err ?: has_breakpoint(at);
+}
+
+static long remove_probe(uintptr_t at)
+{
+	return close(change_fd(at)) ? -errno : 0;
+}
+
+static long has_no_breakpoint(uintptr_t at)
+{
+	const volatile INSN *code = (void *)at;
+
+	/* The copy may stay, while somebody else has a reference to it. */
+	return code[0] == NOP && code[1] == NOP ? 0 : -EBADMSG;
+}
+
+const struct change change_uprobe_remove = {
+	.lacks = lacks_uprobes,
+	.prepare = map_probed,
+	.act = remove_probe,
+	.check = has_no_breakpoint,
+	.calls = {
+		CALL("uprobe_write", CLEAR, 0, PAGE),
+	},
+};

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Changes of mappings, and of private memory by writing to it.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "change/changes.h"
+#include "core/machine_state.h"
+
+static long munmap_all(uintptr_t at)
+{
+	return munmap((void *)at, SIZE) ? -errno : 0;
+}
+
+static long all_unmapped(uintptr_t at)
+{
+	return change_unmapped(at, SIZE);
+}
+
+const struct change change_munmap = {
+	.prepare = change_private,
+	.act = munmap_all,
+	.check = all_unmapped,
+	.calls = {
+		CALL("unmap_vmas", UNMAP, 0, SIZE),
+	},
+};
+
+static long map_over(uintptr_t at)
+{
+	void *got = mmap((void *)at, SIZE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+	return got == (void *)at ? 0 : -errno;
+}
+
+static long all_zero(uintptr_t at)
+{
+	return change_zero(at, SIZE);
+}
+
+const struct change change_map_fixed = {
+	.prepare = change_private,
+	.act = map_over,
+	.check = all_zero,
+	.calls = {
+		CALL("unmap_vmas", UNMAP, 0, SIZE),
+	},
+};
+
+/* start_brk may not be above brk, so either the one or the other goes first. */
+static int move_brk(uintptr_t start, uintptr_t end)
+{
+	if (!prctl(PR_SET_MM, PR_SET_MM_BRK, end, 0, 0))
+		return prctl(PR_SET_MM, PR_SET_MM_START_BRK, start, 0, 0) ?
+			-errno : 0;
+	return prctl(PR_SET_MM, PR_SET_MM_START_BRK, start, 0, 0) ||
+	       prctl(PR_SET_MM, PR_SET_MM_BRK, end, 0, 0) ? -errno : 0;
+}
+
+static int set_brk(uintptr_t brk)
+{
+	return syscall(SYS_brk, brk) == (long)brk ? 0 : -ENOMEM;
+}
+
+static long grow_brk(uintptr_t at)
+{
+	int err = move_brk(at, at);
+
+	err = err ?: set_brk(at + SIZE);
+	if (!err)
+		change_fill(at, SIZE);
+	return err;
+}
+
+static long shrink_brk(uintptr_t at)
+{
+	int err = move_brk(at, at + SIZE);
+
+	return err ?: set_brk(at);
+}
+
+const struct change change_brk = {
+	.prepare = grow_brk,
+	.act = shrink_brk,
+	.check = all_unmapped,
+	.calls = {
+		CALL("unmap_vmas", UNMAP, 0, SIZE),
+	},
+};
+
+static long shrink(uintptr_t at)
+{
+	return mremap((void *)at, SIZE, SIZE / 2, 0) == (void *)at ? 0 : -errno;
+}
+
+static long is_shrunk(uintptr_t at)
+{
+	return change_filled(at, SIZE / 2) ?:
+	       change_unmapped(at + SIZE / 2, SIZE / 2);
+}
+
+const struct change change_mremap_shrink = {
+	.prepare = change_private,
+	.act = shrink,
+	.check = is_shrunk,
+	.calls = {
+		CALL("unmap_vmas", UNMAP, SIZE / 2, SIZE),
+	},
+};
+
+static long move_with(uintptr_t at, int flags)
+{
+	void *to = (void *)(at + ELSEWHERE);
+
+	return mremap((void *)at, SIZE, SIZE, flags | MREMAP_MAYMOVE |
+		      MREMAP_FIXED, to) == to ? 0 : -errno;
+}
+
+static long move(uintptr_t at)
+{
+	return move_with(at, 0);
+}
+
+static long has_moved(uintptr_t at)
+{
+	uintptr_t page;
+
+	for (page = at; page < at + SIZE; page += PAGE)
+		if (*(volatile uintptr_t *)(page + ELSEWHERE) != page)
+			return -EBADMSG;
+	return 0;
+}
+
+static long has_moved_away(uintptr_t at)
+{
+	return has_moved(at) ?: change_unmapped(at, SIZE);
+}
+
+const struct change change_mremap_move = {
+	.prepare = change_private,
+	.act = move,
+	.check = has_moved_away,
+	.calls = {
+		CALL("move_page_tables", UNMAP, 0, SIZE),
+		/* of the mapping, when its pages are gone */
+		CALL("unmap_vmas", UNMAP, 0, SIZE),
+	},
+};
+
+static long move_pages_away(uintptr_t at)
+{
+	return move_with(at, MREMAP_DONTUNMAP);
+}
+
+static long has_left_a_hole(uintptr_t at)
+{
+	return has_moved(at) ?: change_zero(at, SIZE);
+}
+
+const struct change change_mremap_dontunmap = {
+	.prepare = change_private,
+	.act = move_pages_away,
+	.check = has_left_a_hole,
+	.calls = {
+		CALL("move_page_tables", UNMAP, 0, SIZE),
+	},
+};
+
+static long protect(uintptr_t at)
+{
+	return mprotect((void *)at, SIZE, PROT_READ) ? -errno : 0;
+}
+
+static long is_protected(uintptr_t at)
+{
+	return change_writable(at) ? -EBADMSG : change_filled(at, SIZE);
+}
+
+const struct change change_mprotect = {
+	.prepare = change_private,
+	.act = protect,
+	.check = is_protected,
+	.calls = {
+		CALL("change_pud_range", PROTECTION_VMA, 0, SIZE),
+	},
+};
+
+static const char *lacks_soft_dirty(void)
+{
+	volatile long here = 1;
+
+	/* What was just written is dirty, if this kernel tells. */
+	return here && change_pagemap((uintptr_t)&here) & PAGEMAP_SOFT_DIRTY ?
+		NULL : "CONFIG_MEM_SOFT_DIRTY";
+}
+
+static long clear_soft_dirty(uintptr_t at)
+{
+	(void)at;
+	return machine_write("/proc/self/clear_refs", "4");
+}
+
+static long is_clean(uintptr_t at)
+{
+	if (change_pagemap(at) & PAGEMAP_SOFT_DIRTY)
+		return -EBADMSG;
+	change_fill(at, PAGE);
+	if (!(change_pagemap(at) & PAGEMAP_SOFT_DIRTY))
+		return -EBADMSG;
+	return change_filled(at, SIZE);
+}
+
+const struct change change_soft_dirty = {
+	.lacks = lacks_soft_dirty,
+	.prepare = change_private,
+	.act = clear_soft_dirty,
+	.check = is_clean,
+	.calls = {
+		CALL("clear_refs_write", SOFT_DIRTY, 0, 0),
+	},
+};
+
+static long all_filled(uintptr_t at)
+{
+	return change_filled(at, SIZE);
+}
+
+/* In the child, of the regions that there are */
+static long sees_all(uintptr_t at)
+{
+	(void)at;
+	return !!change_each(all_filled);
+}
+
+static long fork_and_see(uintptr_t at)
+{
+	return change_in_child(sees_all, at) ? -EBADMSG : 0;
+}
+
+const struct change change_fork = {
+	.prepare = change_private,
+	.act = fork_and_see,
+	.check = all_filled,
+	.flags = CHANGE_AT_ONCE,
+	.calls = {
+		CALL("copy_page_range", PROTECTION_PAGE, 0, SIZE),
+	},
+};
+
+static long share_with_child(uintptr_t at)
+{
+	long err = change_private(at);
+
+	return err ?: change_hold_in_child(at);
+}
+
+#define NEW 0x1234567UL
+
+static long write_second_page(uintptr_t at)
+{
+	*(volatile uintptr_t *)(at + PAGE) = NEW;
+	return 0;
+}
+
+static long second_page_differs(uintptr_t at)
+{
+	return *(volatile uintptr_t *)(at + PAGE) == NEW ? 0 : -EBADMSG;
+}
+
+/* The child has what was there before. */
+static long child_has_the_old(uintptr_t at)
+{
+	if (change_child_word(at, at + PAGE) != at + PAGE)
+		return -EBADMSG;
+	return second_page_differs(at) ?: change_filled(at + 2 * PAGE,
+							SIZE - 2 * PAGE);
+}
+
+const struct change change_cow_after_fork = {
+	.prepare = share_with_child,
+	.act = write_second_page,
+	.check = child_has_the_old,
+	.calls = {
+		CALL("wp_page_copy", CLEAR, PAGE, 2 * PAGE),
+	},
+};
+
+static long map_zero_page(uintptr_t at)
+{
+	int err = change_map(at, SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+
+	return err ?: change_zero(at, SIZE);
+}
+
+static long others_are_zero(uintptr_t at)
+{
+	return second_page_differs(at) ?: change_zero(at, PAGE) ?:
+	       change_zero(at + 2 * PAGE, SIZE - 2 * PAGE);
+}
+
+const struct change change_cow_zero_page = {
+	.prepare = map_zero_page,
+	.act = write_second_page,
+	.check = others_are_zero,
+	.calls = {
+		CALL("wp_page_copy", CLEAR, PAGE, 2 * PAGE),
+	},
+};
+
+static long map_private_file(uintptr_t at)
+{
+	int fd = memfd_create("hmm_notifier", MFD_CLOEXEC);
+	int err;
+
+	if (fd < 0 || ftruncate(fd, SIZE))
+		return -errno;
+	err = change_map(at, SIZE, MAP_PRIVATE, fd);
+	change_keep_fd(at, fd);
+	return err ?: change_zero(at, SIZE);
+}
+
+static long file_is_zero(uintptr_t at)
+{
+	uintptr_t word = 1;
+
+	if (pread(change_fd(at), &word, sizeof(word), PAGE) != sizeof(word) ||
+	    word)
+		return -EBADMSG;
+	return others_are_zero(at);
+}
+
+const struct change change_cow_private_file = {
+	.prepare = map_private_file,
+	.act = write_second_page,
+	.check = file_is_zero,
+	.calls = {
+		CALL("wp_page_copy", CLEAR, PAGE, 2 * PAGE),
+	},
+};
+
+static long end_here(uintptr_t at)
+{
+	(void)at;
+	_exit(0);
+}
+
+/* Interval notifiers are called twice, the others have been released by then. */
+#define END_OF_MM {							\
+		CALL("release", RELEASE, 0, 0),		\
+		CALL("unmap_vmas", UNMAP, 0, 0),	\
+	}
+
+const struct change change_exit = {
+	.prepare = change_private,
+	.act = end_here,
+	.flags = CHANGE_AT_ONCE | CHANGE_ENDS_MM,
+	.calls = END_OF_MM,
+};
+
+static long exec_self(uintptr_t at)
+{
+	(void)at;
+	execl("/proc/self/exe", CHANGE_EXECED, NULL);
+	return -errno;
+}
+
+const struct change change_exec = {
+	.prepare = change_private,
+	.act = exec_self,
+	.flags = CHANGE_AT_ONCE | CHANGE_ENDS_MM,
+	.calls = END_OF_MM,
+};
+
+/* What is reaped, and what is not, as others may have it */
+static long map_private_and_shared(uintptr_t at)
+{
+	long err = change_private(at);
+
+	return err ?: change_map(at + ELSEWHERE, SIZE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1);
+}
+
+/* process_mrelease() by the test: no act, and nobody left to check. */
+const struct change change_reap = {
+	.prepare = map_private_and_shared,
+	.flags = CHANGE_NON_BLOCKABLE,
+	.calls = {
+		CALL("zap_vma_for_reaping", UNMAP, 0, SIZE, .until = VERSION(7, 0)),
+		CALL("zap_vma_for_reaping", CLEAR, 0, SIZE, .since = VERSION(7, 0)),
+	},
+};

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory that is given up while its mapping stays: by madvise(), or by the file.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "change/changes.h"
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+
+static long all_zero(uintptr_t at)
+{
+	return change_zero(at, SIZE);
+}
+
+static long dontneed(uintptr_t at)
+{
+	return madvise((void *)at, SIZE, MADV_DONTNEED) ? -errno : 0;
+}
+
+const struct change change_dontneed = {
+	.prepare = change_private,
+	.act = dontneed,
+	.check = all_zero,
+	.calls = {
+		CALL("zap_vma_range_batched", CLEAR, 0, SIZE),
+	},
+};
+
+static long free_lazily(uintptr_t at)
+{
+	return madvise((void *)at, SIZE, MADV_FREE) ? -errno : 0;
+}
+
+/* It is clean, if still there until memory gets short; a page written to stays. */
+static long is_lazy(uintptr_t at)
+{
+	if (change_smaps(at, "Private_Clean") != SIZE / 1024)
+		return -EBADMSG;
+	change_fill(at, PAGE);
+	return change_smaps(at, "Private_Dirty") == PAGE / 1024 ?
+		change_filled(at, PAGE) : -EBADMSG;
+}
+
+const struct change change_free = {
+	.prepare = change_private,
+	.act = free_lazily,
+	.check = is_lazy,
+	.calls = {
+		CALL("madvise_free_single_vma", CLEAR, 0, SIZE),
+	},
+};
+
+static long map_shared(uintptr_t at)
+{
+	int fd = memfd_create("hmm_notifier", MFD_CLOEXEC);
+	int err;
+
+	if (fd < 0 || ftruncate(fd, SIZE))
+		return -errno;
+	change_keep_fd(at, fd);
+	err = change_map(at, SIZE, MAP_SHARED, fd);
+	if (!err)
+		change_fill(at, SIZE);
+	return err;
+}
+
+/* Pages 1 and 2 of 4 */
+static long is_punched(uintptr_t at)
+{
+	return change_filled(at, PAGE) ?: change_zero(at + PAGE, 2 * PAGE) ?:
+	       change_filled(at + 3 * PAGE, PAGE);
+}
+
+static long remove_middle(uintptr_t at)
+{
+	return madvise((void *)(at + PAGE), 2 * PAGE, MADV_REMOVE) ? -errno : 0;
+}
+
+const struct change change_remove = {
+	.prepare = map_shared,
+	.act = remove_middle,
+	.check = is_punched,
+	.calls = {
+		CALL("zap_vma_range_batched", CLEAR, PAGE, 3 * PAGE),
+	},
+};
+
+static long punch_middle(uintptr_t at)
+{
+	return fallocate(change_fd(at), FALLOC_FL_PUNCH_HOLE |
+			 FALLOC_FL_KEEP_SIZE, PAGE, 2 * PAGE) ? -errno : 0;
+}
+
+const struct change change_punch_hole = {
+	.prepare = map_shared,
+	.act = punch_middle,
+	.check = is_punched,
+	.calls = {
+		CALL("zap_vma_range_batched", CLEAR, PAGE, 3 * PAGE),
+	},
+};
+
+static long truncate_half(uintptr_t at)
+{
+	return ftruncate(change_fd(at), SIZE / 2) ? -errno : 0;
+}
+
+/* Behind the end of the file there is nothing to read, but after it grows. */
+static long is_truncated(uintptr_t at)
+{
+	unsigned char vec[4];
+
+	if (mincore((void *)at, SIZE, vec) || vec[2] & 1 || vec[3] & 1)
+		return -EBADMSG;
+	if (ftruncate(change_fd(at), SIZE))
+		return -errno;
+	return change_filled(at, SIZE / 2) ?:
+	       change_zero(at + SIZE / 2, SIZE / 2);
+}
+
+const struct change change_truncate = {
+	.prepare = map_shared,
+	.act = truncate_half,
+	.check = is_truncated,
+	.calls = {
+		/* before and, for private copies, after: shmem_setattr() */
+		CALL("zap_vma_range_batched", CLEAR, SIZE / 2, SIZE),
+		CALL("zap_vma_range_batched", CLEAR, SIZE / 2, SIZE),
+	},
+};
+
+static const char *lacks_guards(void)
+{
+	return kernel_version() < VERSION(6, 13) ?
+		"MADV_GUARD_INSTALL (6.13)" : NULL;
+}
+
+static long install_guard(uintptr_t at)
+{
+	return madvise((void *)at, SIZE, MADV_GUARD_INSTALL) ? -errno : 0;
+}
+
+static long is_guarded(uintptr_t at)
+{
+	int fds[2], err = 0;
+
+	if (pipe2(fds, O_CLOEXEC))
+		return -errno;
+	if (write(fds[1], (void *)at, 1) >= 0 || errno != EFAULT)
+		err = -EBADMSG;
+	close(fds[0]);
+	close(fds[1]);
+	return err;
+}
+
+const struct change change_guard_install = {
+	.lacks = lacks_guards,
+	.prepare = change_private,
+	.act = install_guard,
+	.check = is_guarded,
+	.calls = {
+		CALL("zap_vma_range_batched", CLEAR, 0, SIZE),
+	},
+};

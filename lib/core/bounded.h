@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Calls that may never return, made by a child, so that a hang is a result.
+ *
+ * A task that waits for a notifier whose end got lost sleeps in state D, and
+ * nothing can kill it. So such a call must not be made by the test itself, and
+ * the test must not be the last one to close the device.
+ */
+#ifndef HMM_NOTIFIER_CORE_BOUNDED_H
+#define HMM_NOTIFIER_CORE_BOUNDED_H
+
+#include <sys/types.h>
+
+/*
+ * Runs @fn in a child. Returns what it returned (0 to 125, or -errno),
+ * -ETIMEDOUT if it sleeps in mmu_interval_read_begin() or
+ * mmu_interval_notifier_remove() and nothing wakes it, or has not returned
+ * within 10 s.
+ */
+int bounded_call(int (*fn)(void *arg), void *arg);
+
+/* As above, for a child that exists: 0, or -ETIMEDOUT. Does not reap it. */
+int bounded_wait(pid_t pid, int pidfd);
+
+/* A pidfd, or -errno */
+int open_task(pid_t pid);
+
+/*
+ * kill() for one process alone: -EINVAL for what a fork that failed, or nothing at
+ * all, has left in a pid. Returns 0 or -errno.
+ */
+int kill_task(pid_t pid, int sig);
+
+/* In a child of @parent: has the kernel kill it when its parent ends. */
+void end_with_parent(pid_t parent);
+
+/* A process that closes a file after everybody else has. */
+struct keeper {
+	pid_t pid;
+	int pidfd;
+	int order;
+};
+
+/* Has @fd kept open until keeper_close(), or the end of the calling process. */
+int keeper_start(struct keeper *keeper, int fd);
+
+/*
+ * The caller has closed its file descriptors; the keeper does now. Returns 0
+ * or -ETIMEDOUT: the last close hangs.
+ */
+int keeper_close(struct keeper *keeper);
+
+#endif

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "core/consent.h"
+#include "core/sysfile.h"
+
+static bool is_asked_for(const char *what)
+{
+	return getenv("HMM_NOTIFIER_VM") || getenv(what);
+}
+
+#define IS_SET(name)	(sysfile_number("/proc/sys/" name) > 0)
+
+const char *consent_splat(void)
+{
+	/* Said by who has booted a kernel to see it panic */
+	if (getenv("HMM_NOTIFIER_MAY_PANIC"))
+		return NULL;
+	if (IS_SET("kernel/panic_on_warn"))
+		return "kernel.panic_on_warn is set";
+	if (IS_SET("kernel/warn_limit"))
+		return "kernel.warn_limit is set";
+	if (IS_SET("kernel/traceoff_on_warning"))
+		return "kernel.traceoff_on_warning is set";
+	if (!is_asked_for("HMM_NOTIFIER_SPLATS"))
+		return "splats are not asked for (HMM_NOTIFIER_SPLATS=1)";
+	return NULL;
+}
+
+const char *consent_hang(void)
+{
+	if (IS_SET("kernel/hung_task_panic"))
+		return "kernel.hung_task_panic is set";
+	if (!is_asked_for("HMM_NOTIFIER_HANGS"))
+		return "a task in state D is not asked for (HMM_NOTIFIER_HANGS=1)";
+	return NULL;
+}
+
+const char *consent_machine(void)
+{
+	if (!is_asked_for("HMM_NOTIFIER_MACHINE"))
+		return "changing the machine is not asked for (HMM_NOTIFIER_MACHINE=1)";
+	return NULL;
+}
+
+const char *consent_oom(void)
+{
+	/* 1 is for the whole machine only. */
+	if (sysfile_number("/proc/sys/vm/panic_on_oom") > 1)
+		return "vm.panic_on_oom is 2";
+	return NULL;
+}
+
+const char *consent_global_oom(void)
+{
+	if (IS_SET("vm/panic_on_oom"))
+		return "vm.panic_on_oom is set";
+	if (!is_asked_for("HMM_NOTIFIER_GLOBAL_OOM"))
+		return "global OOM is not asked for (HMM_NOTIFIER_GLOBAL_OOM=1)";
+	return NULL;
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdio.h>
+
+#include "core/bounded.h"
+#include "core/fail_point.h"
+
+struct hmm_dmirror_fail_point region_fail_point(unsigned int region,
+						bool blockable, unsigned int id,
+						int ret)
+{
+	return (struct hmm_dmirror_fail_point) {
+		.id = id,
+		.ret = ret,
+		.contexts = blockable ? HMM_DMIRROR_BLOCKABLE :
+					HMM_DMIRROR_NON_BLOCKABLE,
+		.start = victim_start_of(region),
+		.end = victim_end_of(region),
+	};
+}
+
+int region_arm(int device, unsigned int region, bool blockable,
+	       unsigned int id, int ret)
+{
+	struct hmm_dmirror_fail_point fail =
+		region_fail_point(region, blockable, id, ret);
+
+	return dmirror_arm(device, &fail);
+}
+
+int region_add(int device, unsigned int id,
+	       const struct rule_notifier *notifier)
+{
+	bool interval = rule_is_interval(notifier->kind);
+
+	return dmirror_add_flags(device, id, notifier->kind,
+				 interval ? victim_start_of(0) : 0,
+				 interval ? victim_end_of(7) : 0,
+				 notifier->no_finish ? HMM_DMIRROR_NO_FINISH : 0);
+}
+
+static bool is_in(const struct hmm_dmirror_call *call, bool blockable,
+		  unsigned int region)
+{
+	return call->end > victim_start_of(region) &&
+	       call->start < victim_end_of(region) &&
+	       !!(call->flags & HMM_DMIRROR_CALL_WAS_BLOCKABLE) == blockable;
+}
+
+struct region_seen region_seen(const struct hmm_dmirror_call *calls, int nr,
+			       unsigned int id, bool blockable,
+			       unsigned int region)
+{
+	struct region_seen seen = {};
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		const struct hmm_dmirror_call *c = &calls[i];
+
+		if (c->id != id || !is_in(c, blockable, region))
+			continue;
+		seen.calls += c->call == HMM_DMIRROR_CALL_START;
+		seen.ends += c->call == HMM_DMIRROR_CALL_END;
+		seen.finishes += c->call == HMM_DMIRROR_CALL_FINISH;
+		if (c->flags & HMM_DMIRROR_CALL_WAS_HIT) {
+			seen.hits++;
+			seen.ret = c->ret;
+		}
+	}
+	return seen;
+}
+
+void region_sequence(const struct hmm_dmirror_call *calls, int nr,
+		     bool blockable, unsigned int region, char *text,
+		     size_t size)
+{
+	size_t len = 0;
+	int i;
+
+	*text = '\0';
+	for (i = 0; i < nr && len < size; i++) {
+		bool start = calls[i].call == HMM_DMIRROR_CALL_START;
+
+		if ((start || calls[i].call == HMM_DMIRROR_CALL_FINISH) &&
+		    is_in(&calls[i], blockable, region))
+			len += snprintf(text + len, size - len, "%s%u ",
+					start ? "start" : "finish",
+					calls[i].id);
+	}
+}
+
+static int use_interval(void *arg)
+{
+	int device = *(int *)arg;
+	unsigned int id;
+	int err;
+
+	/* Left over from an attempt that was given up */
+	dmirror_del(device, REGION_PROBE_ID);
+	err = dmirror_add(device, REGION_PROBE_ID, HMM_DMIRROR_INTERVAL,
+			  victim_start_of(0), victim_end_of(0));
+	/* The new one, those that have seen the failure, the mirror */
+	for (id = REGION_PROBE_ID + 1; !err && id-- > 0;) {
+		err = dmirror_read_begin(device, id);
+		if (err == -ENOENT || err == -EINVAL)
+			err = 0;	/* no notifier, or an hlist one */
+	}
+	return err ?: dmirror_del(device, REGION_PROBE_ID);
+}
+
+int region_soundness(int device)
+{
+	return bounded_call(use_interval, &device);
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/kernel_checks.h"
+#include "core/kmsg.h"
+
+/* Returns 1, 0 if no line has @text, -1 if there is no such file. */
+static int find_line(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "re");
+	char line[256];
+	int found = 0;
+
+	if (!file)
+		return -1;
+	while (!found && fgets(line, sizeof(line), file))
+		found = !!strstr(line, text);
+	fclose(file);
+	return found;
+}
+
+bool debug_sees_sleep(void)
+{
+	static int found = -2;
+
+	/* A function that there is only with that option; 1 MB to read */
+	if (found == -2)
+		found = find_line("/proc/kallsyms", " T __might_sleep\n");
+	return found > 0;
+}
+
+bool debug_has_lockdep(void)
+{
+	/* Without the chains, locks are counted only. */
+	return !access("/proc/lockdep_stats", F_OK) &&
+	       !access("/proc/lockdep_chains", F_OK);
+}
+
+bool debug_sees_locks(void)
+{
+	/* " debug_locks:                             1" */
+	FILE *file = debug_has_lockdep() ? fopen("/proc/lockdep_stats", "re") :
+					   NULL;
+	char line[256];
+	int on = 0;
+
+	if (!file)
+		return false;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, " debug_locks: %d", &on) == 1)
+			break;
+	fclose(file);
+	return on;
+}
+
+/* "======" and then the title */
+void debug_lockdep_report(char *text, size_t size)
+{
+	struct kmsg_record record;
+	struct kmsg kmsg;
+	bool ruled = false;
+	int ret;
+
+	snprintf(text, size, "the log does not say what any more");
+	if (kmsg_open_all(&kmsg))
+		return;
+	while ((ret = kmsg_next(&kmsg, &record)) > 0 || ret == -EPIPE) {
+		if (ruled && !strncmp(record.text, "WARNING: ", 9)) {
+			snprintf(text, size, "%s", record.text);
+			break;
+		}
+		ruled = ret > 0 && !strncmp(record.text, "=====", 5);
+	}
+	kmsg_close(&kmsg);
+}

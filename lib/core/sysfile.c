@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "core/sysfile.h"
+
+/* Up to the end of a line, of the file, or of @text: a read may end before. */
+static ssize_t read_line(int fd, char *text, size_t size)
+{
+	size_t len = 0;
+	ssize_t more;
+
+	do {
+		more = read(fd, text + len, size - len);
+		if (more < 0 && errno != EINTR)
+			return -errno;
+		if (more > 0)
+			len += more;
+	} while (more && len < size && !memchr(text, '\n', len));
+	return len;
+}
+
+int sysfile_read(const char *path, char *text, size_t size)
+{
+	ssize_t len;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	len = read_line(fd, text, size - 1);
+	close(fd);
+	if (len < 0)
+		return len;
+	text[len] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return 0;
+}
+
+bool sysfile_has(const char *path, const char *word)
+{
+	char text[256], *at, *next;
+
+	if (sysfile_read(path, text, sizeof(text)))
+		return false;
+	for (at = text; (at = strtok_r(at, " ", &next)); at = NULL)
+		if (!strcmp(at, word))
+			return true;
+	return false;
+}
+
+long sysfile_number(const char *path)
+{
+	char text[32];
+
+	if (sysfile_read(path, text, sizeof(text)) || !*text)
+		return -1;
+	return strtol(text, NULL, 10);
+}
+
+long sysfile_counter(const char *path, const char *key)
+{
+	char line[256], name[64];
+	long value, found = -1;
+	FILE *file;
+
+	file = fopen(path, "re");
+	if (!file)
+		return -1;
+	while (found < 0 && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%63[^: ]%*[: ]%ld", name, &value) == 2 &&
+		    !strcmp(name, key))
+			found = value;
+	fclose(file);
+	return found;
+}
+
+/* "123 (khugepaged) S 2 ...", and 2 is kthreadd */
+static bool is_asleep(const char *pid, const char *name)
+{
+	char path[32], stat[128], comm[32], state;
+	int parent;
+
+	if (snprintf(path, sizeof(path), "/proc/%s/stat", pid) >= (int)sizeof(path) ||
+	    sysfile_read(path, stat, sizeof(stat)))
+		return false;
+	return sscanf(stat, "%*d (%31[^)]) %c %d", comm, &state, &parent) == 3 &&
+	       parent == 2 && state == 'S' && !strcmp(comm, name);
+}
+
+bool sysfile_kthread_waits(const char *name)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	bool found = false;
+
+	if (!proc)
+		return false;
+	while (!found && (entry = readdir(proc)))
+		found = isdigit(entry->d_name[0]) && is_asleep(entry->d_name, name);
+	closedir(proc);
+	return found;
+}
+
+unsigned int kernel_version(void)
+{
+	unsigned int major = 0, minor = 0;
+	struct utsname uts;
+
+	uname(&uts);
+	if (sscanf(uts.release, "%u.%u", &major, &minor) != 2)
+		return 0;
+	return VERSION(major, minor);
+}

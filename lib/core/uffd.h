@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * userfaultfd, and the scan that builds on its write protection. Each returns 0 or
+ * -errno unless it says otherwise.
+ */
+#ifndef HMM_NOTIFIER_CORE_UFFD_H
+#define HMM_NOTIFIER_CORE_UFFD_H
+
+#include <linux/fs.h>
+#include <linux/userfaultfd.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What the C library's headers may be too old for */
+#ifndef UFFD_FEATURE_WP_ASYNC
+#define UFFD_FEATURE_WP_ASYNC 0x8000
+#endif
+#ifndef UFFD_FEATURE_MOVE
+#define UFFD_FEATURE_MOVE 0x10000
+#endif
+#ifndef PM_SCAN_WP_MATCHING
+#define PM_SCAN_WP_MATCHING 0x1
+#define PM_SCAN_CHECK_WPASYNC 0x2
+#endif
+
+/* A descriptor */
+int userfault_open(uint64_t features);
+int userfault_register(int fd, uintptr_t at, size_t size, uint64_t mode);
+int userfault_write_protect(int fd, uintptr_t at, size_t size);
+
+/* UFFDIO_MOVE: how many bytes it moved */
+long userfault_move(int fd, uintptr_t to, uintptr_t from, size_t size);
+
+/* PAGEMAP_SCAN: in how many pages something was written; @flags are PM_SCAN_... */
+int userfault_scan(uintptr_t at, size_t size, uint64_t flags);
+
+#endif

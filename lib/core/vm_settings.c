@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stddef.h>
+#include <sys/mman.h>
+
+#include "change/change.h"
+#include "core/consent.h"
+#include "core/ledger.h"
+#include "core/machine_state.h"
+#include "core/vm_settings.h"
+
+#define MM "/sys/kernel/mm/"
+#define NUMA "/sys/kernel/debug/sched/numa_balancing/"
+
+/* A file that this kernel has not is what some test skips for. */
+static const struct {
+	const char *path;
+	const char *value;
+} settings[] = {
+	/* No hint, no collapse and no scan but those that a test is about */
+	{ "/proc/sys/kernel/numa_balancing", "0" },
+	{ MM "transparent_hugepage/enabled", "madvise" },
+	{ MM "transparent_hugepage/shmem_enabled", "advise" },
+	{ MM "transparent_hugepage/khugepaged/scan_sleep_millisecs", "3600000" },
+	{ MM "ksm/run", "0" },
+	/* What they do when a test has them do it */
+	{ MM "transparent_hugepage/khugepaged/pages_to_scan", "65536" },
+	{ MM "ksm/sleep_millisecs", "1" },
+	{ MM "ksm/pages_to_scan", "1000" },
+	{ MM "ksm/use_zero_pages", "0" },
+	{ NUMA "scan_delay_ms", "1" },
+	{ NUMA "scan_period_min_ms", "1" },
+	{ NUMA "scan_period_max_ms", "1" },
+	{ "/proc/sys/vm/nr_hugepages", "16" },
+};
+
+/*
+ * khugepaged waits for its period only as long as it has some mm to look at; the
+ * first one that it gets wakes it at once. So it always has that of the guardian.
+ */
+static void keep_khugepaged_busy(void)
+{
+	void *room = mmap(NULL, 2 * HUGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+
+	if (room != MAP_FAILED)
+		madvise(room, 2 * HUGE, MADV_HUGEPAGE);
+}
+
+static int tune(pid_t program)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+		ledger_set(program, settings[i].path, settings[i].value);
+	keep_khugepaged_busy();
+	return 0;
+}
+
+void tuning_start(void)
+{
+	if (!consent_machine())
+		machine_once(tune);
+}

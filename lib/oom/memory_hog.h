@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a victim of an OOM kill does in its own process: use up memory, under
+ * the memory policy that it gave itself.
+ */
+#ifndef HMM_NOTIFIER_OOM_MEMORY_HOG_H
+#define HMM_NOTIFIER_OOM_MEMORY_HOG_H
+
+#include "core/victim.h"
+
+/* The node that can be used up: not the first one, where the kernel is; or -1 */
+int filler_node(void);
+
+/* numa_bind() of the victim to filler_node(); 0 or -errno */
+int filler_bind(struct victim *victim);
+
+/* Has the victim write @bytes of new private memory. Returns 0 or -errno. */
+int filler_take(struct victim *victim, size_t bytes);
+
+enum filler_kind {
+	FILLER_SMALL,		/* page by page, for a small limit */
+	FILLER_HUGE,		/* by huge pages: a tenth of the time for a node */
+	FILLER_HUGE_MBIND,	/* so, and all from filler_node() */
+};
+
+/*
+ * Has the victim write twice as much memory as the machine has, and does not
+ * wait.
+ */
+int filler_take_all(struct victim *victim, enum filler_kind kind);
+
+/*
+ * Has the victim start a thread, or a process that has its mm, either of which
+ * just waits. Returns its pid or -errno.
+ */
+pid_t filler_start_thread(struct victim *victim);
+pid_t filler_start_sharer(struct victim *victim);
+
+#endif

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/consent.h"
+#include "oom/memory_hog.h"
+#include "oom/oom_log.h"
+#include "oom/oom_victim.h"
+
+/*
+ * The longest time between two ends: 2 s until the first, then 10 tries with
+ * 100 ms between; a busy host makes ten times as much of that.
+ */
+#define END_BOUND_S	60
+
+struct scene {
+	struct oom_victim victims[OOM_MAX_VICTIMS];
+	bool pending[OOM_MAX_VICTIMS];	/* no end yet */
+	unsigned int nr;
+	struct warn_watch *watch;
+	struct oom_rest *rest;
+	struct oomlog line;		/* that ended a reaping */
+	void (*progress)(const char *what);
+};
+
+static bool is_node_place(enum oom_place place)
+{
+	return place == OOM_NUMA_BIND || place == OOM_MBIND ||
+	       place == OOM_CPUSET;
+}
+
+const char *oom_why_not(enum oom_place place)
+{
+	const char *why = consent_oom();
+
+	/* All but the first take memory from others, or may kill them. */
+	if (!why && place != OOM_MEMCG)
+		why = consent_global_oom();
+	if (why)
+		return why;
+	if (place == OOM_SYSRQ && access("/proc/sysrq-trigger", W_OK))
+		return "no /proc/sysrq-trigger (CONFIG_MAGIC_SYSRQ)";
+	if (is_node_place(place) && filler_node() < 0)
+		return "there is one memory node only (CONFIG_NUMA, two nodes)";
+	why = cgroup_why_not("memory");
+	if (!why && place == OOM_CPUSET)
+		why = cgroup_why_not("cpuset");
+	return why;
+}
+
+static int find(const struct scene *scene, pid_t pid)
+{
+	unsigned int i;
+
+	for (i = 0; i < scene->nr; i++)
+		if (oom_victim_is(&scene->victims[i], pid))
+			return i;
+	return -1;
+}
+
+/* Says whether the record ends a reaping. */
+static bool note_line(const char *text, void *arg)
+{
+	struct scene *scene = arg;
+	struct oom_seen *seen;
+	int i;
+
+	scene->line = oomlog_parse(text);
+	if (scene->line.what == OOMLOG_NOTHING)
+		return false;
+	i = find(scene, scene->line.pid);
+	seen = i < 0 ? NULL : scene->victims[i].seen;
+	if (scene->line.what == OOMLOG_CONSTRAINT) {
+		if (seen)
+			memcpy(seen->constraint, scene->line.constraint,
+			       sizeof(seen->constraint));
+		return false;
+	}
+	if (scene->line.what == OOMLOG_KILLED) {
+		if (seen)
+			seen->killed = true;
+		else if (!scene->rest->strangers++)
+			snprintf(scene->rest->why, sizeof(scene->rest->why),
+				 "%.255s", text);
+		return false;
+	}
+	return true;
+}
+
+static void note_end(struct scene *scene, const struct warn_report *report)
+{
+	int i = find(scene, scene->line.pid);
+	struct oom_seen *seen;
+
+	scene->progress("reaped");
+	warn_add(&scene->rest->all, report);
+	/* Somebody else's, or a second one: what came with it is nobody's. */
+	if (i < 0 || !scene->pending[i]) {
+		warn_add(&scene->rest->report, report);
+		return;
+	}
+	seen = scene->victims[i].seen;
+	scene->pending[i] = false;
+	seen->report = *report;
+	seen->end = scene->line.what == OOMLOG_REAPED ? OOM_REAPED : OOM_UNABLE;
+}
+
+static bool some_pending(const struct scene *scene)
+{
+	unsigned int i;
+
+	for (i = 0; i < scene->nr; i++)
+		if (scene->pending[i])
+			return true;
+	return false;
+}
+
+static time_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec;
+}
+
+/* Victims whose end does not come stay OOM_NO_END. Returns 0 or -errno. */
+static int wait_for_ends(struct scene *scene)
+{
+	struct pollfd log = { .fd = scene->watch->kmsg.fd, .events = POLLIN };
+	struct warn_report report = {};
+	time_t since = now();
+	int ret = 0;
+
+	while (some_pending(scene) && now() - since < END_BOUND_S) {
+		ret = warn_read(scene->watch, &report, note_line, scene);
+		if (ret < 0)
+			break;
+		if (ret) {
+			note_end(scene, &report);
+			report = (struct warn_report) {};
+			since = now();
+		} else {
+			scene->progress("waited for");
+			poll(&log, 1, 100);
+		}
+	}
+	/* Without an end, whose it was can't be known. */
+	warn_add(&scene->rest->all, &report);
+	warn_add(&scene->rest->report, &report);
+	return ret < 0 ? ret : 0;
+}
+
+/* The one that makes the cgroup of this group, and how many are to be in it */
+static struct oom_victim *first_of_group(struct scene *scene, unsigned int index,
+					 unsigned int *members)
+{
+	const char *group = scene->victims[index].plan->group;
+	struct oom_victim *first = NULL;
+	unsigned int i;
+
+	*members = 1;
+	for (i = 0; group && i < scene->nr; i++) {
+		const char *other = scene->victims[i].plan->group;
+
+		if (i == index || !other || strcmp(other, group))
+			continue;
+		(*members)++;
+		if (i < index && !first)
+			first = &scene->victims[i];
+	}
+	return first;
+}
+
+/*
+ * A victim is a copy of us, with the files of the victims before it. As long as
+ * it has those, nobody else's last close is the last one.
+ */
+static long do_close_others(const struct victim_args *args)
+{
+	const struct scene *scene = (const struct scene *)args->arg[0];
+	unsigned int i;
+
+	for (i = 0; i < args->arg[1]; i++) {
+		const struct victim *other = &scene->victims[i].victim;
+
+		close(other->orders);
+		close(other->answers);
+		close(other->device);
+		close(other->pidfd);
+		close(other->keeper.order);
+		close(other->keeper.pidfd);
+	}
+	return 0;
+}
+
+static void close_others(struct scene *scene, unsigned int index)
+{
+	struct victim_args args = { .arg = { (uintptr_t)scene, index } };
+	long result;
+
+	victim_call(&scene->victims[index].victim, do_close_others, &args,
+		    &result);
+}
+
+static void set_up_all(struct scene *scene)
+{
+	struct oom_victim *first;
+	unsigned int i, members;
+	char name[64];
+
+	for (i = 0; i < scene->nr; i++) {
+		snprintf(name, sizeof(name), "hmm_notifier.%d.%u", getpid(), i);
+		first = first_of_group(scene, i, &members);
+		scene->progress("set up");
+		if (!oom_victim_set_up(&scene->victims[i], name, first, members))
+			close_others(scene, i);
+	}
+}
+
+static void wait_killed(struct scene *scene, unsigned int i)
+{
+	scene->progress("killed");
+	scene->pending[i] = !scene->victims[i].seen->err &&
+			    !oom_victim_wait(&scene->victims[i]);
+}
+
+/*
+ * All wait for the same 2 s. A victim of the whole machine goes first: the
+ * kernel kills nobody as long as it has a victim that is not yet reaped.
+ */
+static void kill_all(struct scene *scene)
+{
+	struct oom_victim *ov;
+	unsigned int i;
+
+	for (i = 0; i < scene->nr; i++) {
+		ov = &scene->victims[i];
+		if (ov->plan->place == OOM_MEMCG || ov->seen->err)
+			continue;
+		oom_victim_kill(ov);
+		wait_killed(scene, i);
+	}
+	for (i = 0; i < scene->nr; i++) {
+		ov = &scene->victims[i];
+		if (ov->plan->place == OOM_MEMCG && !ov->seen->err)
+			oom_victim_kill(ov);
+	}
+	for (i = 0; i < scene->nr; i++)
+		if (scene->victims[i].plan->place == OOM_MEMCG)
+			wait_killed(scene, i);
+}
+
+static void let_all_go(struct scene *scene)
+{
+	unsigned int i;
+
+	for (i = 0; i < scene->nr; i++) {
+		scene->progress("let go");
+		oom_victim_let_go(&scene->victims[i]);
+	}
+	for (i = 0; i < scene->nr; i++)
+		oom_victim_remove_cgroup(&scene->victims[i]);
+}
+
+static bool never(const char *text, void *arg)
+{
+	note_line(text, arg);
+	return false;
+}
+
+/* What came after the last end, and whether the detectors agree on all */
+static int note_rest(struct scene *scene)
+{
+	struct warn_report report = {};
+	int err;
+
+	err = warn_read(scene->watch, &report, never, scene);
+	warn_add(&scene->rest->all, &report);
+	warn_add(&scene->rest->report, &report);
+	if (!err)
+		err = warn_check(scene->watch, &scene->rest->all);
+	if (err)
+		snprintf(scene->rest->why, sizeof(scene->rest->why), "%s",
+			 *scene->rest->all.why ? scene->rest->all.why : report.why);
+	return err;
+}
+
+static struct scene *make_scene(const struct oom_plan *plans, unsigned int nr,
+				struct oom_seen *seen, struct oom_rest *rest)
+{
+	struct scene *scene;
+	unsigned int i;
+
+	scene = calloc(1, sizeof(*scene));
+	if (!scene)
+		return NULL;
+	memset(seen, 0, nr * sizeof(*seen));
+	memset(rest, 0, sizeof(*rest));
+	scene->rest = rest;
+	scene->nr = nr;
+	for (i = 0; i < nr; i++) {
+		scene->victims[i].plan = &plans[i];
+		scene->victims[i].seen = &seen[i];
+	}
+	return scene;
+}
+
+int oom_run(const struct oom_plan *plans, unsigned int nr,
+	    struct warn_watch *watch, struct oom_seen *seen,
+	    struct oom_rest *rest,
+	    void (*progress)(const char *what))
+{
+	struct scene *scene;
+	unsigned int i;
+	int err;
+
+	if (nr > OOM_MAX_VICTIMS)
+		return -E2BIG;
+	scene = make_scene(plans, nr, seen, rest);
+	if (!scene)
+		return -ENOMEM;
+	scene->watch = watch;
+	scene->progress = progress;
+
+	set_up_all(scene);
+	kill_all(scene);
+	err = wait_for_ends(scene);
+	for (i = 0; i < nr; i++)
+		if (!seen[i].err)
+			oom_victim_look(&scene->victims[i]);
+	let_all_go(scene);
+
+	rest->detectors = note_rest(scene);
+	free(scene);
+	return err;
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdio.h>
+#include <string.h>
+
+#include "oom/oom_log.h"
+
+static const struct {
+	enum oomlog_what what;
+	const char *before;
+	const char *format;
+} lines[] = {
+	{ OOMLOG_REAPED, "oom_reaper: ", "oom_reaper: reaped process %d (" },
+	{ OOMLOG_UNABLE, "oom_reaper: ", "oom_reaper: unable to reap pid:%d (" },
+	{ OOMLOG_KILLED, "Killed process ", "Killed process %d (" },
+};
+
+struct oomlog oomlog_parse(const char *text)
+{
+	struct oomlog line = {};
+	const char *at;
+	size_t i;
+
+	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		at = strstr(text, lines[i].before);
+		if (at && sscanf(at, lines[i].format, &line.pid) == 1) {
+			line.what = lines[i].what;
+			return line;
+		}
+	}
+	/* "oom-kill:constraint=CONSTRAINT_NONE,nodemask=...,pid=1,uid=0" */
+	if (sscanf(text, "oom-kill:constraint=%31[A-Z_],", line.constraint) != 1)
+		return line;
+	at = strstr(text, ",pid=");
+	if (at && sscanf(at, ",pid=%d,", &line.pid) == 1)
+		line.what = OOMLOG_CONSTRAINT;
+	return line;
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "stress/expected_warns.h"
+
+static const char * const site_names[RULE_NR_SITES] = {
+	[RULE_SITE_INTERVAL_RELEASE] = "the interval release WARN",
+	[RULE_SITE_INTERVAL] = "the interval WARN",
+	[RULE_SITE_HLIST] = "the hlist WARN",
+	[RULE_SITE_HLIST_END] = "the hlist WARN about range_end",
+};
+
+/* One value for each class that the device counts apart */
+static int representative(enum rule_kind kind, bool again)
+{
+	if (rule_is_interval(kind))
+		return !again;
+	return again ? -EAGAIN : -ENOMEM;
+}
+
+static void add_failures(struct model *model, enum rule_kind kind,
+			 bool blockable, bool again, bool release, uint64_t nr)
+{
+	int ret = representative(kind, again);
+	const struct rule_outcome *outcome =
+		rule_expect(kind, release ? RULE_RELEASE : blockable, ret);
+	unsigned int site;
+
+	for (site = 0; site < RULE_NR_SITES; site++)
+		if (site != model->forgets)
+			model->warns[site] += outcome->warns[site] * nr;
+	model->messages[blockable][again] += outcome->message * nr;
+	model->failures[kind][blockable][again] += nr;
+}
+
+void model_add(struct model *model, enum rule_kind kind,
+	       const struct hmm_dmirror_counts *now,
+	       const struct hmm_dmirror_counts *before)
+{
+	unsigned int context, event;
+
+	for (context = 0; context < 2; context++)
+		for (event = 0; event < HMM_DMIRROR_NR_EVENTS; event++) {
+			bool release = rule_is_interval(kind) &&
+				       event == HMM_DMIRROR_EVENT_RELEASE;
+
+			add_failures(model, kind, context, true, release,
+				     now->again[context][event] -
+				     before->again[context][event]);
+			add_failures(model, kind, context, false, release,
+				     now->other[context][event] -
+				     before->other[context][event]);
+			model->calls[kind][context] +=
+				now->calls[context][event] -
+				before->calls[context][event];
+			model->ends += now->ends[context][event] -
+				       before->ends[context][event];
+		}
+}
+
+void model_merge(struct model *model, const struct model *other)
+{
+	unsigned int site, kind, i, j;
+
+	for (site = 0; site < RULE_NR_SITES; site++)
+		model->warns[site] += other->warns[site];
+	for (i = 0; i < 2; i++)
+		for (j = 0; j < 2; j++)
+			model->messages[i][j] += other->messages[i][j];
+	for (kind = 0; kind < MODEL_NR_KINDS; kind++)
+		for (i = 0; i < 2; i++) {
+			model->calls[kind][i] += other->calls[kind][i];
+			for (j = 0; j < 2; j++)
+				model->failures[kind][i][j] +=
+					other->failures[kind][i][j];
+		}
+	model->ends += other->ends;
+}
+
+bool model_agrees(const struct model *model, const struct warn_report *said,
+		  char *why, size_t size)
+{
+	unsigned int site, blockable, again;
+
+	for (site = 0; site < RULE_NR_SITES; site++)
+		if (model->warns[site] != said->warns[site]) {
+			snprintf(why, size, "%s: %" PRIu64 " predicted, %u came",
+				 site_names[site], model->warns[site],
+				 said->warns[site]);
+			return false;
+		}
+	for (blockable = 0; blockable < 2; blockable++)
+		for (again = 0; again < 2; again++) {
+			uint64_t predicted = model->messages[blockable][again];
+			unsigned int came = said->messages_by[blockable][again];
+
+			if (predicted == came)
+				continue;
+			snprintf(why, size,
+				 "messages of %s, %sblockable: %" PRIu64 " predicted, %u came",
+				 again ? "-EAGAIN" : "other values",
+				 blockable ? "" : "non-", predicted, came);
+			return false;
+		}
+	return true;
+}
+
+void model_noise(enum rule_kind kind, unsigned int contexts, int ret,
+		 unsigned int *warns, unsigned int *messages)
+{
+	unsigned int blockable, site, sum;
+
+	*warns = 0;
+	*messages = 0;
+	for (blockable = 0; blockable < 2; blockable++) {
+		const struct rule_outcome *outcome =
+			rule_expect(kind, blockable, ret);
+
+		if (!(contexts & (blockable ? HMM_DMIRROR_BLOCKABLE :
+					      HMM_DMIRROR_NON_BLOCKABLE)))
+			continue;
+		for (sum = 0, site = 0; site < RULE_NR_SITES; site++)
+			sum += outcome->warns[site];
+		*warns = sum > *warns ? sum : *warns;
+		*messages = outcome->message ? 1 : *messages;
+	}
+}
+
+uint64_t model_failures(const struct model *model)
+{
+	const uint64_t *failures = &model->failures[0][0][0];
+	uint64_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(model->failures) / sizeof(*failures); i++)
+		sum += failures[i];
+	return sum;
+}
+
+uint64_t model_warns(const struct model *model)
+{
+	unsigned int site;
+	uint64_t sum = 0;
+
+	for (site = 0; site < RULE_NR_SITES; site++)
+		sum += model->warns[site];
+	return sum;
+}

@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/bounded.h"
+#include "stress/stress.h"
+
+/*
+ * Threads that make WARNs wait for the reader of the log, not the other way
+ * round, so it may sleep.
+ */
+#define READ_EVERY_MS	5
+#define WARNS_PER_S	60
+/* A log that somebody keeps, and reads: an hour of the above is 700 MB. */
+#define LONG_RUN_MS	60000
+#define LONG_WARNS_PER_S 20
+
+/*
+ * What is taken for a hang: a step that takes this long, and as many times as
+ * long as the slowest before it, as guests may be slow without limit (KASAN on a
+ * host that has other work), but not more than MAX_STUCK_MS.
+ */
+#define STUCK_MS	30000
+#define STUCK_TIMES	10
+#define MAX_STUCK_MS	300000
+/* After a hang, for what does not hang to end */
+#define HANGING_END_MS	2000
+#define PROGRESS_MS	10000
+
+/* In struct stress, @fault: an enum stress_fault, and above it an index */
+#define WHY_SHIFT	8
+
+const char * const stress_fault_names[] = {
+	[STRESS_OK] = "no fault",
+	[STRESS_FAULT_WARNS] = "WARNs or messages are not those of the rule",
+	[STRESS_FAULT_SPLAT] = "a splat that the rule does not know",
+	[STRESS_FAULT_DETECTORS] = "the detectors disagree",
+	[STRESS_FAULT_PAIRS] = "starts and ends do not pair up",
+	[STRESS_FAULT_RESULT] = "a step had a wrong result",
+	[STRESS_FAULT_HANG] = "a hang",
+	[STRESS_FAULT_LOG] = "the log can't be compared",
+	[STRESS_FAULT_SETUP] = "the run itself did not work",
+};
+
+const struct op_world stress_world = {
+	.slots = STRESS_SLOTS,
+	.threads = STRESS_THREADS,
+	.ids = STRESS_IDS,
+};
+
+struct master {
+	struct stress *stress;
+	struct stress_result *result;
+	struct warn_watch *watch;
+	struct warn_report recent;	/* since the last checkpoint */
+	pid_t nursery;
+	int questions, orders;
+	uint64_t started, disagreed, told;
+};
+
+uint64_t stress_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
+}
+
+int stress_fail(struct stress *stress, enum stress_fault fault,
+		const char *format, ...)
+{
+	unsigned int none = 0, nr;
+	va_list args;
+
+	if (stress->fault)
+		return -1;
+	nr = atomic_fetch_add(&stress->nr_whys, 1);
+	if (nr >= sizeof(stress->whys) / sizeof(stress->whys[0]))
+		return -1;
+	va_start(args, format);
+	vsnprintf(stress->whys[nr], sizeof(stress->whys[nr]), format, args);
+	va_end(args);
+	/*
+	 * The reason comes first: who sees the fault reads it at once, and may
+	 * kill us before we write it.
+	 */
+	atomic_compare_exchange_strong_explicit(&stress->fault, &none,
+						fault | nr << WHY_SHIFT,
+						memory_order_release,
+						memory_order_relaxed);
+	return -1;
+}
+
+enum stress_fault stress_fault(const struct stress *stress)
+{
+	return stress->fault & ((1U << WHY_SHIFT) - 1);
+}
+
+const char *stress_why(const struct stress *stress)
+{
+	unsigned int fault = atomic_load_explicit(&stress->fault,
+						  memory_order_acquire);
+
+	return fault ? stress->whys[fault >> WHY_SHIFT] : "";
+}
+
+void stress_ops(const struct stress_options *options, struct op *ops,
+		unsigned int nr)
+{
+	struct op_stream streams[STRESS_THREADS];
+	unsigned int i;
+
+	for (i = 0; i < STRESS_THREADS; i++)
+		op_begin(&streams[i], &stress_world, options->seed, i);
+	for (i = 0; i < nr; i++)
+		op_next(&streams[i % STRESS_THREADS], &ops[i]);
+}
+
+static uint64_t noise_of(const struct warn_report *report)
+{
+	unsigned int site;
+	uint64_t warns = 0;
+
+	for (site = 0; site < RULE_NR_SITES; site++)
+		warns += report->warns[site];
+	return stress_noise(warns, report->messages);
+}
+
+/* Takes what the log says, and lets others make as much noise again. */
+static int listen_to_log(struct master *master)
+{
+	struct stress *stress = master->stress;
+	unsigned int pace = stress->options.milliseconds > LONG_RUN_MS ?
+		LONG_WARNS_PER_S : WARNS_PER_S;
+	uint64_t heard, paced;
+	int ret;
+
+	ret = warn_read(master->watch, &master->recent, NULL, NULL);
+	if (ret < 0)
+		return stress_fail(stress, STRESS_FAULT_LOG, "%s: %s",
+				   strerror(-ret), master->recent.why);
+	if (master->recent.others)
+		return stress_fail(stress, STRESS_FAULT_SPLAT, "%s",
+				   master->recent.first_other);
+
+	heard = noise_of(&master->result->said) + noise_of(&master->recent);
+	paced = stress_noise(pace, 0) * (stress_now() - master->started) / 1000;
+	stress->noise_heard = heard;
+	/* What is to repeat exactly must not depend on the time. */
+	stress->noise_credit = heard < paced || !stress->threads ? heard : paced;
+	return 0;
+}
+
+/* 0, or -1 with the reason in @why and the fault in @fault */
+static int compare(struct master *master, char *why, size_t size,
+		   enum stress_fault *fault)
+{
+	int err;
+
+	*fault = STRESS_FAULT_WARNS;
+	if (!model_agrees(&master->stress->epoch, &master->recent, why, size))
+		return -1;
+	err = warn_check(master->watch, &master->recent);
+	if (!err)
+		return 0;
+	*fault = err == -EBADMSG ? STRESS_FAULT_DETECTORS : STRESS_FAULT_LOG;
+	snprintf(why, size, "%s", master->recent.why);
+	return -1;
+}
+
+static void answer(struct master *master, char order)
+{
+	if (write(master->orders, &order, 1) != 1)
+		stress_fail(master->stress, STRESS_FAULT_SETUP,
+			    "the conductor is gone");
+}
+
+static bool time_is_up(const struct master *master)
+{
+	const struct stress_options *options = &master->stress->options;
+	uint64_t spent = stress_now() - master->started;
+
+	if (model_warns(&master->result->model) < options->least_warns)
+		return spent >= options->milliseconds + STRESS_EXTRA_MS;
+	return spent >= options->milliseconds;
+}
+
+/* The conductor has counted, and waits for what to do next. */
+static void judge(struct master *master)
+{
+	struct stress_result *result = master->result;
+	enum stress_fault fault;
+	char why[256];
+
+	if (listen_to_log(master))
+		return;
+	if (compare(master, why, sizeof(why), &fault)) {
+		uint64_t now = stress_now();
+
+		if (!master->disagreed)
+			master->disagreed = now;
+		if (now - master->disagreed >=
+		    master->stress->options.patience_ms) {
+			stress_fail(master->stress, fault, "%s", why);
+			return;
+		}
+		usleep(READ_EVERY_MS * 1000);
+		answer(master, STRESS_COUNT_AGAIN);
+		return;
+	}
+	master->disagreed = 0;
+	result->checkpoints++;
+	model_merge(&result->model, &master->stress->epoch);
+	warn_add(&result->said, &master->recent);
+	memset(&master->recent, 0, sizeof(master->recent));
+	answer(master, time_is_up(master) ? STRESS_FINISH : STRESS_GO_ON);
+}
+
+static void look_for_hang(struct master *master)
+{
+	struct stress *stress = master->stress;
+	uint64_t now = stress_now(), slowest = 0, bound = STUCK_MS;
+	unsigned int i;
+	char text[160];
+
+	for (i = 0; i < STRESS_THREADS; i++)
+		if (stress->busy[i].slowest > slowest)
+			slowest = stress->busy[i].slowest;
+	if (bound < slowest * STUCK_TIMES)
+		bound = slowest * STUCK_TIMES;
+	if (bound > MAX_STUCK_MS)
+		bound = MAX_STUCK_MS;
+
+	for (i = 0; i < STRESS_THREADS; i++) {
+		uint64_t since = stress->busy[i].since;
+
+		if (!since || now < since + bound)
+			continue;
+		op_describe(&stress->busy[i].op, text, sizeof(text));
+		/* It has ended meanwhile, and that was another step. */
+		if (stress->busy[i].since != since)
+			continue;
+		stress_fail(stress, STRESS_FAULT_HANG,
+			    "%" PRIu64 " s in: %s (the slowest that ended: %" PRIu64
+			    " ms)", bound / 1000, text, slowest);
+	}
+}
+
+static void tell(struct master *master)
+{
+	const struct stress_result *result = master->result;
+	uint64_t now = stress_now();
+	char text[160];
+
+	if (!master->stress->options.progress || now - master->told < PROGRESS_MS)
+		return;
+	master->told = now;
+	snprintf(text, sizeof(text), "%" PRIu64 " s: %" PRIu64
+		 " checkpoints, %" PRIu64 " failures, %" PRIu64 " WARNs",
+		 (now - master->started) / 1000, result->checkpoints,
+		 model_failures(&result->model), model_warns(&result->model));
+	master->stress->options.progress(text);
+}
+
+/* Returns when the conductor has ended, or there is a fault. */
+static void watch_conductor(struct master *master)
+{
+	struct pollfd asked = { .fd = master->questions, .events = POLLIN };
+	char byte;
+
+	while (!master->stress->fault) {
+		poll(&asked, 1, READ_EVERY_MS);
+		if (asked.revents) {
+			if (read(master->questions, &byte, 1) != 1)
+				return;
+			judge(master);
+		} else {
+			listen_to_log(master);
+		}
+		look_for_hang(master);
+		tell(master);
+	}
+}
+
+/* A conductor with a task that hangs can't end, even if killed. */
+static void end_conductor(struct master *master)
+{
+	struct stress *stress = master->stress;
+	unsigned int waited, bound = stress_fault(stress) == STRESS_FAULT_HANG ?
+		HANGING_END_MS : STUCK_MS;
+	pid_t pid = stress->conductor;
+	int status = 0;
+
+	if (stress->fault && pid > 0)
+		kill_task(pid, SIGKILL);
+	for (waited = 0; waited < bound; waited += READ_EVERY_MS) {
+		pid = waitpid(master->nursery, &status, WNOHANG);
+		if (pid)
+			break;
+		usleep(READ_EVERY_MS * 1000);
+	}
+	if (!pid)
+		stress_fail(stress, STRESS_FAULT_HANG,
+			    "the conductor does not end");
+	else if (status)
+		stress_fail(stress, STRESS_FAULT_SETUP,
+			    "the conductor ended with status %#x", status);
+}
+
+static void fill_result(struct master *master)
+{
+	struct stress_result *result = master->result;
+	struct stress *stress = master->stress;
+	unsigned int i;
+
+	result->fault = stress_fault(stress);
+	snprintf(result->why, sizeof(result->why), "%s", stress_why(stress));
+	result->failed_op = stress->position;
+	for (i = 0; i < OP_NR_KINDS; i++)
+		result->ran[i] = stress->ran[i];
+	result->avoided = stress->avoided;
+	result->held_back = stress->held_back;
+	result->milliseconds = stress_now() - master->started;
+}
+
+/*
+ * The parent of the conductor, and of what it leaves behind: once this process
+ * has ended, nothing of the run is there to make a WARN in the next one.
+ */
+static void nursery_main(struct stress *stress, int questions, int orders)
+{
+	int status, failed = 1;
+	pid_t conductor, pid, nursery = getpid();
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	conductor = fork();
+	if (!conductor) {
+		end_with_parent(nursery);
+		conductor_main(stress, questions, orders);
+	}
+	if (conductor < 0)
+		stress_fail(stress, STRESS_FAULT_SETUP, "fork: %s",
+			    strerror(errno));
+	else
+		stress->conductor = conductor;
+	close(questions);
+	close(orders);
+	while ((pid = wait(&status)) > 0) {
+		if (pid != conductor)
+			continue;
+		/* Its number may be somebody else's from now on. */
+		stress->conductor = 0;
+		failed = status;
+	}
+	_exit(!!failed);
+}
+
+void stress_sum(struct stress_result *sum, const struct stress_result *result)
+{
+	unsigned int i;
+
+	model_merge(&sum->model, &result->model);
+	warn_add(&sum->said, &result->said);
+	for (i = 0; i < OP_NR_KINDS; i++)
+		sum->ran[i] += result->ran[i];
+	sum->avoided += result->avoided;
+	sum->held_back += result->held_back;
+	sum->checkpoints += result->checkpoints;
+	sum->milliseconds += result->milliseconds;
+}
+
+static int run(struct master *master)
+{
+	int questions[2], orders[2];
+	pid_t parent = getpid();
+
+	if (pipe2(questions, O_CLOEXEC) || pipe2(orders, O_CLOEXEC))
+		return -errno;
+	/* A conductor that is gone is a result, not the end of the test. */
+	signal(SIGPIPE, SIG_IGN);
+	master->questions = questions[0];
+	master->orders = orders[1];
+	master->nursery = fork();
+	if (master->nursery < 0)
+		return -errno;
+	if (!master->nursery) {
+		close(questions[0]);
+		close(orders[1]);
+		kmsg_close(&master->watch->kmsg);
+		end_with_parent(parent);
+		nursery_main(master->stress, questions[1], orders[0]);
+	}
+	close(questions[1]);
+	close(orders[0]);
+	watch_conductor(master);
+	end_conductor(master);
+	close(questions[0]);
+	close(orders[1]);
+	return 0;
+}
+
+int stress_run(const struct stress_options *options,
+	       struct stress_result *result)
+{
+	struct master master = { .result = result, .watch = options->watch };
+	struct stress *stress;
+	int err;
+
+	stress = mmap(NULL, sizeof(*stress), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (stress == MAP_FAILED)
+		return -errno;
+	stress->options = *options;
+	stress->threads = !options->ops;
+	memset(result, 0, sizeof(*result));
+	result->model.forgets = options->forgets;
+	master.stress = stress;
+	master.started = stress_now();
+	master.told = master.started;
+
+	err = run(&master);
+	fill_result(&master);
+	munmap(stress, sizeof(*stress));
+	return err;
+}

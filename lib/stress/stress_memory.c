@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/dmirror.h"
+#include "core/machine_state.h"
+#include "core/uffd.h"
+#include "stress/stress_memory.h"
+
+/* Newer than some C libraries */
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ	22
+#define MADV_POPULATE_WRITE	23
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE		25
+#endif
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL	102
+#endif
+#define MPOL_MF_MOVE		2
+#define MAX_MIGRATE		16
+#define MAX_TRANSFER		8
+
+const char * const arena_change_names[ARENA_NR_CHANGES] = {
+	"write", "read", "dontneed", "free", "collapse", "unmap", "map",
+	"protect", "move", "fork", "punch", "migrate", "soft_dirty", "pageout",
+	"guard", "uffd_protect", "uffd_move", "scan",
+};
+
+const char * const arena_transfer_names[ARENA_NR_TRANSFERS] = {
+	"read", "write", "exclusive", "to_device", "to_system",
+};
+
+const char * const arena_area_names[ARENA_NR_AREAS] = {
+	"private", "shared", "huge",
+};
+
+/* Away from where victim.h maps, and from each other */
+static const struct {
+	uintptr_t base;
+	unsigned int pages;
+} areas[] = {
+	[ARENA_PRIVATE] = { 0x300000000, 64 },
+	[ARENA_SHARED] = { 0x310000000, 64 },
+	[ARENA_HUGE] = { 0x320000000, 1024 },
+};
+
+unsigned int arena_pages(enum arena_area area)
+{
+	return areas[area].pages;
+}
+
+uintptr_t arena_address(enum arena_area area, unsigned int page)
+{
+	return areas[area].base + (uintptr_t)page * getpagesize();
+}
+
+int arena_file(void)
+{
+	int fd = memfd_create("arena", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (!ftruncate(fd, (off_t)arena_pages(ARENA_SHARED) * getpagesize()))
+		return fd;
+	close(fd);
+	return -ENOSPC;
+}
+
+static int map(enum arena_area area, unsigned int page, unsigned int pages,
+	       int file)
+{
+	void *addr = (void *)arena_address(area, page);
+	size_t size = (size_t)pages * getpagesize();
+	int flags = MAP_FIXED;
+	off_t offset = 0;
+
+	if (area == ARENA_SHARED) {
+		flags |= MAP_SHARED;
+		offset = (off_t)page * getpagesize();
+	} else {
+		flags |= MAP_PRIVATE | MAP_ANONYMOUS;
+		file = -1;
+	}
+	if (mmap(addr, size, PROT_READ | PROT_WRITE, flags, file, offset) != addr)
+		return -errno;
+	if (area == ARENA_HUGE)
+		madvise(addr, size, MADV_HUGEPAGE);
+	return 0;
+}
+
+int arena_map(int file)
+{
+	unsigned int area;
+	int err = 0;
+
+	for (area = 0; !err && area < ARENA_NR_AREAS; area++)
+		err = map(area, 0, arena_pages(area), file);
+	return err;
+}
+
+#define CHILD_WAITS_MS	1000
+
+/*
+ * Whoever writes first gets a copy of the page, and the other then keeps the
+ * old one without an invalidation; so that this repeats, the child waits or is
+ * waited for. It ends by itself, whatever becomes of its parent.
+ */
+static void child_main(const int written[2], void *addr, size_t size,
+		       bool child_writes)
+{
+	struct pollfd wait = { .fd = written[0] };
+
+	close(written[1]);
+	if (child_writes)
+		madvise(addr, size, MADV_POPULATE_WRITE);
+	else
+		poll(&wait, 1, CHILD_WAITS_MS);
+	_exit(0);
+}
+
+static void fork_and_write(void *addr, size_t size, bool child_writes)
+{
+	int written[2];
+	pid_t pid;
+
+	if (pipe2(written, O_CLOEXEC))
+		return;
+	pid = fork();
+	if (!pid)
+		child_main(written, addr, size, child_writes);
+	close(written[0]);
+	if (pid > 0 && child_writes)
+		waitpid(pid, NULL, 0);
+	madvise(addr, size, MADV_POPULATE_WRITE);
+	close(written[1]);
+	if (pid > 0 && !child_writes)
+		waitpid(pid, NULL, 0);
+}
+
+static void migrate(const struct arena_op *op)
+{
+	unsigned int i, pages = op->pages < MAX_MIGRATE ? op->pages : MAX_MIGRATE;
+	void *addrs[MAX_MIGRATE];
+	int nodes[MAX_MIGRATE], status[MAX_MIGRATE];
+
+	for (i = 0; i < pages; i++) {
+		addrs[i] = (void *)arena_address(op->area, op->page + i);
+		nodes[i] = op->arg & 1;
+	}
+	syscall(SYS_move_pages, 0, (unsigned long)pages, addrs, nodes, status,
+		MPOL_MF_MOVE);
+}
+
+static void clear_soft_dirty(void)
+{
+	/* Without CONFIG_MEM_SOFT_DIRTY nothing changes. */
+	machine_write("/proc/self/clear_refs", "4");
+}
+
+static void protect(void *addr, size_t size, unsigned int arg)
+{
+	static const int prots[] = {
+		PROT_READ | PROT_WRITE, PROT_READ, PROT_NONE,
+	};
+
+	mprotect(addr, size, prots[arg % 3]);
+}
+
+/* Another place in the same area, for as many pages */
+static uintptr_t elsewhere(const struct arena_op *op)
+{
+	return arena_address(op->area,
+			     op->arg % (arena_pages(op->area) - op->pages + 1));
+}
+
+static void move(const struct arena_op *op, void *addr, size_t size)
+{
+	(void)!mremap(addr, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
+		      (void *)elsewhere(op));
+}
+
+/*
+ * A userfaultfd for write protection of that range, or -errno. As long as it is open,
+ * who writes there would wait for an answer.
+ */
+static int uffd_wp(uint64_t features, void *addr, size_t size)
+{
+	int fd = userfault_open(features), err;
+
+	if (fd < 0)
+		return fd;
+	err = userfault_register(fd, (uintptr_t)addr, size, UFFDIO_REGISTER_MODE_WP);
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
+}
+
+static void uffd_protect(void *addr, size_t size)
+{
+	int fd = uffd_wp(UFFD_FEATURE_PAGEFAULT_FLAG_WP, addr, size);
+
+	if (fd < 0)
+		return;
+	userfault_write_protect(fd, (uintptr_t)addr, size);
+	close(fd);
+}
+
+static void scan_and_protect(void *addr, size_t size)
+{
+	int fd = uffd_wp(UFFD_FEATURE_WP_ASYNC, addr, size);
+
+	if (fd < 0)
+		return;
+	userfault_scan((uintptr_t)addr, size,
+		       PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC);
+	close(fd);
+}
+
+/* The other place is emptied first. */
+static void uffd_move_pages(const struct arena_op *op, void *addr, size_t size)
+{
+	uintptr_t to = elsewhere(op);
+	int fd = userfault_open(UFFD_FEATURE_MOVE);
+
+	if (fd < 0)
+		return;
+	madvise((void *)to, size, MADV_DONTNEED);
+	if (!userfault_register(fd, to, size, UFFDIO_REGISTER_MODE_MISSING))
+		userfault_move(fd, to, (uintptr_t)addr, size);
+	close(fd);
+}
+
+void arena_run(const struct arena_op *op, int file)
+{
+	void *addr = (void *)arena_address(op->area, op->page);
+	size_t size = (size_t)op->pages * getpagesize();
+
+	switch ((enum arena_change)op->change) {
+	case ARENA_WRITE:
+		madvise(addr, size, MADV_POPULATE_WRITE);
+		break;
+	case ARENA_READ:
+		madvise(addr, size, MADV_POPULATE_READ);
+		break;
+	case ARENA_DONTNEED:
+		madvise(addr, size, MADV_DONTNEED);
+		break;
+	case ARENA_FREE:
+		madvise(addr, size, MADV_FREE);
+		break;
+	case ARENA_COLLAPSE:
+		madvise(addr, size, MADV_COLLAPSE);
+		break;
+	case ARENA_UNMAP:
+		munmap(addr, size);
+		break;
+	case ARENA_MAP:
+		map(op->area, op->page, op->pages, file);
+		break;
+	case ARENA_PROTECT:
+		protect(addr, size, op->arg);
+		break;
+	case ARENA_MOVE:
+		move(op, addr, size);
+		break;
+	case ARENA_FORK:
+		fork_and_write(addr, size, op->arg & 1);
+		break;
+	case ARENA_PUNCH:
+		fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			  (off_t)op->page * getpagesize(), size);
+		break;
+	case ARENA_MIGRATE:
+		migrate(op);
+		break;
+	case ARENA_SOFT_DIRTY:
+		clear_soft_dirty();
+		break;
+	case ARENA_PAGEOUT:
+		madvise(addr, size, MADV_PAGEOUT);
+		break;
+	case ARENA_GUARD:
+		madvise(addr, size, MADV_GUARD_INSTALL);
+		break;
+	case ARENA_UFFD_PROTECT:
+		uffd_protect(addr, size);
+		break;
+	case ARENA_UFFD_MOVE:
+		uffd_move_pages(op, addr, size);
+		break;
+	case ARENA_SCAN:
+		scan_and_protect(addr, size);
+		break;
+	case ARENA_NR_CHANGES:
+		break;
+	}
+}
+
+/* Any result: pages may be absent or protected, and change all the time. */
+void arena_transfer(int device, const struct arena_op *op,
+		    enum arena_transfer transfer)
+{
+	size_t pages = op->pages < MAX_TRANSFER ? op->pages : MAX_TRANSFER;
+	uintptr_t addr = arena_address(op->area, op->page);
+	char buffer[MAX_TRANSFER * 4096];
+
+	switch (transfer) {
+	case ARENA_DEVICE_READ:
+		dmirror_read(device, addr, buffer, pages);
+		break;
+	case ARENA_DEVICE_WRITE:
+		memset(buffer, op->arg, sizeof(buffer));
+		dmirror_write(device, addr, buffer, pages);
+		break;
+	case ARENA_EXCLUSIVE:
+		dmirror_exclusive(device, addr, buffer, pages);
+		break;
+	case ARENA_TO_DEVICE:
+		dmirror_migrate_to_device(device, addr, buffer, pages);
+		break;
+	case ARENA_TO_SYSTEM:
+		dmirror_migrate_to_system(device, addr, pages);
+		break;
+	case ARENA_NR_TRANSFERS:
+		break;
+	}
+}

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the notifiers of a slot counted, and whether every start had its end.
+ *
+ * A notifier can't be registered amidst an invalidation: mm_take_all_locks()
+ * waits for those that go on. So an end without a start is a bug, always. It
+ * can be unregistered amidst one, though, by mmu_notifier_unregister() or by
+ * the end of the mm, and then misses that end. So for one that is being removed
+ * as many starts as there may be invalidations may be without their end, and
+ * only notifiers that are still there at a checkpoint must match exactly. In a
+ * run without threads nothing goes on, and all must.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "stress/stress_process.h"
+
+/* Invalidations at a time: all threads, and a few kernel threads */
+#define MAX_IN_FLIGHT	(STRESS_THREADS + 4)
+
+/* How often to look, for what kernel threads do: khugepaged runs when it likes. */
+#define SETTLE_STEP_MS	10
+
+/* Of hlist notifiers: blockable failures since the last checkpoint */
+static uint64_t failures_of(const struct slot_notifier *n, unsigned int event)
+{
+	const struct hmm_dmirror_counts *now = &n->now, *before = &n->before;
+
+	if (!n->kind || rule_is_interval(n->kind))
+		return 0;
+	return now->again[DMIRROR_BLOCKABLE][event] -
+	       before->again[DMIRROR_BLOCKABLE][event] +
+	       now->other[DMIRROR_BLOCKABLE][event] -
+	       before->other[DMIRROR_BLOCKABLE][event];
+}
+
+/*
+ * Ends too many that STRESS_BUG_RANGE_END_TWICE leads to: one for each
+ * invalidation that failed blockably. allowed_contexts() sees to it that one
+ * notifier fails at most, so the failures are the invalidations.
+ */
+static long surplus_ends(const struct slot *slot, unsigned int context,
+			 unsigned int event)
+{
+	uint64_t sum = slot->removed_failures[event];
+	unsigned int id;
+
+	if (!(slot->stress->options.bugs & STRESS_BUG_RANGE_END_TWICE) ||
+	    context != DMIRROR_BLOCKABLE)
+		return 0;
+	for (id = 0; id <= STRESS_IDS; id++)
+		sum += failures_of(&slot->notifiers[id], event);
+	return sum;
+}
+
+static long open_starts(const struct slot_notifier *n, unsigned int context,
+			unsigned int event)
+{
+	return (long)(n->now.calls[context][event] -
+		      n->before.calls[context][event]) -
+	       (long)(n->now.ends[context][event] -
+		      n->before.ends[context][event]);
+}
+
+/* One kind of call of one notifier. One that came lately missed some failures. */
+static bool is_paired(const struct slot *slot, const struct slot_notifier *n,
+		      unsigned int context, unsigned int event,
+		      unsigned int in_flight)
+{
+	long open = open_starts(n, context, event);
+	long surplus = surplus_ends(slot, context, event);
+
+	if (n->settled && !in_flight)
+		return open == -surplus;
+	return open >= -surplus && open <= (long)in_flight;
+}
+
+/* First passes that succeeded and had no second one */
+static long open_passes(const struct slot_notifier *n)
+{
+	const struct hmm_dmirror_counts *now = &n->now, *before = &n->before;
+	unsigned int context;
+	uint64_t open = before->finishes - now->finishes;
+
+	for (context = 0; context < 2; context++)
+		open += dmirror_sum(now->calls[context]) -
+			dmirror_sum(before->calls[context]) -
+			dmirror_sum(now->again[context]) +
+			dmirror_sum(before->again[context]);
+	return open;
+}
+
+/* Says which calls of one notifier do not match. */
+static bool has_unpaired(const struct slot *slot, const struct slot_notifier *n,
+			 unsigned int in_flight, char *why, size_t size)
+{
+	unsigned int context, event;
+
+	if (n->kind == RULE_INTERVAL_TWO_PASS) {
+		snprintf(why, size, "second passes missing: %ld", open_passes(n));
+		return open_passes(n) < 0 || open_passes(n) > (long)in_flight;
+	}
+	if (n->kind != RULE_HLIST_END)
+		return false;
+	for (context = 0; context < 2; context++)
+		for (event = 0; event < HMM_DMIRROR_NR_EVENTS; event++) {
+			if (is_paired(slot, n, context, event, in_flight))
+				continue;
+			snprintf(why, size,
+				 "%sblockable, event %u: starts without their end: %ld, surplus ends by the known bug: %ld",
+				 context ? "" : "non-", event,
+				 open_starts(n, context, event),
+				 surplus_ends(slot, context, event));
+			return true;
+		}
+	return false;
+}
+
+/* Returns the first that has calls which do not match, -1 if none has. */
+static int first_unpaired(const struct slot *slot, unsigned int in_flight,
+			  char *why, size_t size)
+{
+	unsigned int id;
+
+	for (id = 0; id <= STRESS_IDS; id++)
+		if (has_unpaired(slot, &slot->notifiers[id], in_flight, why,
+				 size))
+			return id;
+	return -1;
+}
+
+static int read_counts(struct slot *slot)
+{
+	unsigned int id;
+	int err;
+
+	for (id = 0; id <= STRESS_IDS; id++) {
+		struct slot_notifier *n = &slot->notifiers[id];
+
+		if (!n->kind)
+			continue;
+		err = dmirror_counts(slot->victim.device, id, &n->now);
+		if (err)
+			return stress_fail(slot->stress, STRESS_FAULT_RESULT,
+					   "counts of notifier %u of process %u: %s",
+					   id, slot->number, strerror(-err));
+	}
+	return 0;
+}
+
+/* Reads all counts; in a moment they have to match. */
+static int read_paired(struct slot *slot, unsigned int in_flight)
+{
+	unsigned int waited;
+	char why[160];
+	int id = -1;
+
+	for (waited = 0; waited < slot->stress->options.patience_ms;
+	     waited += SETTLE_STEP_MS) {
+		if (read_counts(slot))
+			return -1;
+		id = first_unpaired(slot, in_flight, why, sizeof(why));
+		if (id < 0)
+			return 0;
+		usleep(SETTLE_STEP_MS * 1000);
+	}
+	return stress_fail(slot->stress, STRESS_FAULT_PAIRS,
+			   "notifier %d of process %u, kind %u: %s", id,
+			   slot->number, slot->notifiers[id].kind, why);
+}
+
+/* Without threads: the reaper's result tells whether any callback failed. */
+static int check_reaped(struct slot *slot)
+{
+	uint64_t failures = 0;
+	unsigned int id, event;
+
+	if (slot->stress->threads || slot->reaped == 1)
+		return 0;
+	for (id = 0; id <= STRESS_IDS; id++) {
+		const struct slot_notifier *n = &slot->notifiers[id];
+
+		for (event = 0; n->kind && event < HMM_DMIRROR_NR_EVENTS; event++)
+			failures += n->now.again[0][event] -
+				    n->before.again[0][event] +
+				    n->now.other[0][event] -
+				    n->before.other[0][event];
+	}
+	if (!failures == !slot->reaped)
+		return 0;
+	return stress_fail(slot->stress, STRESS_FAULT_RESULT,
+			   "process_mrelease() of process %u: %s, but %lu callbacks failed",
+			   slot->number, strerror(-slot->reaped),
+			   (unsigned long)failures);
+}
+
+int slot_count(struct slot *slot, struct model *model)
+{
+	unsigned int id;
+
+	model_merge(model, &slot->removed);
+	if (slot->state == SLOT_EMPTY)
+		return 0;
+	if (read_paired(slot, 0) || check_reaped(slot))
+		return -1;
+	for (id = 0; id <= STRESS_IDS; id++) {
+		const struct slot_notifier *n = &slot->notifiers[id];
+
+		if (n->kind)
+			model_add(model, n->kind, &n->now, &n->before);
+	}
+	return 0;
+}
+
+void slot_commit(struct slot *slot)
+{
+	struct slot_notifier *that =
+		&slot->notifiers[slot->fails_blockably];
+	unsigned int id;
+
+	for (id = 0; id <= STRESS_IDS; id++) {
+		slot->notifiers[id].before = slot->notifiers[id].now;
+		slot->notifiers[id].settled = true;
+	}
+	slot->removed = (struct model) { .forgets = slot->removed.forgets };
+	memset(slot->removed_failures, 0, sizeof(slot->removed_failures));
+	slot->reaped = 1;
+	if (!that->kind || !(that->armed & HMM_DMIRROR_BLOCKABLE))
+		slot->fails_blockably = 0;
+}
+
+uint64_t slot_noise(const struct slot *slot)
+{
+	uint64_t noise = 0;
+	unsigned int id;
+
+	for (id = 0; id <= STRESS_IDS; id++) {
+		const struct slot_notifier *n = &slot->notifiers[id];
+		uint64_t hits = n->now.hits - n->hits_before;
+
+		if (n->kind && n->armed && hits < n->times)
+			noise += (n->times - hits) * n->noise;
+	}
+	return noise;
+}
+
+/* From here on it does not fail, and the noise that it did not make is free. */
+int slot_disarm(struct slot *slot, unsigned int id)
+{
+	struct slot_notifier *n = &slot->notifiers[id];
+	__u64 hits;
+	int err;
+
+	if (!n->armed)
+		return 0;
+	err = dmirror_disarm_hits(slot->victim.device, id, &hits);
+	if (err)
+		return stress_fail(slot->stress, STRESS_FAULT_RESULT,
+				   "disarm notifier %u of process %u: %s", id,
+				   slot->number, strerror(-err));
+	atomic_fetch_sub(&slot->stress->noise_ordered,
+			 (n->times - hits) * n->noise);
+	n->armed = 0;
+	return 0;
+}
+
+static void forget(struct slot *slot, unsigned int id)
+{
+	struct slot_notifier *n = &slot->notifiers[id];
+	unsigned int event;
+
+	model_add(&slot->removed, n->kind, &n->now, &n->before);
+	for (event = 0; event < HMM_DMIRROR_NR_EVENTS; event++)
+		slot->removed_failures[event] += failures_of(n, event);
+	memset(n, 0, sizeof(*n));
+}
+
+/*
+ * Counts end with the notifier. One that is disarmed fails no more, so its
+ * failures are complete before it is removed, whatever else it is called for.
+ */
+int slot_retire(struct slot *slot, unsigned int id)
+{
+	if (slot_disarm(slot, id) ||
+	    read_paired(slot, slot->stress->threads ? MAX_IN_FLIGHT : 0))
+		return -1;
+	forget(slot, id);
+	return 0;
+}
+
+/*
+ * Each notifier that outlives the mm is told of its end, once. Only an interval
+ * notifier may miss that: when its insertion was deferred to the end of an
+ * invalidation that another process made and that has not ended.
+ */
+static bool is_released(const struct slot *slot, bool must)
+{
+	unsigned int id;
+
+	for (id = 0; id <= STRESS_IDS; id++) {
+		const struct slot_notifier *n = &slot->notifiers[id];
+		uint64_t releases = n->now.releases;
+
+		if (rule_is_interval(n->kind))
+			releases = n->now.calls[DMIRROR_BLOCKABLE]
+					       [HMM_DMIRROR_EVENT_RELEASE];
+		if (n->kind && n->kind != RULE_IDLE && releases != 1 &&
+		    (must || !rule_is_interval(n->kind)))
+			return false;
+	}
+	return true;
+}
+
+static int wait_released(struct slot *slot)
+{
+	unsigned int waited;
+
+	for (waited = 0; waited < slot->stress->options.patience_ms;
+	     waited += SETTLE_STEP_MS) {
+		if (read_counts(slot))
+			return -1;
+		if (is_released(slot, true))
+			return 0;
+		usleep(SETTLE_STEP_MS * 1000);
+	}
+	if (slot->stress->threads && is_released(slot, false))
+		return 0;
+	return stress_fail(slot->stress, STRESS_FAULT_PAIRS,
+			   "a notifier of process %u was not released once when its mm ended",
+			   slot->number);
+}
+
+int slot_retire_all(struct slot *slot)
+{
+	unsigned int id;
+
+	for (id = 0; id <= STRESS_IDS; id++)
+		if (slot->notifiers[id].kind && slot_disarm(slot, id))
+			return -1;
+	if (wait_released(slot) ||
+	    read_paired(slot, slot->stress->threads ? MAX_IN_FLIGHT : 0))
+		return -1;
+	for (id = 0; id <= STRESS_IDS; id++)
+		if (slot->notifiers[id].kind)
+			forget(slot, id);
+	return 0;
+}
