@@ -227,11 +227,11 @@ static inline void end_scene(struct __test_metadata *_metadata,
 /* In FIXTURE_SETUP and at the start of a TEST that has no fixture */
 #define SCENE_BEGIN(scene) begin_scene(_metadata, variant, scene)
 
-/* The same, with a victim that has the node open and so many regions */
-#define SCENE_BEGIN_VICTIM(scene, node, regions) do {			\
+/* The same, with a victim that has the node open and so many mappings */
+#define SCENE_BEGIN_VICTIM(scene, node, mappings) do {			\
 	SCENE_BEGIN(scene);						\
 	ASSERT_EQ(0, victim_start(&(scene)->victim, node));		\
-	ASSERT_EQ(0, victim_populate(&(scene)->victim, regions));	\
+	ASSERT_EQ(0, victim_populate(&(scene)->victim, mappings));	\
 } while (0)
 
 #define SCENE_CHECK(scene) check_scene(_metadata, scene)

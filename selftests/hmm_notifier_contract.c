@@ -179,8 +179,8 @@ FIXTURE_SETUP(rule)
 
 		ASSERT_EQ(0, scene_add(&self->scene, i + 1, n));
 		/* Armed to succeed, too: so each test proves what was called. */
-		ASSERT_EQ(0, region_arm(self->scene.victim.device, 0, variant->blockable,
-					i + 1, n->ret));
+		ASSERT_EQ(0, fail_point_arm(self->scene.victim.device, 0,
+					    variant->blockable, i + 1, n->ret));
 	}
 	if (!variant->blockable)
 		ASSERT_EQ(0, victim_freeze(&self->scene.victim));
@@ -249,10 +249,10 @@ static void check_calls(struct __test_metadata *_metadata,
 
 	ASSERT_LE(0, nr_calls);
 	expected_sequence(plan, want, sizeof(want));
-	region_sequence(calls, nr_calls, blockable, 0, got, sizeof(got));
+	calls_sequence(calls, nr_calls, blockable, 0, got, sizeof(got));
 	EXPECT_STREQ(want, got);
 	for (i = 0; i < plan->nr; i++) {
-		struct region_seen seen = region_seen(calls, nr_calls,
+		struct calls_seen seen = calls_seen(calls, nr_calls,
 						      plan->ids[i], blockable,
 						      0);
 
@@ -300,9 +300,9 @@ TEST_F(rule, holds)
 		EXPECT_EQ(0, dmirror_disarm(self->scene.victim.device, id));
 	SCENE_CHECK(&self->scene);
 	EXPECT_EQ(expected.fails ? -EAGAIN : 0, result);
-	EXPECT_EQ(expected.fails ? VICTIM_REGION_PAGES : 0,
+	EXPECT_EQ(expected.fails ? VICTIM_MAPPING_PAGES : 0,
 		  victim_resident(&self->scene.victim, 0));
-	EXPECT_EQ(expected.fails ? VICTIM_REGION_PAGES : 0,
+	EXPECT_EQ(expected.fails ? VICTIM_MAPPING_PAGES : 0,
 		  victim_intact(&self->scene.victim, 0));
 	check_messages(_metadata, variant->blockable, &plan,
 		       &self->scene.report);
@@ -349,7 +349,7 @@ FIXTURE_SETUP(release)
 	for (i = 0; i < variant->nr; i++) {
 		const struct rule_notifier *n = &variant->notifiers[i];
 		struct hmm_dmirror_fail_point fail =
-			region_fail_point(0, BLOCKABLE, i + 1, n->ret);
+			fail_point_in(0, BLOCKABLE, i + 1, n->ret);
 
 		fail.events = 1 << HMM_DMIRROR_EVENT_RELEASE;
 		ASSERT_EQ(0, scene_add(&self->scene, i + 1, n));

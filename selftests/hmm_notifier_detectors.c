@@ -131,8 +131,8 @@ FIXTURE_SETUP(detector)
 	self->scene.watch.trace = false;
 	ASSERT_EQ(0, kmsg_open(&self->kmsg));
 	ASSERT_EQ(0, scene_add(&self->scene, 1, &variant->notifier));
-	ASSERT_EQ(0, region_arm(self->scene.victim.device, 0, variant->blockable, 1,
-				variant->notifier.ret));
+	ASSERT_EQ(0, fail_point_arm(self->scene.victim.device, 0, variant->blockable, 1,
+				    variant->notifier.ret));
 	if (!variant->blockable)
 		ASSERT_EQ(0, victim_freeze(&self->scene.victim));
 	announce(variant);

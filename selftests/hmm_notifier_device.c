@@ -264,7 +264,7 @@ TEST_F(device, has_no_mirror)
 static void check_device_memory(struct __test_metadata *_metadata, uintptr_t at,
 				size_t size)
 {
-	static uintptr_t buffer[HUGE / sizeof(uintptr_t)];
+	static uintptr_t buffer[CHANGE_HUGE / sizeof(uintptr_t)];
 	int fd = dmirror_open(DMIRROR_MIRROR);
 	size_t first = 0;
 	uintptr_t addr;
@@ -272,12 +272,12 @@ static void check_device_memory(struct __test_metadata *_metadata, uintptr_t at,
 
 	ASSERT_LE(0, fd);
 	change_fill(at, size);
-	err = dmirror_migrate_to_device(fd, at, buffer, size / PAGE);
+	err = dmirror_migrate_to_device(fd, at, buffer, size / CHANGE_PAGE);
 	if (err == -EOPNOTSUPP)
 		SKIP(return, "no CONFIG_DEVICE_PRIVATE");
 	ASSERT_EQ(0, err);
 	ASSERT_EQ(0, mprotect((void *)at, size, PROT_READ));
-	for (addr = at; addr < at + size; addr += PAGE) {
+	for (addr = at; addr < at + size; addr += CHANGE_PAGE) {
 		ASSERT_EQ(1, dmirror_look(fd, addr, buffer));
 		if (addr != at && buffer[0] == at)
 			first++;
@@ -285,7 +285,7 @@ static void check_device_memory(struct __test_metadata *_metadata, uintptr_t at,
 			ASSERT_EQ(addr, buffer[0]);
 	}
 	if (first)
-		EXPECT_EQ(size / PAGE - 1, first);
+		EXPECT_EQ(size / CHANGE_PAGE - 1, first);
 	ASSERT_EQ(0, change_filled(at, size));
 	EXPECT_EQ(0, close(fd));
 	if (first)
@@ -294,25 +294,25 @@ static void check_device_memory(struct __test_metadata *_metadata, uintptr_t at,
 
 TEST_F(device, finds_its_own_page)
 {
-	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+	void *page = mmap(NULL, CHANGE_PAGE, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	ASSERT_NE(MAP_FAILED, page);
-	check_device_memory(_metadata, (uintptr_t)page, PAGE);
+	check_device_memory(_metadata, (uintptr_t)page, CHANGE_PAGE);
 }
 
 TEST_F(device, finds_its_own_huge_page)
 {
-	char *pages = mmap(NULL, 2 * HUGE, PROT_READ | PROT_WRITE,
+	char *pages = mmap(NULL, 2 * CHANGE_HUGE, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uintptr_t at = ((uintptr_t)pages + HUGE - 1) & -HUGE;
+	uintptr_t at = ((uintptr_t)pages + CHANGE_HUGE - 1) & -CHANGE_HUGE;
 
 	ASSERT_NE(MAP_FAILED, pages);
-	madvise((void *)at, HUGE, MADV_HUGEPAGE);
-	change_fill(at, PAGE);
+	madvise((void *)at, CHANGE_HUGE, MADV_HUGEPAGE);
+	change_fill(at, CHANGE_PAGE);
 	/* khugepaged would take it back from the device: collapse_huge_page() */
-	madvise((void *)at, HUGE, MADV_NOHUGEPAGE);
-	check_device_memory(_metadata, at, HUGE);
+	madvise((void *)at, CHANGE_HUGE, MADV_NOHUGEPAGE);
+	check_device_memory(_metadata, at, CHANGE_HUGE);
 }
 
 /* An mm that is gone gets no new notifier. */

@@ -68,7 +68,7 @@ TEST_F(sweep, only_eagain_is_legal)
 		}
 		EXPECT_EQ(-error, report->message[0].ret);
 	}
-	EXPECT_EQ(VICTIM_REGION_PAGES, victim_intact(&self->scene.victim, 0));
+	EXPECT_EQ(VICTIM_MAPPING_PAGES, victim_intact(&self->scene.victim, 0));
 }
 
 TEST_HARNESS_MAIN

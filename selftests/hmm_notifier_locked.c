@@ -62,15 +62,15 @@ TEST_F(locked, holds)
 			  rule_expect(variant->notifier.kind,
 				      DMIRROR_NON_BLOCKABLE,
 				      variant->notifier.ret), 1);
-	ASSERT_EQ(0, region_arm(self->scene.victim.device, 0, DMIRROR_NON_BLOCKABLE, 1,
-				variant->notifier.ret));
+	ASSERT_EQ(0, fail_point_arm(self->scene.victim.device, 0, DMIRROR_NON_BLOCKABLE, 1,
+				    variant->notifier.ret));
 	ASSERT_EQ(0, victim_freeze(&self->scene.victim));
 
 	EXPECT_EQ(-EAGAIN, victim_reap(&self->scene.victim));
 
 	EXPECT_EQ(0, dmirror_disarm_hits(self->scene.victim.device, 1, &hits));
 	ASSERT_EQ(1, hits);
-	EXPECT_EQ(VICTIM_REGION_PAGES, victim_intact(&self->scene.victim, 0));
+	EXPECT_EQ(VICTIM_MAPPING_PAGES, victim_intact(&self->scene.victim, 0));
 }
 
 /* An mm has one by mmu_notifier_get(), and another one when that is gone. */

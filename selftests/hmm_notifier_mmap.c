@@ -30,7 +30,7 @@
 
 FIXTURE(change) {
 	struct scene scene;
-	struct mirror_view held;
+	struct device_view held;
 	unsigned int id;
 	bool mirrors;
 };
@@ -38,8 +38,8 @@ FIXTURE(change) {
 FIXTURE_VARIANT(change) {
 	const struct change *change;
 	struct rule_notifier notifier;
-	unsigned int regions;
-	unsigned int failing;	/* the region that does */
+	unsigned int spans;
+	unsigned int failing;	/* the span that does */
 };
 
 #define H(ret)	{ RULE_HLIST, ret }
@@ -93,25 +93,25 @@ FIXTURE_SETUP(change)
 	SETUP_OR_SKIP(node);
 	if (warns_of(&variant->notifier, BLOCKABLE))
 		ASK_OR_SKIP(consent_splat());
-	tuning_start();
+	vm_settings_start();
 	lack = change->lacks ? change->lacks() : NULL;
 	if (lack) {
-		coverage_lacks(change, lack);
+		site_report_lacks(change, lack);
 		SKIP(return, "%s", lack);
 	}
-	coverage_begin(change);
+	site_report_begin(change);
 	SCENE_BEGIN_VICTIM(&self->scene, node, 0);
 
 	self->id = variant->notifier.kind == RULE_INTERVAL ? 0 : 1;
 	self->mirrors = takes_mirror(variant) &&
 			!(change->flags & CHANGE_BY_DEVICE);
-	ASSERT_EQ(0, change_prepare(&self->scene.victim, change, variant->regions));
+	ASSERT_EQ(0, change_prepare(&self->scene.victim, change, variant->spans));
 	if (self->id)
 		ASSERT_EQ(0, scene_add(&self->scene, self->id,
 				       &variant->notifier));
 	if (self->mirrors)
-		ASSERT_EQ(0, mirror_look(&self->held, self->scene.victim.device,
-					 variant->regions));
+		ASSERT_EQ(0, device_view_look(&self->held, self->scene.victim.device,
+					      variant->spans));
 }
 
 SCENE_TEARDOWN(change)
@@ -125,8 +125,8 @@ static int arm(int device, unsigned int id,
 		.id = id,
 		.ret = variant->notifier.ret,
 		.contexts = HMM_DMIRROR_BLOCKABLE,
-		.start = change_region(variant->failing),
-		.end = change_region(variant->failing + 1),
+		.start = change_span(variant->failing),
+		.end = change_span(variant->failing + 1),
 		.skip = whole ? variant->failing : 0,
 		.times = whole ? 1 : 0,
 	};
@@ -138,35 +138,35 @@ static int arm(int device, unsigned int id,
 static unsigned int check_account(struct __test_metadata *_metadata,
 				  struct scene *scene,
 				  const FIXTURE_VARIANT(change) *variant,
-				  const struct account *account)
+				  const struct check_starts *starts)
 {
 	bool end = variant->notifier.kind == RULE_HLIST_END;
 	bool repeats = variant->change->flags & CHANGE_REPEATS;
 	unsigned int i, hits = 0;
 
-	EXPECT_EQ(0, account->strange)
-		TH_LOG("%s", account->first_strange);
-	EXPECT_EQ(0, account->wrong_callers)
-		TH_LOG("%s", account->first_wrong);
-	for (i = 0; i < account->nr; i++) {
-		const struct change_expected *e = &account->expected[i];
-		bool hit = e->region == variant->failing;
+	EXPECT_EQ(0, starts->strange)
+		TH_LOG("%s", starts->first_strange);
+	EXPECT_EQ(0, starts->wrong_callers)
+		TH_LOG("%s", starts->first_wrong);
+	for (i = 0; i < starts->nr; i++) {
+		const struct change_expected *e = &starts->expected[i];
+		bool hit = e->span == variant->failing;
 
-		EXPECT_LE(1, account->starts[i])
+		EXPECT_LE(1, starts->starts[i])
 			TH_LOG("no event %u of %#lx to %#lx", e->event,
 			       e->start, e->end);
 		if (!repeats)
-			EXPECT_GE(1, account->starts[i]);
-		EXPECT_EQ(hit ? account->starts[i] : 0, account->hits[i]);
+			EXPECT_GE(1, starts->starts[i]);
+		EXPECT_EQ(hit ? starts->starts[i] : 0, starts->hits[i]);
 		if (end && hit && fails(&variant->notifier) &&
-		    account->ends[i] == 2 * account->starts[i]) {
+		    starts->ends[i] == 2 * starts->starts[i]) {
 			KNOWN_BUG(BUG_RANGE_END_TWICE);
-			scene->surplus_ends[1] += account->starts[i];
+			scene->surplus_ends[1] += starts->starts[i];
 		} else {
-			EXPECT_EQ(end ? account->starts[i] : 0,
-				  account->ends[i]);
+			EXPECT_EQ(end ? starts->starts[i] : 0,
+				  starts->ends[i]);
 		}
-		hits += account->hits[i];
+		hits += starts->hits[i];
 	}
 	return hits;
 }
@@ -188,36 +188,36 @@ static void check_report(struct __test_metadata *_metadata,
 	}
 }
 
-static bool is_invalidated(const struct account *account, uintptr_t addr)
+static bool is_invalidated(const struct check_starts *starts, uintptr_t addr)
 {
 	unsigned int i;
 
-	for (i = 0; i < account->nr; i++)
-		if (account->expected[i].start <= addr &&
-		    addr < account->expected[i].end)
+	for (i = 0; i < starts->nr; i++)
+		if (starts->expected[i].start <= addr &&
+		    addr < starts->expected[i].end)
 			return true;
 	return false;
 }
 
 /* The device had to drop its entry, and now sees what the victim sees. */
 static void check_mirror(struct __test_metadata *_metadata,
-			 const struct mirror_view *held, struct victim *victim,
-			 const struct account *account, unsigned int regions)
+			 const struct device_view *held, struct victim *victim,
+			 const struct check_starts *starts, unsigned int spans)
 {
-	struct mirror_view memory, mirror;
-	unsigned int region, page;
+	struct device_view memory, mirror;
+	unsigned int span, page;
 
-	ASSERT_EQ(0, mirror_compare(&memory, victim->pid, regions));
-	ASSERT_EQ(0, mirror_look(&mirror, victim->device, regions));
-	for (region = 0; region < regions; region++)
-		for (page = 0; page < MIRROR_PAGES; page++) {
-			uintptr_t addr = change_region(region) + page * PAGE;
-			struct mirror_page *p = &mirror.page[region][page];
-			struct mirror_page *m = &memory.page[region][page];
+	ASSERT_EQ(0, device_view_compare(&memory, victim->pid, spans));
+	ASSERT_EQ(0, device_view_look(&mirror, victim->device, spans));
+	for (span = 0; span < spans; span++)
+		for (page = 0; page < DEVICE_VIEW_PAGES; page++) {
+			uintptr_t addr = change_span(span) + page * CHANGE_PAGE;
+			struct device_view_page *p = &mirror.page[span][page];
+			struct device_view_page *m = &memory.page[span][page];
 
-			if (held->page[region][page].how < 0)
+			if (held->page[span][page].how < 0)
 				continue;
-			if (is_invalidated(account, addr))
+			if (is_invalidated(starts, addr))
 				EXPECT_NE(0, p->how)
 					TH_LOG("a stale entry at %#lx", addr);
 			EXPECT_EQ(m->how < 0, p->how < 0);
@@ -230,28 +230,28 @@ static void check_mirror(struct __test_metadata *_metadata,
 TEST_F(change, takes_effect)
 {
 	const struct change *change = variant->change;
-	struct account account;
+	struct check_starts starts;
 	unsigned int hits;
 
-	ASSERT_EQ(0, account_reset(self->scene.victim.device));
+	ASSERT_EQ(0, check_starts_reset(self->scene.victim.device));
 	ASSERT_EQ(0, arm(self->scene.victim.device, self->id, variant));
 
-	EXPECT_EQ(0, change_act(&self->scene.victim, change, variant->regions));
+	EXPECT_EQ(0, change_act(&self->scene.victim, change, variant->spans));
 
 	ASSERT_EQ(0, dmirror_disarm(self->scene.victim.device, self->id));
-	ASSERT_EQ(0, account_take(&account, self->scene.victim.device, self->id,
-				  change, variant->regions));
-	hits = check_account(_metadata, &self->scene, variant, &account);
+	ASSERT_EQ(0, check_starts_take(&starts, self->scene.victim.device, self->id,
+				       change, variant->spans));
+	hits = check_account(_metadata, &self->scene, variant, &starts);
 	check_report(_metadata, &variant->notifier, hits, &self->scene);
-	EXPECT_EQ(0, change_check(&self->scene.victim, change, variant->regions));
+	EXPECT_EQ(0, change_check(&self->scene.victim, change, variant->spans));
 	if (self->mirrors)
-		check_mirror(_metadata, &self->held, &self->scene.victim, &account,
-			     variant->regions);
+		check_mirror(_metadata, &self->held, &self->scene.victim, &starts,
+			     variant->spans);
 
 	SCENE_LEAVE(&self->scene);
 	SCENE_CHECK(&self->scene);
-	coverage_end(change, &account, fails(&variant->notifier),
-		     !TEST_HAS_FAILED());
+	site_report_end(change, &starts, fails(&variant->notifier),
+			!TEST_HAS_FAILED());
 }
 
 /*
@@ -287,8 +287,8 @@ FIXTURE_SETUP(ending)
 	SETUP_OR_SKIP(node);
 	if (fails(&variant->notifier))
 		ASK_OR_SKIP(consent_splat());
-	tuning_start();
-	coverage_begin(variant->change);
+	vm_settings_start();
+	site_report_begin(variant->change);
 	SCENE_BEGIN_VICTIM(&self->scene, node, 0);
 	ASSERT_EQ(0, change_prepare(&self->scene.victim, variant->change, 1));
 	if (!mirror)
@@ -311,26 +311,26 @@ TEST_F(ending, is_told)
 			  1 << HMM_DMIRROR_EVENT_UNMAP,
 		.end = -1UL,
 	};
-	struct mirror_view view;
-	struct account account;
+	struct device_view view;
+	struct check_starts starts;
 
-	ASSERT_EQ(0, mirror_look(&view, device, 1));
-	ASSERT_EQ(0, account_reset(device));
+	ASSERT_EQ(0, device_view_look(&view, device, 1));
+	ASSERT_EQ(0, check_starts_reset(device));
 	ASSERT_EQ(0, dmirror_arm(device, &fail));
 
 	EXPECT_EQ(0, change_act(&self->scene.victim, variant->change, 1));
 	EXPECT_EQ(0, victim_finish(&self->scene.victim));
 
-	ASSERT_EQ(0, account_take(&account, device, id, variant->change, 1));
-	EXPECT_EQ(0, account.strange)
-		TH_LOG("%s", account.first_strange);
-	EXPECT_EQ(0, account.wrong_callers)
-		TH_LOG("%s", account.first_wrong);
-	ASSERT_EQ(2, account.nr);
-	for (i = 0; i < account.nr; i++) {
-		EXPECT_EQ(i < variant->starts, account.starts[i]);
-		EXPECT_EQ(id ? 0 : 1, account.hits[i]);
-		EXPECT_EQ(0, account.ends[i]);
+	ASSERT_EQ(0, check_starts_take(&starts, device, id, variant->change, 1));
+	EXPECT_EQ(0, starts.strange)
+		TH_LOG("%s", starts.first_strange);
+	EXPECT_EQ(0, starts.wrong_callers)
+		TH_LOG("%s", starts.first_wrong);
+	ASSERT_EQ(2, starts.nr);
+	for (i = 0; i < starts.nr; i++) {
+		EXPECT_EQ(i < variant->starts, starts.starts[i]);
+		EXPECT_EQ(id ? 0 : 1, starts.hits[i]);
+		EXPECT_EQ(0, starts.ends[i]);
 	}
 	if (!id) {
 		scene_expect_hits(&self->scene,
@@ -340,13 +340,13 @@ TEST_F(ending, is_told)
 				  rule_expect(RULE_INTERVAL, BLOCKABLE,
 					      variant->notifier.ret), 1);
 	}
-	ASSERT_EQ(0, mirror_look(&view, device, 1));
-	for (i = 0; i < MIRROR_PAGES; i++)
+	ASSERT_EQ(0, device_view_look(&view, device, 1));
+	for (i = 0; i < DEVICE_VIEW_PAGES; i++)
 		EXPECT_GT(0, view.page[0][i].how);
 	SCENE_LEAVE(&self->scene);
 	SCENE_CHECK(&self->scene);
-	coverage_end(variant->change, &account, fails(&variant->notifier),
-		     !TEST_HAS_FAILED());
+	site_report_end(variant->change, &starts, fails(&variant->notifier),
+			!TEST_HAS_FAILED());
 }
 
 /*
@@ -379,8 +379,8 @@ FIXTURE_SETUP(reap)
 	SETUP_OR_SKIP(node);
 	if (warns_of(&variant->notifier, NON_BLOCKABLE))
 		ASK_OR_SKIP(consent_splat());
-	tuning_start();
-	coverage_begin(&change_reap);
+	vm_settings_start();
+	site_report_begin(&change_reap);
 	self->id = mirror ? 0 : 1;
 	SCENE_BEGIN_VICTIM(&self->scene, node, 0);
 	ASSERT_EQ(0, change_prepare(&self->scene.victim, &change_reap, 3));
@@ -402,37 +402,37 @@ TEST_F(reap, leaves_what_failed)
 		.id = self->id,
 		.ret = variant->notifier.ret,
 		.contexts = HMM_DMIRROR_NON_BLOCKABLE,
-		.start = change_region(1),
-		.end = change_region(2),
+		.start = change_span(1),
+		.end = change_span(2),
 	};
 	int device = self->scene.victim.device;
-	struct mirror_view memory;
-	struct account account;
+	struct device_view memory;
+	struct check_starts starts;
 	unsigned int i;
 
-	ASSERT_EQ(0, account_reset(device));
+	ASSERT_EQ(0, check_starts_reset(device));
 	ASSERT_EQ(0, dmirror_arm(device, &fail));
 
 	EXPECT_EQ(outcome->fails ? -EAGAIN : 0, victim_reap(&self->scene.victim));
 
-	ASSERT_EQ(0, account_take(&account, device, self->id, &change_reap, 3));
-	EXPECT_EQ(0, account.strange)
-		TH_LOG("%s", account.first_strange);
-	EXPECT_EQ(0, account.wrong_callers)
-		TH_LOG("%s", account.first_wrong);
-	ASSERT_EQ(0, mirror_compare(&memory, self->scene.victim.pid, 3));
+	ASSERT_EQ(0, check_starts_take(&starts, device, self->id, &change_reap, 3));
+	EXPECT_EQ(0, starts.strange)
+		TH_LOG("%s", starts.first_strange);
+	EXPECT_EQ(0, starts.wrong_callers)
+		TH_LOG("%s", starts.first_wrong);
+	ASSERT_EQ(0, device_view_compare(&memory, self->scene.victim.pid, 3));
 	for (i = 0; i < 3; i++) {
-		EXPECT_EQ(1, account.starts[i]);
-		EXPECT_EQ(i == 1, account.hits[i]);
-		EXPECT_EQ(end, account.ends[i]);
+		EXPECT_EQ(1, starts.starts[i]);
+		EXPECT_EQ(i == 1, starts.hits[i]);
+		EXPECT_EQ(end, starts.ends[i]);
 		EXPECT_EQ(outcome->fails && i == 1,
 			  !memory.page[i][0].how);
 	}
 	scene_expect_hits(&self->scene, outcome, 1);
 	SCENE_LEAVE(&self->scene);
 	SCENE_CHECK(&self->scene);
-	coverage_end(&change_reap, &account, fails(&variant->notifier),
-		     !TEST_HAS_FAILED());
+	site_report_end(&change_reap, &starts, fails(&variant->notifier),
+			!TEST_HAS_FAILED());
 }
 
 /* Every place in this kernel that starts one has a change that goes there. */
@@ -444,9 +444,9 @@ TEST(each_callsite_has_a_change)
 
 	SETUP_OR_SKIP(DMIRROR_BARE);
 	SCENE_BEGIN(&scene);
-	for (i = 0; i < callsites_nr; i++)
-		EXPECT_TRUE(coverage_has_change(i))
-			TH_LOG("nothing goes to %s", callsites[i].function);
+	for (i = 0; i < start_sites_nr; i++)
+		EXPECT_TRUE(site_report_has_change(i))
+			TH_LOG("nothing goes to %s", start_sites[i].function);
 	SCENE_END(&scene);
 }
 
@@ -455,6 +455,6 @@ int main(int argc, char **argv)
 	/* See change_exec: all that this has to do is to be another mm. */
 	if (!strcmp(argv[0], CHANGE_EXECED))
 		return 0;
-	coverage_start();
+	site_report_start();
 	return test_harness_run(argc, argv);
 }

@@ -11,7 +11,7 @@
 #include "hmm_notifier.h"
 #include "oom/memory_hog.h"
 
-#define PAGES	VICTIM_REGION_PAGES
+#define PAGES	VICTIM_MAPPING_PAGES
 
 FIXTURE(mrelease) {
 	struct scene scene;
@@ -68,7 +68,7 @@ TEST_F(mrelease, of_a_stopped_one_is_einval)
 /* Its mm is in use by a process that nobody has killed. */
 TEST_F(mrelease, of_one_whose_mm_lives_on_is_einval)
 {
-	ASSERT_LT(0, filler_start_sharer(&self->scene.victim));
+	ASSERT_LT(0, memory_hog_start_sharer(&self->scene.victim));
 	ASSERT_EQ(0, victim_freeze(&self->scene.victim));
 
 	EXPECT_EQ(-EINVAL, victim_mrelease(self->scene.victim.pidfd, 0));

@@ -70,7 +70,7 @@ SCENE_TEARDOWN(often)
 /* A fail point hits the calls that it names, and each hit is judged alone. */
 TEST_F(often, fails_just_then)
 {
-	struct hmm_dmirror_fail_point fail = region_fail_point(0, variant->blockable, 1,
+	struct hmm_dmirror_fail_point fail = fail_point_in(0, variant->blockable, 1,
 						     variant->notifier.ret);
 	const struct rule_outcome *failed = rule_expect(variant->notifier.kind,
 							variant->blockable,
@@ -133,14 +133,14 @@ TEST_F(partly, reaps_the_others)
 			  rule_expect(variant->notifier.kind, NON_BLOCKABLE,
 				      variant->notifier.ret), 1);
 
-	ASSERT_EQ(0, region_arm(self->scene.victim.device, 1, NON_BLOCKABLE, 1,
-				variant->notifier.ret));
+	ASSERT_EQ(0, fail_point_arm(self->scene.victim.device, 1, NON_BLOCKABLE, 1,
+				    variant->notifier.ret));
 	EXPECT_EQ(-EAGAIN, victim_reap(&self->scene.victim));
 	EXPECT_EQ(0, dmirror_disarm_hits(self->scene.victim.device, 1, &hits));
 	ASSERT_EQ(1, hits);
 
 	EXPECT_EQ(0, victim_resident(&self->scene.victim, 0));
-	EXPECT_EQ(VICTIM_REGION_PAGES, victim_intact(&self->scene.victim, 1));
+	EXPECT_EQ(VICTIM_MAPPING_PAGES, victim_intact(&self->scene.victim, 1));
 	EXPECT_EQ(0, victim_resident(&self->scene.victim, 2));
 
 	/* Nothing is armed any more: the rest goes, too. */
@@ -170,7 +170,7 @@ static int device_reads(void *arg)
 	return dmirror_read(*word, victim_start_of(0), arg, 1);
 }
 
-/* What the device reads at the start of region 0, or -errno */
+/* What the device reads at the start of mapping 0, or -errno */
 static long first_word(int device)
 {
 	uintptr_t *page = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE,
@@ -199,7 +199,7 @@ TEST_F(mirror, keeps_nothing_stale)
 
 	ASSERT_EQ((long)victim_start_of(0), first_word(device));
 
-	ASSERT_EQ(0, region_arm(device, 0, BLOCKABLE, 0, false));
+	ASSERT_EQ(0, fail_point_arm(device, 0, BLOCKABLE, 0, false));
 	EXPECT_EQ(0, victim_dontneed(&self->scene.victim, 0));
 	EXPECT_EQ(0, dmirror_disarm_hits(device, 0, &hits));
 	ASSERT_EQ(1, hits);
@@ -216,12 +216,12 @@ TEST_F(mirror, keeps_what_it_refused)
 	ASSERT_EQ((long)victim_start_of(0), first_word(device));
 	ASSERT_EQ(0, victim_freeze(&self->scene.victim));
 
-	ASSERT_EQ(0, region_arm(device, 0, NON_BLOCKABLE, 0, false));
+	ASSERT_EQ(0, fail_point_arm(device, 0, NON_BLOCKABLE, 0, false));
 	EXPECT_EQ(-EAGAIN, victim_reap(&self->scene.victim));
 	EXPECT_EQ(0, dmirror_disarm_hits(device, 0, &hits));
 	ASSERT_EQ(1, hits);
 
-	EXPECT_EQ(VICTIM_REGION_PAGES, victim_intact(&self->scene.victim, 0));
+	EXPECT_EQ(VICTIM_MAPPING_PAGES, victim_intact(&self->scene.victim, 0));
 	EXPECT_EQ((long)victim_start_of(0), first_word(device));
 	EXPECT_EQ(0, victim_reap(&self->scene.victim));
 	EXPECT_EQ(0, victim_resident(&self->scene.victim, 0));

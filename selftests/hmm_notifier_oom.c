@@ -49,7 +49,7 @@ static struct stage *stages;
 
 static void __attribute__((constructor)) make_stages(void)
 {
-	debug_sees_sleep();	/* once for all tests: it reads a large file */
+	kernel_checks_sleep();	/* once for all tests: it reads a large file */
 	stages = mmap(NULL, NR_STAGES * sizeof(*stages), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 }
@@ -62,7 +62,7 @@ static const char *why_no_victim(const struct oom_plan *plan)
 
 	if (!why && (warns_of(&notifier, false) || plan->act))
 		why = consent_splat();
-	if (!why && plan->act && !debug_sees_sleep())
+	if (!why && plan->act && !kernel_checks_sleep())
 		why = "no check for sleeping (CONFIG_DEBUG_ATOMIC_SLEEP)";
 	if (!why && plan->beside_interval)
 		why = consent_hang();

@@ -13,7 +13,7 @@
 #define SLEEP_SPLAT	"BUG: sleeping function called from invalid context"
 #define KILL_LINE	"of memory: Killed process "	/* KERN_ERR */
 
-#define PAGES		VICTIM_REGION_PAGES
+#define PAGES		VICTIM_MAPPING_PAGES
 
 static inline const struct rule_outcome *
 outcome_of(const struct oom_plan *plan)
@@ -36,15 +36,15 @@ static inline enum oom_end expected_end(const struct oom_plan *plan)
 	return failing_tries(plan) < OOM_MAX_TRIES ? OOM_REAPED : OOM_UNABLE;
 }
 
-static inline bool fails_in(const struct oom_plan *plan, unsigned int region)
+static inline bool fails_in(const struct oom_plan *plan, unsigned int mapping)
 {
-	return plan->everywhere || !region;
+	return plan->everywhere || !mapping;
 }
 
 static inline int expected_pages(const struct oom_plan *plan,
-				 unsigned int region)
+				 unsigned int mapping)
 {
-	return expected_end(plan) == OOM_UNABLE && fails_in(plan, region) ?
+	return expected_end(plan) == OOM_UNABLE && fails_in(plan, mapping) ?
 	       PAGES : 0;
 }
 
@@ -57,7 +57,7 @@ static inline void check_tries(struct __test_metadata *_metadata,
 	unsigned int i;
 
 	EXPECT_EQ(expected_end(plan), seen->end);
-	for (i = 0; i < OOM_REGIONS; i++) {
+	for (i = 0; i < OOM_MAPPINGS; i++) {
 		EXPECT_EQ(failing < OOM_MAX_TRIES ? failing + 1 : OOM_MAX_TRIES,
 			  seen->tries[i]);
 		/* Which VMAs are the first ones differs from kernel to kernel. */
@@ -93,7 +93,7 @@ static inline void check_warns(struct __test_metadata *_metadata,
 
 	EXPECT_EQ(expected_hits(plan, seen), seen->hits);
 	if (plan->everywhere && !plan->times)
-		EXPECT_LT(OOM_REGIONS * seen->tries[0], seen->hits);
+		EXPECT_LT(OOM_MAPPINGS * seen->tries[0], seen->hits);
 	for (i = 0; i < RULE_NR_SITES; i++)
 		EXPECT_EQ(outcome->warns[i] * seen->hits,
 			  seen->report.warns[i]) {
@@ -125,12 +125,12 @@ static inline void check_memory(struct __test_metadata *_metadata,
 	long kept = 0;
 	unsigned int i;
 
-	for (i = 0; i < OOM_REGIONS; i++) {
+	for (i = 0; i < OOM_MAPPINGS; i++) {
 		EXPECT_EQ(expected_pages(plan, i), seen->resident[i]);
 		EXPECT_EQ(expected_pages(plan, i), seen->intact[i]);
 		kept += expected_pages(plan, i);
 	}
-	EXPECT_LT(OOM_REGIONS * PAGES, seen->rss_before);
+	EXPECT_LT(OOM_MAPPINGS * PAGES, seen->rss_before);
 	EXPECT_LT(0, seen->charged_at_kill);
 	if (all_kept) {
 		EXPECT_LE(seen->rss_before, seen->rss_after);
@@ -151,7 +151,7 @@ static inline void check_mirror(struct __test_metadata *_metadata,
 	EXPECT_EQ(expected_end(plan), seen->end);
 	EXPECT_LE(failing < OOM_MAX_TRIES ? failing + 1 : OOM_MAX_TRIES,
 		  seen->tries[0]);
-	for (i = 0; i < OOM_REGIONS; i++) {
+	for (i = 0; i < OOM_MAPPINGS; i++) {
 		EXPECT_EQ(seen->tries[0], seen->tries[i]);
 		EXPECT_EQ(PAGES, seen->mirrored_before[i]);
 		EXPECT_EQ(expected_pages(plan, i) ?: -EFAULT, seen->mirrored[i]);

@@ -44,19 +44,19 @@ static long do_dontneed_pages(const struct victim_args *args)
 		-errno : 0;
 }
 
-static struct victim_args pages(unsigned int region, unsigned int first,
+static struct victim_args pages(unsigned int mapping, unsigned int first,
 				unsigned int nr)
 {
 	return (struct victim_args) { .arg = {
-		victim_start_of(region) + first * getpagesize(),
+		victim_start_of(mapping) + first * getpagesize(),
 		nr * getpagesize(),
 	} };
 }
 
-static int add_interval(int device, unsigned int id, unsigned int region,
+static int add_interval(int device, unsigned int id, unsigned int mapping,
 			unsigned int first, unsigned int nr)
 {
-	struct victim_args at = pages(region, first, nr);
+	struct victim_args at = pages(mapping, first, nr);
 
 	return dmirror_add(device, id, HMM_DMIRROR_INTERVAL, at.arg[0],
 			   at.arg[0] + at.arg[1]);
@@ -100,7 +100,7 @@ static int del(int device, unsigned int id)
 }
 
 /*
- * An invalidation of region 0 that goes on, with or without an interval in it:
+ * An invalidation of mapping 0 that goes on, with or without an interval in it:
  * both ways the tree has a writer, but only the first closes it.
  */
 FIXTURE(held) {
@@ -111,7 +111,7 @@ FIXTURE(held) {
 };
 
 FIXTURE_VARIANT(held) {
-	unsigned int region;	/* where INTERVAL is */
+	unsigned int mapping;	/* where INTERVAL is */
 	int reads;		/* read_begin() of it */
 	int removes;
 	int removes_new;
@@ -119,14 +119,14 @@ FIXTURE_VARIANT(held) {
 };
 
 FIXTURE_VARIANT_ADD(held, met) {
-	.region = 0,
+	.mapping = 0,
 	.reads = -ETIMEDOUT,
 	.removes = -ETIMEDOUT,
 };
 
 /* The first new interval gets in, and closes the tree for the others. */
 FIXTURE_VARIANT_ADD(held, not_met) {
-	.region = 1,
+	.mapping = 1,
 	.removes_new = -ETIMEDOUT,
 	.at_once = 1,
 };
@@ -141,7 +141,7 @@ static int hold(struct victim *victim)
 		.act = HMM_DMIRROR_ACT_HOLD,
 		.times = 1,
 	};
-	struct victim_args args = pages(0, 0, VICTIM_REGION_PAGES);
+	struct victim_args args = pages(0, 0, VICTIM_MAPPING_PAGES);
 	int waited, err;
 
 	err = dmirror_arm(victim->device, &fail);
@@ -174,8 +174,8 @@ FIXTURE_SETUP(held)
 	ASSERT_EQ(0, victim_dontneed(&self->scene.victim, 2));
 	ASSERT_EQ(0, dmirror_add(self->scene.victim.device, HOLDER,
 				 HMM_DMIRROR_HLIST, 0, 0));
-	ASSERT_EQ(0, add_interval(self->device, INTERVAL, variant->region, 0,
-				  VICTIM_REGION_PAGES));
+	ASSERT_EQ(0, add_interval(self->device, INTERVAL, variant->mapping, 0,
+				  VICTIM_MAPPING_PAGES));
 	ASSERT_EQ(0, dmirror_add(self->device, HLIST, HMM_DMIRROR_HLIST, 0, 0));
 	ASSERT_EQ(0, hold(&self->scene.victim));
 	self->held = true;
@@ -192,11 +192,11 @@ FIXTURE_TEARDOWN(held)
 }
 
 /* Copy-on-write of the zero page, in the victim's mm but by the caller. */
-static int invalidate_meanwhile(struct victim *victim, unsigned int region)
+static int invalidate_meanwhile(struct victim *victim, unsigned int mapping)
 {
 	char byte = 1;
 	struct iovec here = { &byte, 1 };
-	struct iovec there = { (void *)victim_start_of(region), 1 };
+	struct iovec there = { (void *)victim_start_of(mapping), 1 };
 
 	if (process_vm_readv(victim->pid, &here, 1, &there, 1, 0) != 1 ||
 	    process_vm_writev(victim->pid, &here, 1, &there, 1, 0) != 1)
@@ -369,7 +369,7 @@ TEST_F(edges, meet_what_they_overlap)
 }
 
 /*
- * Two intervals, on the first and on the last page of a region.
+ * Two intervals, on the first and on the last page of a mapping.
  */
 FIXTURE(two) {
 	struct scene scene;
@@ -382,7 +382,7 @@ FIXTURE_SETUP(two)
 	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 1);
 	ASSERT_EQ(0, add_interval(self->scene.victim.device, 1, 0, 0, 1));
 	ASSERT_EQ(0, add_interval(self->scene.victim.device, 2, 0,
-				  VICTIM_REGION_PAGES - 1, 1));
+				  VICTIM_MAPPING_PAGES - 1, 1));
 }
 
 SCENE_TEARDOWN(two)

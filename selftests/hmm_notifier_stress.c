@@ -130,7 +130,7 @@ static int probe_tree_not_ended(unsigned int *bugs)
 	if (!err && victim_reap(&victim) != -EAGAIN)
 		err = -EPROTO;
 	if (!err)
-		err = region_soundness(victim.device);
+		err = mm_soundness(victim.device);
 	if (err == -ETIMEDOUT) {
 		*bugs |= STRESS_BUG_TREE_NOT_ENDED;
 		err = 0;
@@ -163,7 +163,7 @@ FIXTURE_SETUP(stress)
 	/* What is looked for first can hang. */
 	ASK_OR_SKIP(consent_hang());
 	ASK_OR_SKIP(consent_machine());
-	tuning_start();
+	vm_settings_start();
 	SCENE_BEGIN(&self->scene);
 	self->options = (struct stress_options) {
 		.seed = number_from("HMM_NOTIFIER_SEED", random_seed_number()),
@@ -171,8 +171,8 @@ FIXTURE_SETUP(stress)
 			number_from("HMM_NOTIFIER_STRESS_SECONDS", 10),
 		.least_warns = LEAST_WARNS,
 		.patience_ms = PATIENCE_MS,
-		.steps = STEPS_BETWEEN_CHECKPOINTS,
-		/* For the suite's own tests: a model that is wrong */
+		.steps_each = STEPS_BETWEEN_CHECKPOINTS,
+		/* For the suite's own tests: an expectation that is wrong */
 		.forgets = number_from("HMM_NOTIFIER_STRESS_FORGETS",
 				       RULE_NR_SITES),
 		.progress = say,
@@ -206,53 +206,53 @@ SCENE_TEARDOWN(stress)
 /* What a run has read, and what the rule says of what it has counted */
 static void account_for(struct scene *scene, const struct stress_result *result)
 {
-	const struct model *model = &result->model;
+	const struct expected_warns *expected = &result->expected;
 	unsigned int i, warns[RULE_NR_SITES], messages = 0;
 
 	for (i = 0; i < RULE_NR_SITES; i++)
-		warns[i] = model->warns[i];
+		warns[i] = expected->warns[i];
 	for (i = 0; i < 4; i++)
-		messages += model->messages[i / 2][i % 2];
+		messages += expected->messages[i / 2][i % 2];
 	scene_expect(scene, warns, messages);
 	scene_take(scene, &result->said);
 }
 
 static void show_kind(struct __test_metadata *_metadata, const char *name,
-		      const struct model *model, enum rule_kind kind)
+		      const struct expected_warns *expected, enum rule_kind kind)
 {
-	if (!model->calls[kind][0] && !model->calls[kind][1])
+	if (!expected->calls[kind][0] && !expected->calls[kind][1])
 		return;
 	TH_LOG("%s, non-blockable + blockable: calls %" PRIu64 " + %" PRIu64, name,
-	       model->calls[kind][0], model->calls[kind][1]);
+	       expected->calls[kind][0], expected->calls[kind][1]);
 	TH_LOG("    failed with -EAGAIN %" PRIu64 " + %" PRIu64
 	       ", otherwise %" PRIu64 " + %" PRIu64,
-	       model->failures[kind][0][1], model->failures[kind][1][1],
-	       model->failures[kind][0][0], model->failures[kind][1][0]);
+	       expected->failures[kind][0][1], expected->failures[kind][1][1],
+	       expected->failures[kind][0][0], expected->failures[kind][1][0]);
 }
 
 static void show_warns(struct __test_metadata *_metadata, const char *name,
 		       const struct stress_result *result, enum rule_site site)
 {
 	TH_LOG("WARNs, %s: %" PRIu64 " predicted, %u came", name,
-	       result->model.warns[site], result->said.warns[site]);
+	       result->expected.warns[site], result->said.warns[site]);
 }
 
 static void show_figures(struct __test_metadata *_metadata,
 			 const struct stress_result *result)
 {
-	const struct model *model = &result->model;
+	const struct expected_warns *expected = &result->expected;
 	uint64_t steps = 0;
 	unsigned int i;
 
-	for (i = 0; i < OP_NR_KINDS; i++)
+	for (i = 0; i < STRESS_STEP_NR_KINDS; i++)
 		steps += result->ran[i];
 	TH_LOG("%" PRIu64 " steps, %" PRIu64 " checkpoints in %u.%u s",
 	       steps, result->checkpoints, result->milliseconds / 1000,
 	       result->milliseconds / 100 % 10);
-	show_kind(_metadata, "interval", model, RULE_INTERVAL);
-	show_kind(_metadata, "two-pass", model, RULE_INTERVAL_TWO_PASS);
-	show_kind(_metadata, "hlist", model, RULE_HLIST);
-	show_kind(_metadata, "hlist_end", model, RULE_HLIST_END);
+	show_kind(_metadata, "interval", expected, RULE_INTERVAL);
+	show_kind(_metadata, "two-pass", expected, RULE_INTERVAL_TWO_PASS);
+	show_kind(_metadata, "hlist", expected, RULE_HLIST);
+	show_kind(_metadata, "hlist_end", expected, RULE_HLIST_END);
 	show_warns(_metadata, "release", result, RULE_SITE_INTERVAL_RELEASE);
 	show_warns(_metadata, "interval", result, RULE_SITE_INTERVAL);
 	show_warns(_metadata, "hlist", result, RULE_SITE_HLIST);
@@ -274,7 +274,7 @@ static void start_over(struct warn_watch *watch)
 	warn_start(watch);
 }
 
-static bool still_fails(const struct op *ops, unsigned int nr, void *arg)
+static bool still_fails(const struct stress_step *steps, unsigned int nr, void *arg)
 {
 	struct attempt *attempt = arg;
 	struct stress_result result;
@@ -283,33 +283,33 @@ static bool still_fails(const struct op *ops, unsigned int nr, void *arg)
 		return false;
 	start_over(attempt->options.watch);
 	say_now_and_then("fewer steps", nr);
-	attempt->options.ops = ops;
-	attempt->options.nr_ops = nr;
+	attempt->options.steps = steps;
+	attempt->options.nr_steps = nr;
 	return !stress_run(&attempt->options, &result) &&
 	       result.fault == attempt->fault;
 }
 
-/* @ops fail as @result says; returns how many of them are left. */
+/* @steps fail as @result says; returns how many of them are left. */
 static unsigned int shrink(struct __test_metadata *_metadata,
 			   const struct stress_options *options,
-			   struct op *ops, const struct stress_result *result)
+			   struct stress_step *steps, const struct stress_result *result)
 {
 	struct attempt attempt = {
 		.options = *options,
 		.fault = result->fault,
 		.until = stress_now() + SHRINK_MS,
 	};
-	unsigned int i, nr, steps = result->failed_op + 1;
+	unsigned int i, nr, nr_steps = result->failed_step + 1;
 	char text[200];
 
 	attempt.options.progress = NULL;
 	attempt.options.milliseconds = SHRINK_MS;
 	attempt.options.least_warns = 0;
 	attempt.options.patience_ms = SHRINK_PATIENCE_MS;
-	nr = shrink_ops(ops, steps, SHRINK_TRIES, still_fails, &attempt);
+	nr = shrink_steps(steps, nr_steps, SHRINK_TRIES, still_fails, &attempt);
 	TH_LOG("the shortest sequence found that fails so, of %u steps:", steps);
 	for (i = 0; i < nr; i++) {
-		op_describe(&ops[i], text, sizeof(text));
+		stress_step_describe(&steps[i], text, sizeof(text));
 		TH_LOG("  %2u. %s", i + 1, text);
 	}
 	TH_LOG("and then the end of all processes");
@@ -321,25 +321,25 @@ static void show_fault(struct __test_metadata *_metadata,
 		       const struct stress_result *result)
 {
 	TH_LOG("seed %" PRIu64 ", %s: %s: %s", options->seed,
-	       options->ops ? "one step at a time" : "with threads",
+	       options->steps ? "one step at a time" : "with threads",
 	       stress_fault_names[result->fault], result->why);
 }
 
 /* One sequence of the steps of all threads, one after the other */
 static void run_sequence(struct __test_metadata *_metadata,
 			 struct stress_options *options,
-			 struct op ops[STEPS_OF_A_SEQUENCE],
+			 struct stress_step steps[STEPS_OF_A_SEQUENCE],
 			 struct stress_result *result)
 {
-	stress_ops(options, ops, STEPS_OF_A_SEQUENCE);
-	options->ops = ops;
-	options->nr_ops = STEPS_OF_A_SEQUENCE;
+	stress_steps(options, steps, STEPS_OF_A_SEQUENCE);
+	options->steps = steps;
+	options->nr_steps = STEPS_OF_A_SEQUENCE;
 	ASSERT_EQ(0, stress_run(options, result));
 }
 
 static bool goes_on(const struct stress_result *sum, unsigned int milliseconds)
 {
-	if (model_warns(&sum->model) < LEAST_WARNS)
+	if (expected_warns_warns(&sum->expected) < LEAST_WARNS)
 		milliseconds += STRESS_EXTRA_MS;
 	return sum->milliseconds < milliseconds;
 }
@@ -364,7 +364,7 @@ static void one_after_the_other(void)
  */
 TEST_F_TIMEOUT(stress, one_step_at_a_time, TIMEOUT_S)
 {
-	struct op ops[STEPS_OF_A_SEQUENCE];
+	struct stress_step steps[STEPS_OF_A_SEQUENCE];
 	struct stress_options options = self->options;
 	struct stress_result result = {}, sum = {};
 	unsigned int milliseconds = options.milliseconds * SHARE_OF_SEQUENCES;
@@ -374,7 +374,7 @@ TEST_F_TIMEOUT(stress, one_step_at_a_time, TIMEOUT_S)
 	while (!result.fault && goes_on(&sum, milliseconds)) {
 		/* to its end, whatever that takes: a seed is a whole sequence */
 		options.milliseconds = SEQUENCE_MS;
-		run_sequence(_metadata, &options, ops, &result);
+		run_sequence(_metadata, &options, steps, &result);
 		stress_sum(&sum, &result);
 		options.seed++;
 		say_now_and_then("checkpoints", sum.checkpoints);
@@ -386,16 +386,16 @@ TEST_F_TIMEOUT(stress, one_step_at_a_time, TIMEOUT_S)
 	EXPECT_EQ(STRESS_OK, result.fault);
 	if (result.fault) {
 		show_fault(_metadata, &options, &result);
-		shrink(_metadata, &options, ops, &result);
+		shrink(_metadata, &options, steps, &result);
 		return;
 	}
-	EXPECT_LE(LEAST_WARNS, model_warns(&sum.model));
+	EXPECT_LE(LEAST_WARNS, expected_warns_warns(&sum.expected));
 }
 
 /* With threads, they agree at every checkpoint. */
 TEST_F_TIMEOUT(stress, all_at_once, TIMEOUT_S)
 {
-	struct op ops[STEPS_OF_A_SEQUENCE];
+	struct stress_step steps[STEPS_OF_A_SEQUENCE];
 	struct stress_result result;
 
 	TH_LOG("seed %" PRIu64, self->options.seed);
@@ -408,13 +408,13 @@ TEST_F_TIMEOUT(stress, all_at_once, TIMEOUT_S)
 	if (result.fault) {
 		show_fault(_metadata, &self->options, &result);
 		start_over(self->options.watch);
-		run_sequence(_metadata, &self->options, ops, &result);
+		run_sequence(_metadata, &self->options, steps, &result);
 		show_fault(_metadata, &self->options, &result);
 		if (result.fault)
-			shrink(_metadata, &self->options, ops, &result);
+			shrink(_metadata, &self->options, steps, &result);
 		return;
 	}
-	EXPECT_LE(LEAST_WARNS, model_warns(&result.model));
+	EXPECT_LE(LEAST_WARNS, expected_warns_warns(&result.expected));
 }
 
 /* Ours come first, as the harness does not know them. */

@@ -21,11 +21,11 @@ TEST(lockdep_has_found_nothing)
 	char report[256];
 
 	SETUP_OR_SKIP(DMIRROR_BARE);
-	if (!debug_has_lockdep())
+	if (!kernel_has_lockdep())
 		SKIP(return, "no lockdep (CONFIG_PROVE_LOCKING)");
 	SCENE_BEGIN(&scene);
-	EXPECT_TRUE(debug_sees_locks()) {
-		debug_lockdep_report(report, sizeof(report));
+	EXPECT_TRUE(kernel_checks_locks()) {
+		kernel_lockdep_report(report, sizeof(report));
 		TH_LOG("lockdep is off: %s", report);
 	}
 	SCENE_END(&scene);
@@ -47,7 +47,7 @@ FIXTURE_SETUP(callback)
 
 	SETUP_OR_SKIP(DMIRROR_BARE);
 	ASK_OR_SKIP(consent_splat());
-	if (!debug_sees_locks())
+	if (!kernel_checks_locks())
 		SKIP(return, "no lockdep (CONFIG_PROVE_LOCKING), or it is off");
 	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 1);
 	ASSERT_EQ(0, dmirror_add(self->scene.victim.device, 1, HMM_DMIRROR_HLIST, 0, 0));
@@ -63,7 +63,7 @@ TEST_F(callback, that_allocates_is_reported)
 	struct hmm_dmirror_counts counts;
 
 	scene_expect_splats(&self->scene, LOCK_SPLAT, 1);
-	scene_expect_splats(&self->scene, SLEEP_SPLAT, debug_sees_sleep());
+	scene_expect_splats(&self->scene, SLEEP_SPLAT, kernel_checks_sleep());
 
 	EXPECT_EQ(0, victim_reap(&self->scene.victim));
 
@@ -71,7 +71,7 @@ TEST_F(callback, that_allocates_is_reported)
 	ASSERT_EQ(1, counts.hits);
 	SCENE_CHECK(&self->scene);
 	EXPECT_STREQ(LOCK_SPLAT, self->scene.report.first_other);
-	EXPECT_FALSE(debug_sees_locks());
+	EXPECT_FALSE(kernel_checks_locks());
 }
 
 TEST_HARNESS_MAIN

@@ -43,7 +43,7 @@ class Shrinks(unittest.TestCase):
         return reason[1], steps, ktap
 
     def test_a_model_that_forgets_a_warn(self):
-        """The model does not expect the hlist WARN: start, add, arm, change."""
+        """The run does not expect the hlist WARN: start, add, arm, change."""
         reason, steps, ktap = self.stress("HMM_NOTIFIER_STRESS_FORGETS=2")
         self.assertIn("the hlist WARN: 0 predicted", reason)
         self.assertLessEqual(len(steps), 6, ktap)

@@ -12,47 +12,47 @@
 #include "change/change.h"
 #include "change/start_site.h"
 
-uintptr_t change_region(unsigned int region)
+uintptr_t change_span(unsigned int span)
 {
-	return CHANGE_BASE + region * CHANGE_STRIDE;
+	return CHANGE_BASE + span * CHANGE_STRIDE;
 }
 
-static long each_region(const struct victim_args *args)
+static long each_span(const struct victim_args *args)
 {
 	long (*fn)(uintptr_t at) = (void *)(uintptr_t)args->arg[0];
-	unsigned int region, regions = args->arg[1];
+	unsigned int span, spans = args->arg[1];
 	long err = 0;
 
-	for (region = 0; region < regions && !err; region++)
-		err = fn(change_region(region));
+	for (span = 0; span < spans && !err; span++)
+		err = fn(change_span(span));
 	return err;
 }
 
 static int run(struct victim *victim, long (*fn)(uintptr_t at),
-	       unsigned int regions)
+	       unsigned int spans)
 {
-	struct victim_args args = { .arg = { (uintptr_t)fn, regions } };
+	struct victim_args args = { .arg = { (uintptr_t)fn, spans } };
 	long result;
 	int err;
 
 	if (!fn)
 		return 0;
-	err = victim_call(victim, each_region, &args, &result);
+	err = victim_call(victim, each_span, &args, &result);
 	err = err ?: victim_settle(victim);
 	return err ?: (int)result;
 }
 
 int change_prepare(struct victim *victim, const struct change *change,
-		   unsigned int regions)
+		   unsigned int spans)
 {
-	return run(victim, change->prepare, regions);
+	return run(victim, change->prepare, spans);
 }
 
 int change_act(struct victim *victim, const struct change *change,
-	       unsigned int regions)
+	       unsigned int spans)
 {
 	int err = run(victim, change->act,
-		      change->flags & CHANGE_AT_ONCE ? 1 : regions);
+		      change->flags & CHANGE_AT_ONCE ? 1 : spans);
 
 	if (change->flags & CHANGE_ENDS_MM)
 		return err == -EPIPE ? 0 : err ? err : -EEXIST;
@@ -60,9 +60,9 @@ int change_act(struct victim *victim, const struct change *change,
 }
 
 int change_check(struct victim *victim, const struct change *change,
-		 unsigned int regions)
+		 unsigned int spans)
 {
-	return run(victim, change->check, regions);
+	return run(victim, change->check, spans);
 }
 
 static bool has(const struct change_call *call)
@@ -79,13 +79,13 @@ static bool is_once(const struct change *change, const struct change_call *call)
 }
 
 /* Returns how many it wants to add; adds what there is room for. */
-static int expect_call(const struct change_call *call, unsigned int region,
+static int expect_call(const struct change_call *call, unsigned int span,
 		       struct change_expected *expected, int room)
 {
 	struct change_expected e = {
-		.site = callsite_find(call->site),
+		.site = start_site_find(call->site),
 		.event = call->event,
-		.region = region,
+		.span = span,
 		.end = -1UL,
 	};
 	uintptr_t at, step = call->step ? call->step : call->end - call->start;
@@ -97,7 +97,7 @@ static int expect_call(const struct change_call *call, unsigned int region,
 		return 1;
 	}
 	for (at = call->start; at < call->end; at += step) {
-		e.start = change_region(region) + at;
+		e.start = change_span(span) + at;
 		e.end = e.start + step;
 		if (nr < room)
 			expected[nr] = e;
@@ -106,17 +106,17 @@ static int expect_call(const struct change_call *call, unsigned int region,
 	return nr;
 }
 
-int change_expect(const struct change *change, unsigned int regions,
+int change_expect(const struct change *change, unsigned int spans,
 		  struct change_expected *expected, int max)
 {
-	unsigned int region, i;
+	unsigned int span, i;
 	int nr = 0;
 
-	for (region = 0; region < regions; region++)
+	for (span = 0; span < spans; span++)
 		for (i = 0; i < CHANGE_MAX_CALLS; i++)
 			if (has(&change->calls[i]) &&
-			    !(region && is_once(change, &change->calls[i])))
-				nr += expect_call(&change->calls[i], region,
+			    !(span && is_once(change, &change->calls[i])))
+				nr += expect_call(&change->calls[i], span,
 						  expected + nr, max - nr);
 	return nr > max ? -E2BIG : nr;
 }
@@ -133,7 +133,7 @@ void change_fill(uintptr_t at, size_t size)
 {
 	uintptr_t end = at + size;
 
-	for (; at < end; at += PAGE)
+	for (; at < end; at += CHANGE_PAGE)
 		*(volatile uintptr_t *)at = at;
 }
 
@@ -141,7 +141,7 @@ long change_filled(uintptr_t at, size_t size)
 {
 	uintptr_t end = at + size;
 
-	for (; at < end; at += PAGE)
+	for (; at < end; at += CHANGE_PAGE)
 		if (*(volatile uintptr_t *)at != at)
 			return -EBADMSG;
 	return 0;
@@ -151,7 +151,7 @@ long change_zero(uintptr_t at, size_t size)
 {
 	uintptr_t end = at + size;
 
-	for (; at < end; at += PAGE)
+	for (; at < end; at += CHANGE_PAGE)
 		if (*(volatile uintptr_t *)at)
 			return -EBADMSG;
 	return 0;
@@ -162,26 +162,26 @@ long change_unmapped(uintptr_t at, size_t size)
 	uintptr_t end = at + size;
 	unsigned char vec;
 
-	for (; at < end; at += PAGE)
-		if (!mincore((void *)at, PAGE, &vec) || errno != ENOMEM)
+	for (; at < end; at += CHANGE_PAGE)
+		if (!mincore((void *)at, CHANGE_PAGE, &vec) || errno != ENOMEM)
 			return -EBADMSG;
 	return 0;
 }
 
 long change_private(uintptr_t at)
 {
-	int err = change_map(at, SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	int err = change_map(at, CHANGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 
 	if (!err)
-		change_fill(at, SIZE);
+		change_fill(at, CHANGE_SIZE);
 	return err;
 }
 
 long change_map_advised(uintptr_t at, int advice)
 {
-	int err = change_map(at, HUGE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	int err = change_map(at, CHANGE_HUGE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 
-	if (!err && madvise((void *)at, HUGE, advice))
+	if (!err && madvise((void *)at, CHANGE_HUGE, advice))
 		err = -errno;
 	return err;
 }
@@ -192,14 +192,14 @@ long change_map_huge(uintptr_t at)
 
 	if (err)
 		return err;
-	change_fill(at, HUGE);
-	if (madvise((void *)at, HUGE, MADV_NOHUGEPAGE))
+	change_fill(at, CHANGE_HUGE);
+	if (madvise((void *)at, CHANGE_HUGE, MADV_NOHUGEPAGE))
 		return -errno;
-	return change_smaps(at, "AnonHugePages") == HUGE / 1024 ? 0 : -ENOMEM;
+	return change_smaps(at, "AnonHugePages") == CHANGE_HUGE / 1024 ? 0 : -ENOMEM;
 }
 
 /* or the pid of a child */
-static int fds[CHANGE_REGIONS] = { -1, -1, -1 };
+static int fds[CHANGE_SPANS] = { -1, -1, -1 };
 
 void change_keep_fd(uintptr_t at, int fd)
 {
@@ -218,7 +218,7 @@ uint64_t change_pagemap(uintptr_t addr)
 
 	if (fd < 0)
 		return 0;
-	if (pread(fd, &entry, sizeof(entry), addr / PAGE * sizeof(entry)) !=
+	if (pread(fd, &entry, sizeof(entry), addr / CHANGE_PAGE * sizeof(entry)) !=
 	    sizeof(entry))
 		entry = 0;
 	close(fd);
@@ -250,13 +250,13 @@ long change_smaps(uintptr_t at, const char *key)
 
 long change_each(long (*fn)(uintptr_t at))
 {
-	unsigned int region;
+	unsigned int span;
 	unsigned char vec;
 	long err = 0;
 
-	for (region = 0; region < CHANGE_REGIONS && !err; region++)
-		if (!mincore((void *)change_region(region), PAGE, &vec))
-			err = fn(change_region(region));
+	for (span = 0; span < CHANGE_SPANS && !err; span++)
+		if (!mincore((void *)change_span(span), CHANGE_PAGE, &vec))
+			err = fn(change_span(span));
 	return err;
 }
 
@@ -327,7 +327,7 @@ bool change_writable(uintptr_t addr)
 
 	if (fd < 0)
 		return true;
-	len = read(fd, (void *)addr, PAGE);
+	len = read(fd, (void *)addr, CHANGE_PAGE);
 	close(fd);
 	return len >= 0 || errno != EFAULT;
 }

@@ -4,7 +4,7 @@
  * change, which invalidations that has to start, and how to see that it did its
  * work. The ranges come from the kernel's source, 6.12 and 7.2.
  *
- * A change is made to a region: 4 GiB of address space that belong to nothing
+ * A change is made to a span: 4 GiB of address space that belong to nothing
  * else, so any invalidation that is seen there must be one of the change's.
  */
 #ifndef HMM_NOTIFIER_CHANGE_CHANGE_H
@@ -16,16 +16,16 @@
 #include "core/sysfile.h"
 #include "core/victim.h"
 
-#define CHANGE_REGIONS	3
+#define CHANGE_SPANS	3
 #define CHANGE_STRIDE	0x100000000UL
 #define CHANGE_BASE	VICTIM_BASE
-#define CHANGE_END	(CHANGE_BASE + CHANGE_REGIONS * CHANGE_STRIDE)
+#define CHANGE_END	(CHANGE_BASE + CHANGE_SPANS * CHANGE_STRIDE)
 
-/* Offsets and sizes in a region, in bytes */
-#define PAGE		0x1000UL
-#define SIZE		(4 * PAGE)	/* of most mappings, at the region's start */
-#define HUGE		0x200000UL
-#define ELSEWHERE	0x40000000UL
+/* Offsets and sizes in a span, in bytes */
+#define CHANGE_PAGE		0x1000UL
+#define CHANGE_SIZE		(4 * CHANGE_PAGE) /* of most mappings, at the start */
+#define CHANGE_HUGE		0x200000UL
+#define CHANGE_ELSEWHERE	0x40000000UL
 
 #define CHANGE_MAX_CALLS 8
 
@@ -33,18 +33,18 @@
 struct change_call {
 	const char *site;	/* a function in callsite.c */
 	unsigned int event;
-	uintptr_t start, end;	/* in the region; both 0: all of the mm */
+	uintptr_t start, end;	/* in the span; both 0: all of the mm */
 	uintptr_t step;
-	unsigned int since;	/* VERSION(), 0: any; the first without it */
+	unsigned int since;	/* LINUX_VERSION(), 0: any; the first without it */
 	unsigned int until;
 };
 
-#define CALL(function, what, from, to, ...) {				\
+#define CHANGE_CALL(function, what, from, to, ...) {				\
 		.site = function, .event = HMM_DMIRROR_EVENT_##what,	\
 		.start = from, .end = to, ##__VA_ARGS__ }
 
 enum change_flags {
-	CHANGE_AT_ONCE = 1,	/* one act does all regions */
+	CHANGE_AT_ONCE = 1,	/* one act does all spans */
 	CHANGE_ENDS_MM = 2,	/* the victim does not answer any more */
 	CHANGE_BY_DEVICE = 4,	/* takes a mirror, and holds its entries itself */
 	CHANGE_REPEATS = 8,	/* the kernel may do it more than once */
@@ -52,7 +52,7 @@ enum change_flags {
 };
 
 /*
- * All run in the victim, for each region, and return 0 or -errno: @prepare
+ * All run in the victim, for each span, and return 0 or -errno: @prepare
  * before anything is armed, @act is the change itself, @check says -EBADMSG if
  * the memory is not as it has to be afterwards.
  */
@@ -65,28 +65,28 @@ struct change {
 	struct change_call calls[CHANGE_MAX_CALLS];
 };
 
-uintptr_t change_region(unsigned int region);
+uintptr_t change_span(unsigned int span);
 
 int change_prepare(struct victim *victim, const struct change *change,
-		   unsigned int regions);
+		   unsigned int spans);
 int change_act(struct victim *victim, const struct change *change,
-	       unsigned int regions);
+	       unsigned int spans);
 int change_check(struct victim *victim, const struct change *change,
-		 unsigned int regions);
+		 unsigned int spans);
 
 /* One invalidation that a change has to start, at real addresses */
 struct change_expected {
-	int site;		/* index into callsites */
+	int site;		/* index into start_sites */
 	unsigned int event;
 	uintptr_t start, end;
-	unsigned int region;
+	unsigned int span;
 };
 
 /*
- * What this kernel has to start for @regions regions, in the order in which
+ * What this kernel has to start for @spans spans, in the order in which
  * most changes do. Returns how many, -E2BIG if there are more than @max.
  */
-int change_expect(const struct change *change, unsigned int regions,
+int change_expect(const struct change *change, unsigned int spans,
 		  struct change_expected *expected, int max);
 
 /* Helpers for the files that define changes, changes_*.c */
@@ -99,19 +99,19 @@ long change_filled(uintptr_t at, size_t size);
 long change_zero(uintptr_t at, size_t size);
 long change_unmapped(uintptr_t at, size_t size);
 
-/* change_map() of private anonymous memory and change_fill(), SIZE bytes */
+/* change_map() of private anonymous memory and change_fill(), CHANGE_SIZE bytes */
 long change_private(uintptr_t at);
 
-/* change_map() of private anonymous memory and madvise(), HUGE bytes */
+/* change_map() of private anonymous memory and madvise(), CHANGE_HUGE bytes */
 long change_map_advised(uintptr_t at, int advice);
 
 /*
- * Of HUGE bytes and one huge page, or -ENOMEM. khugepaged keeps off: outside our VM
+ * Of CHANGE_HUGE bytes and one huge page, or -ENOMEM. khugepaged keeps off: outside our VM
  * nobody tells it to sleep (tuning.h), and it would undo what a change does.
  */
 long change_map_huge(uintptr_t at);
 
-/* A descriptor that belongs to a region, until it is taken again */
+/* A descriptor that belongs to a span, until it is taken again */
 void change_keep_fd(uintptr_t at, int fd);
 int change_fd(uintptr_t at);
 
@@ -126,7 +126,7 @@ uint64_t change_pagemap(uintptr_t addr);
 /* KiB that /proc/self/smaps says under "@key" for the mapping at @at, or -1 */
 long change_smaps(uintptr_t at, const char *key);
 
-/* Runs @fn for each region that is mapped, up to the first that returns an error. */
+/* Runs @fn for each span that is mapped, up to the first that returns an error. */
 long change_each(long (*fn)(uintptr_t at));
 
 /* Waits for what the kernel does in its own time: 0, or -ETIMEDOUT after 5 s. */
@@ -140,7 +140,7 @@ long change_in_child(long (*fn)(uintptr_t at), uintptr_t at);
 
 /* A child with a copy of the victim's mm that lives for as long as the victim */
 long change_hold_in_child(uintptr_t at);
-/* The word that the child of this region has at @addr, 0 if none */
+/* The word that the child of this span has at @addr, 0 if none */
 uintptr_t change_child_word(uintptr_t at, uintptr_t addr);
 
 /* Whether the kernel can write there for us: asks without a SIGSEGV. */

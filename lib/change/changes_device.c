@@ -9,13 +9,13 @@
 
 #include "change/changes.h"
 
-#define PAGES (SIZE / PAGE)
+#define PAGES (CHANGE_SIZE / CHANGE_PAGE)
 
-static unsigned char buffer[SIZE];
+static unsigned char buffer[CHANGE_SIZE];
 
 static int try_device(void *arg)
 {
-	uintptr_t *word = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+	uintptr_t *word = mmap(NULL, CHANGE_PAGE, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int fd = dmirror_open(DMIRROR_MIRROR);
 
@@ -57,19 +57,19 @@ static long is_on_device(uintptr_t at)
 	if (!all_are(at, HMM_DMIRROR_PROT_DEV_PRIVATE_LOCAL))
 		return -EBADMSG;
 	for (i = 0; i < PAGES; i++)
-		if (*(uintptr_t *)(buffer + i * PAGE) != at + i * PAGE)
+		if (*(uintptr_t *)(buffer + i * CHANGE_PAGE) != at + i * CHANGE_PAGE)
 			return -EBADMSG;
-	return change_filled(at, SIZE);
+	return change_filled(at, CHANGE_SIZE);
 }
 
-/* With more regions than one, the buffer is the last one's. */
+/* With more spans than one, the buffer is the last one's. */
 static long is_all_on_device(uintptr_t at)
 {
 	if (!all_are(at, HMM_DMIRROR_PROT_DEV_PRIVATE_LOCAL))
 		return -EBADMSG;
 	if (*(uintptr_t *)buffer == at && is_on_device(at))
 		return -EBADMSG;
-	return change_filled(at, SIZE);
+	return change_filled(at, CHANGE_SIZE);
 }
 
 const struct change change_migrate_to_device = {
@@ -79,20 +79,20 @@ const struct change change_migrate_to_device = {
 	.check = is_all_on_device,
 	.flags = CHANGE_BY_DEVICE,
 	.calls = {
-		CALL("migrate_vma_collect", MIGRATE, 0, SIZE),
+		CHANGE_CALL("migrate_vma_collect", MIGRATE, 0, CHANGE_SIZE),
 	},
 };
 
 static long map_nothing(uintptr_t at)
 {
-	return change_map(at, SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	return change_map(at, CHANGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 }
 
 static long are_zero_on_device(uintptr_t at)
 {
 	if (!all_are(at, HMM_DMIRROR_PROT_DEV_PRIVATE_LOCAL))
 		return -EBADMSG;
-	return change_zero(at, SIZE);
+	return change_zero(at, CHANGE_SIZE);
 }
 
 const struct change change_migrate_hole_to_device = {
@@ -102,9 +102,9 @@ const struct change change_migrate_hole_to_device = {
 	.check = are_zero_on_device,
 	.flags = CHANGE_BY_DEVICE,
 	.calls = {
-		CALL("migrate_vma_collect", MIGRATE, 0, SIZE),
+		CHANGE_CALL("migrate_vma_collect", MIGRATE, 0, CHANGE_SIZE),
 		/* of what was not there, before it is mapped */
-		CALL("__migrate_device_pages", MIGRATE, 0, SIZE),
+		CHANGE_CALL("__migrate_device_pages", MIGRATE, 0, CHANGE_SIZE),
 	},
 };
 
@@ -124,7 +124,7 @@ static long migrate_back(uintptr_t at)
 
 static long is_in_memory(uintptr_t at)
 {
-	return all_are(at, 0) ? change_filled(at, SIZE) : -EBADMSG;
+	return all_are(at, 0) ? change_filled(at, CHANGE_SIZE) : -EBADMSG;
 }
 
 const struct change change_migrate_to_system = {
@@ -134,13 +134,13 @@ const struct change change_migrate_to_system = {
 	.check = is_in_memory,
 	.flags = CHANGE_BY_DEVICE,
 	.calls = {
-		CALL("migrate_vma_collect", MIGRATE, 0, SIZE),
+		CHANGE_CALL("migrate_vma_collect", MIGRATE, 0, CHANGE_SIZE),
 	},
 };
 
 static long touch(uintptr_t at)
 {
-	return change_filled(at, PAGE);
+	return change_filled(at, CHANGE_PAGE);
 }
 
 static long first_is_in_memory(uintptr_t at)
@@ -151,7 +151,7 @@ static long first_is_in_memory(uintptr_t at)
 	    prots[0] & 0xf0 ||
 	    (prots[1] & 0xf0) != HMM_DMIRROR_PROT_DEV_PRIVATE_LOCAL)
 		return -EBADMSG;
-	return change_filled(at, SIZE);
+	return change_filled(at, CHANGE_SIZE);
 }
 
 const struct change change_device_fault = {
@@ -161,7 +161,7 @@ const struct change change_device_fault = {
 	.check = first_is_in_memory,
 	.flags = CHANGE_BY_DEVICE,
 	.calls = {
-		CALL("migrate_vma_collect", MIGRATE, 0, PAGE),
+		CHANGE_CALL("migrate_vma_collect", MIGRATE, 0, CHANGE_PAGE),
 	},
 };
 
@@ -175,10 +175,10 @@ static long is_exclusive(uintptr_t at)
 {
 	uintptr_t page;
 
-	for (page = at; page < at + SIZE; page += PAGE)
+	for (page = at; page < at + CHANGE_SIZE; page += CHANGE_PAGE)
 		if (change_pagemap(page) & PAGEMAP_PRESENT)
 			return -EBADMSG;
-	return change_filled(at, SIZE);
+	return change_filled(at, CHANGE_SIZE);
 }
 
 const struct change change_exclusive = {
@@ -188,7 +188,8 @@ const struct change change_exclusive = {
 	.check = is_exclusive,
 	.flags = CHANGE_BY_DEVICE,
 	.calls = {
-		CALL("make_device_exclusive", EXCLUSIVE, 0, SIZE, .step = PAGE),
+		CHANGE_CALL("make_device_exclusive", EXCLUSIVE, 0, CHANGE_SIZE,
+			    .step = CHANGE_PAGE),
 	},
 };
 
@@ -202,9 +203,9 @@ static long map_exclusive(uintptr_t at)
 static long first_is_shared(uintptr_t at)
 {
 	if (!(change_pagemap(at) & PAGEMAP_PRESENT) ||
-	    change_pagemap(at + PAGE) & PAGEMAP_PRESENT)
+	    change_pagemap(at + CHANGE_PAGE) & PAGEMAP_PRESENT)
 		return -EBADMSG;
-	return change_filled(at, SIZE);
+	return change_filled(at, CHANGE_SIZE);
 }
 
 const struct change change_exclusive_fault = {
@@ -214,9 +215,9 @@ const struct change change_exclusive_fault = {
 	.check = first_is_shared,
 	.flags = CHANGE_BY_DEVICE,
 	.calls = {
-		CALL("remove_device_exclusive_entry", EXCLUSIVE, 0, PAGE,
-		     .until = VERSION(6, 15)),
-		CALL("remove_device_exclusive_entry", CLEAR, 0, PAGE,
-		     .since = VERSION(6, 15)),
+		CHANGE_CALL("remove_device_exclusive_entry", EXCLUSIVE, 0, CHANGE_PAGE,
+			    .until = LINUX_VERSION(6, 15)),
+		CHANGE_CALL("remove_device_exclusive_entry", CLEAR, 0, CHANGE_PAGE,
+			    .since = LINUX_VERSION(6, 15)),
 	},
 };

@@ -15,7 +15,7 @@
 
 #define POOL "/sys/kernel/mm/hugepages/hugepages-2048kB/"
 
-/* Three regions of one page, each copied, and what still dies from before */
+/* Three spans of one page, each copied, and what still dies from before */
 #define WANTED 12
 
 /*
@@ -42,17 +42,17 @@ static const char *lacks_pages(void)
 
 static long map_private(uintptr_t at)
 {
-	int err = change_map(at, HUGE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB,
+	int err = change_map(at, CHANGE_HUGE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB,
 			     -1);
 
 	if (!err)
-		change_fill(at, SIZE);
+		change_fill(at, CHANGE_SIZE);
 	return err;
 }
 
 static long all_filled(uintptr_t at)
 {
-	return change_filled(at, SIZE);
+	return change_filled(at, CHANGE_SIZE);
 }
 
 static long sees_all(uintptr_t at)
@@ -73,7 +73,7 @@ const struct change change_hugetlb_fork = {
 	.check = all_filled,
 	.flags = CHANGE_AT_ONCE,
 	.calls = {
-		CALL("copy_hugetlb_page_range", CLEAR, 0, HUGE),
+		CHANGE_CALL("copy_hugetlb_page_range", CLEAR, 0, CHANGE_HUGE),
 	},
 };
 
@@ -88,18 +88,18 @@ static long share_with_child(uintptr_t at)
 
 static long write_second(uintptr_t at)
 {
-	*(volatile uintptr_t *)(at + PAGE) = NEW;
+	*(volatile uintptr_t *)(at + CHANGE_PAGE) = NEW;
 	return 0;
 }
 
 static long is_copied(uintptr_t at)
 {
-	if (change_child_word(at, at + PAGE) != at + PAGE)
+	if (change_child_word(at, at + CHANGE_PAGE) != at + CHANGE_PAGE)
 		return -EBADMSG;
-	if (*(volatile uintptr_t *)(at + PAGE) != NEW)
+	if (*(volatile uintptr_t *)(at + CHANGE_PAGE) != NEW)
 		return -EBADMSG;
-	return change_filled(at, PAGE) ?:
-	       change_filled(at + 2 * PAGE, SIZE - 2 * PAGE);
+	return change_filled(at, CHANGE_PAGE) ?:
+	       change_filled(at + 2 * CHANGE_PAGE, CHANGE_SIZE - 2 * CHANGE_PAGE);
 }
 
 const struct change change_hugetlb_cow = {
@@ -108,15 +108,15 @@ const struct change change_hugetlb_cow = {
 	.act = write_second,
 	.check = is_copied,
 	.calls = {
-		CALL("hugetlb_wp", CLEAR, 0, HUGE),
+		CHANGE_CALL("hugetlb_wp", CLEAR, 0, CHANGE_HUGE),
 	},
 };
 
 static long move(uintptr_t at)
 {
-	void *to = (void *)(at + ELSEWHERE);
+	void *to = (void *)(at + CHANGE_ELSEWHERE);
 
-	return mremap((void *)at, HUGE, HUGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+	return mremap((void *)at, CHANGE_HUGE, CHANGE_HUGE, MREMAP_MAYMOVE | MREMAP_FIXED,
 		      to) == to ? 0 : -errno;
 }
 
@@ -124,10 +124,10 @@ static long has_moved(uintptr_t at)
 {
 	uintptr_t page;
 
-	for (page = at; page < at + SIZE; page += PAGE)
-		if (*(volatile uintptr_t *)(page + ELSEWHERE) != page)
+	for (page = at; page < at + CHANGE_SIZE; page += CHANGE_PAGE)
+		if (*(volatile uintptr_t *)(page + CHANGE_ELSEWHERE) != page)
 			return -EBADMSG;
-	return change_unmapped(at, HUGE);
+	return change_unmapped(at, CHANGE_HUGE);
 }
 
 const struct change change_hugetlb_mremap = {
@@ -136,22 +136,22 @@ const struct change change_hugetlb_mremap = {
 	.act = move,
 	.check = has_moved,
 	.calls = {
-		CALL("move_hugetlb_page_tables", CLEAR, 0, HUGE),
-		CALL("unmap_vmas", UNMAP, 0, HUGE),
+		CHANGE_CALL("move_hugetlb_page_tables", CLEAR, 0, CHANGE_HUGE),
+		CHANGE_CALL("unmap_vmas", UNMAP, 0, CHANGE_HUGE),
 		/* 6.1 tells of it twice */
-		CALL("unmap_hugepage_range", UNMAP, 0, HUGE,
-		     .until = VERSION(6, 2)),
+		CHANGE_CALL("unmap_hugepage_range", UNMAP, 0, CHANGE_HUGE,
+			    .until = LINUX_VERSION(6, 2)),
 	},
 };
 
 static long protect(uintptr_t at)
 {
-	return mprotect((void *)at, HUGE, PROT_READ) ? -errno : 0;
+	return mprotect((void *)at, CHANGE_HUGE, PROT_READ) ? -errno : 0;
 }
 
 static long is_protected(uintptr_t at)
 {
-	return change_writable(at) ? -EBADMSG : change_filled(at, SIZE);
+	return change_writable(at) ? -EBADMSG : change_filled(at, CHANGE_SIZE);
 }
 
 const struct change change_hugetlb_mprotect = {
@@ -160,7 +160,7 @@ const struct change change_hugetlb_mprotect = {
 	.act = protect,
 	.check = is_protected,
 	.calls = {
-		CALL("hugetlb_change_protection", PROTECTION_VMA, 0, HUGE),
+		CHANGE_CALL("hugetlb_change_protection", PROTECTION_VMA, 0, CHANGE_HUGE),
 	},
 };
 
@@ -176,31 +176,31 @@ static int open_file(uintptr_t at, size_t size)
 
 static long map_shared(uintptr_t at)
 {
-	int err, fd = open_file(at, 2 * HUGE);
+	int err, fd = open_file(at, 2 * CHANGE_HUGE);
 
 	if (fd < 0)
 		return fd;
-	err = change_map(at, 2 * HUGE, MAP_SHARED, fd);
+	err = change_map(at, 2 * CHANGE_HUGE, MAP_SHARED, fd);
 	if (!err) {
-		change_fill(at, SIZE);
-		change_fill(at + HUGE, SIZE);
+		change_fill(at, CHANGE_SIZE);
+		change_fill(at + CHANGE_HUGE, CHANGE_SIZE);
 	}
 	return err;
 }
 
 static long truncate_half(uintptr_t at)
 {
-	return ftruncate(change_fd(at), HUGE) ? -errno : 0;
+	return ftruncate(change_fd(at), CHANGE_HUGE) ? -errno : 0;
 }
 
 /* Behind the end there is nothing, but after the file grows. */
 static long is_truncated(uintptr_t at)
 {
-	if (change_pagemap(at + HUGE) & PAGEMAP_PRESENT)
+	if (change_pagemap(at + CHANGE_HUGE) & PAGEMAP_PRESENT)
 		return -EBADMSG;
-	if (ftruncate(change_fd(at), 2 * HUGE))
+	if (ftruncate(change_fd(at), 2 * CHANGE_HUGE))
 		return -errno;
-	return change_filled(at, SIZE) ?: change_zero(at + HUGE, SIZE);
+	return change_filled(at, CHANGE_SIZE) ?: change_zero(at + CHANGE_HUGE, CHANGE_SIZE);
 }
 
 const struct change change_hugetlb_truncate = {
@@ -209,10 +209,10 @@ const struct change change_hugetlb_truncate = {
 	.act = truncate_half,
 	.check = is_truncated,
 	.calls = {
-		CALL("unmap_hugepage_range", UNMAP, HUGE, 2 * HUGE,
-		     .until = VERSION(6, 2)),
-		CALL("unmap_hugepage_range", CLEAR, HUGE, 2 * HUGE,
-		     .since = VERSION(6, 2)),
+		CHANGE_CALL("unmap_hugepage_range", UNMAP, CHANGE_HUGE, 2 * CHANGE_HUGE,
+			    .until = LINUX_VERSION(6, 2)),
+		CHANGE_CALL("unmap_hugepage_range", CLEAR, CHANGE_HUGE, 2 * CHANGE_HUGE,
+			    .since = LINUX_VERSION(6, 2)),
 	},
 };
 
@@ -230,14 +230,14 @@ static long map_twice(uintptr_t at)
 				fd);
 	if (err)
 		return err;
-	change_fill(at, SIZE);
+	change_fill(at, CHANGE_SIZE);
 	return *(volatile uintptr_t *)(at + GIANT) == at ? 0 : -EBADMSG;
 }
 
 /* One VMA gets another flag for its last page: a cut, and nothing else. */
 static long cut(uintptr_t at)
 {
-	return madvise((void *)(at + GIANT - HUGE), HUGE, MADV_DONTFORK) ?
+	return madvise((void *)(at + GIANT - CHANGE_HUGE), CHANGE_HUGE, MADV_DONTFORK) ?
 		-errno : 0;
 }
 
@@ -247,7 +247,7 @@ static long is_unshared(uintptr_t at)
 	if (change_pagemap(at) & PAGEMAP_PRESENT ||
 	    !(change_pagemap(at + GIANT) & PAGEMAP_PRESENT))
 		return -EBADMSG;
-	return change_filled(at, SIZE);
+	return change_filled(at, CHANGE_SIZE);
 }
 
 const struct change change_hugetlb_unshare = {
@@ -256,6 +256,6 @@ const struct change change_hugetlb_unshare = {
 	.act = cut,
 	.check = is_unshared,
 	.calls = {
-		CALL("hugetlb_unshare_pmds", CLEAR, 0, GIANT),
+		CHANGE_CALL("hugetlb_unshare_pmds", CLEAR, 0, GIANT),
 	},
 };

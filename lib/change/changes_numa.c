@@ -17,7 +17,7 @@
 #include "core/consent.h"
 #include "core/machine_state.h"
 
-#define PAGES (SIZE / PAGE)
+#define PAGES (CHANGE_SIZE / CHANGE_PAGE)
 
 #define NODES "/sys/devices/system/node/has_memory"
 
@@ -51,7 +51,7 @@ static void list_pages(uintptr_t at, void *pages[PAGES])
 	unsigned int i;
 
 	for (i = 0; i < PAGES; i++)
-		pages[i] = (void *)(at + i * PAGE);
+		pages[i] = (void *)(at + i * CHANGE_PAGE);
 }
 
 /* Whether all pages are there */
@@ -78,14 +78,14 @@ static long map_on_first(uintptr_t at)
 
 	if (!two_nodes(&from, &to))
 		return -ENODEV;
-	err = change_map(at, SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	err = change_map(at, CHANGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	if (err)
 		return err;
 	mask = 1UL << from;
-	if (syscall(SYS_mbind, at, SIZE, MPOL_BIND, &mask, sizeof(mask) * 8, 0))
+	if (syscall(SYS_mbind, at, CHANGE_SIZE, MPOL_BIND, &mask, sizeof(mask) * 8, 0))
 		return -errno;
-	change_fill(at, SIZE);
-	if (syscall(SYS_mbind, at, SIZE, MPOL_DEFAULT, NULL, 0, 0))
+	change_fill(at, CHANGE_SIZE);
+	if (syscall(SYS_mbind, at, CHANGE_SIZE, MPOL_DEFAULT, NULL, 0, 0))
 		return -errno;
 	return all_on(at, from) ? 0 : -ENOMEM;
 }
@@ -96,12 +96,12 @@ static long is_on_second(uintptr_t at)
 
 	if (!two_nodes(&from, &to) || !all_on(at, to))
 		return -EBADMSG;
-	return change_filled(at, SIZE);
+	return change_filled(at, CHANGE_SIZE);
 }
 
 /* Each page by itself, in whatever order */
 #define MOVES {								\
-		CALL("try_to_migrate_one", CLEAR, 0, SIZE, .step = PAGE), \
+		CHANGE_CALL("try_to_migrate_one", CLEAR, 0, CHANGE_SIZE, .step = CHANGE_PAGE), \
 	}
 
 static long move(uintptr_t at)
@@ -136,7 +136,7 @@ static long bind(uintptr_t at)
 	if (!two_nodes(&from, &to))
 		return -ENODEV;
 	mask = 1UL << to;
-	return syscall(SYS_mbind, at, SIZE, MPOL_BIND, &mask, sizeof(mask) * 8,
+	return syscall(SYS_mbind, at, CHANGE_SIZE, MPOL_BIND, &mask, sizeof(mask) * 8,
 		       MPOL_MF_MOVE | MPOL_MF_STRICT) ? -errno : 0;
 }
 
@@ -212,7 +212,7 @@ static long spend_time(uintptr_t at)
 
 static long all_filled(uintptr_t at)
 {
-	return change_filled(at, SIZE);
+	return change_filled(at, CHANGE_SIZE);
 }
 
 const struct change change_numa_hinting = {
@@ -222,6 +222,6 @@ const struct change change_numa_hinting = {
 	.check = all_filled,
 	.flags = CHANGE_AT_ONCE | CHANGE_REPEATS,
 	.calls = {
-		CALL("change_pud_range", PROTECTION_VMA, 0, SIZE),
+		CHANGE_CALL("change_pud_range", PROTECTION_VMA, 0, CHANGE_SIZE),
 	},
 };

@@ -38,17 +38,17 @@ static long map_here(uintptr_t at)
 
 static long page_out(uintptr_t at)
 {
-	return madvise((void *)at, SIZE, MADV_PAGEOUT) ? -errno : 0;
+	return madvise((void *)at, CHANGE_SIZE, MADV_PAGEOUT) ? -errno : 0;
 }
 
 static long is_swapped(uintptr_t at)
 {
 	uintptr_t page;
 
-	for (page = at; page < at + SIZE; page += PAGE)
+	for (page = at; page < at + CHANGE_SIZE; page += CHANGE_PAGE)
 		if (!(change_pagemap(page) & PAGEMAP_SWAPPED))
 			return -EBADMSG;
-	return change_filled(at, SIZE);
+	return change_filled(at, CHANGE_SIZE);
 }
 
 const struct change change_pageout = {
@@ -57,7 +57,8 @@ const struct change change_pageout = {
 	.act = page_out,
 	.check = is_swapped,
 	.calls = {
-		CALL("try_to_unmap_one", CLEAR, 0, SIZE, .step = PAGE),
+		CHANGE_CALL("try_to_unmap_one", CLEAR, 0, CHANGE_SIZE,
+			    .step = CHANGE_PAGE),
 	},
 };
 
@@ -74,29 +75,29 @@ static long map_file(uintptr_t at)
 	if (fd < 0)
 		return -errno;
 	unlink(path);
-	if (ftruncate(fd, PAGE))
+	if (ftruncate(fd, CHANGE_PAGE))
 		return -errno;
-	err = change_map(at, PAGE, MAP_SHARED, fd);
+	err = change_map(at, CHANGE_PAGE, MAP_SHARED, fd);
 	close(fd);
 	if (!err)
-		change_fill(at, PAGE);
+		change_fill(at, CHANGE_PAGE);
 	return err;
 }
 
 static long write_back(uintptr_t at)
 {
-	return msync((void *)at, PAGE, MS_SYNC) ? -errno : 0;
+	return msync((void *)at, CHANGE_PAGE, MS_SYNC) ? -errno : 0;
 }
 
 /* Clean, until it is written to again */
 static long is_clean(uintptr_t at)
 {
-	long err = change_filled(at, PAGE);
+	long err = change_filled(at, CHANGE_PAGE);
 
-	if (change_smaps(at, "Private_Clean") != PAGE / 1024)
+	if (change_smaps(at, "Private_Clean") != CHANGE_PAGE / 1024)
 		return -EBADMSG;
-	change_fill(at, PAGE);
-	if (change_smaps(at, "Private_Dirty") != PAGE / 1024)
+	change_fill(at, CHANGE_PAGE);
+	if (change_smaps(at, "Private_Dirty") != CHANGE_PAGE / 1024)
 		return -EBADMSG;
 	return err;
 }
@@ -107,7 +108,7 @@ const struct change change_write_back = {
 	.act = write_back,
 	.check = is_clean,
 	.calls = {
-		CALL("page_vma_mkclean_one", PROTECTION_PAGE, 0, PAGE),
+		CHANGE_CALL("page_vma_mkclean_one", PROTECTION_PAGE, 0, CHANGE_PAGE),
 	},
 };
 
@@ -120,14 +121,14 @@ static long map_clean_file(uintptr_t at)
 
 static long page_out_file(uintptr_t at)
 {
-	return madvise((void *)at, PAGE, MADV_PAGEOUT) ? -errno : 0;
+	return madvise((void *)at, CHANGE_PAGE, MADV_PAGEOUT) ? -errno : 0;
 }
 
 static long is_out(uintptr_t at)
 {
 	if (change_pagemap(at) & PAGEMAP_PRESENT)
 		return -EBADMSG;
-	return change_filled(at, PAGE);
+	return change_filled(at, CHANGE_PAGE);
 }
 
 const struct change change_pageout_file = {
@@ -136,7 +137,7 @@ const struct change change_pageout_file = {
 	.act = page_out_file,
 	.check = is_out,
 	.calls = {
-		CALL("try_to_unmap_one", CLEAR, 0, PAGE),
+		CHANGE_CALL("try_to_unmap_one", CLEAR, 0, CHANGE_PAGE),
 	},
 };
 
@@ -157,8 +158,8 @@ static long map_twins(uintptr_t at)
 
 	if (err)
 		return err;
-	*(volatile uintptr_t *)(at + PAGE) = at;
-	return madvise((void *)at, SIZE, MADV_MERGEABLE) ? -errno : 0;
+	*(volatile uintptr_t *)(at + CHANGE_PAGE) = at;
+	return madvise((void *)at, CHANGE_SIZE, MADV_MERGEABLE) ? -errno : 0;
 }
 
 static int wanted;
@@ -199,11 +200,11 @@ static long are_merged(uintptr_t at)
 	long err;
 
 	if (*(volatile uintptr_t *)at != at ||
-	    *(volatile uintptr_t *)(at + PAGE) != at)
+	    *(volatile uintptr_t *)(at + CHANGE_PAGE) != at)
 		return -EBADMSG;
-	err = change_filled(at + 2 * PAGE, SIZE - 2 * PAGE);
-	change_fill(at + PAGE, PAGE);
-	return err ?: change_filled(at, SIZE);
+	err = change_filled(at + 2 * CHANGE_PAGE, CHANGE_SIZE - 2 * CHANGE_PAGE);
+	change_fill(at + CHANGE_PAGE, CHANGE_PAGE);
+	return err ?: change_filled(at, CHANGE_SIZE);
 }
 
 const struct change change_merge = {
@@ -215,8 +216,8 @@ const struct change change_merge = {
 	.flags = CHANGE_AT_ONCE | CHANGE_REPEATS,
 	.calls = {
 		/* The second one becomes what the first one is replaced by. */
-		CALL("write_protect_page", CLEAR, PAGE, 2 * PAGE),
-		CALL("write_protect_page", CLEAR, 0, PAGE),
-		CALL("replace_page", CLEAR, 0, PAGE),
+		CHANGE_CALL("write_protect_page", CLEAR, CHANGE_PAGE, 2 * CHANGE_PAGE),
+		CHANGE_CALL("write_protect_page", CLEAR, 0, CHANGE_PAGE),
+		CHANGE_CALL("replace_page", CLEAR, 0, CHANGE_PAGE),
 	},
 };

@@ -20,37 +20,37 @@
 
 static const char *lacks_thp(void)
 {
-	return sysfile_number(THP "hpage_pmd_size") == HUGE ? NULL :
+	return sysfile_number(THP "hpage_pmd_size") == CHANGE_HUGE ? NULL :
 		"CONFIG_TRANSPARENT_HUGEPAGE with pages of 2 MiB";
 }
 
 static const char *lacks_collapse(void)
 {
-	return kernel_version() < VERSION(6, 1) ? "MADV_COLLAPSE (6.1)" :
+	return kernel_version() < LINUX_VERSION(6, 1) ? "MADV_COLLAPSE (6.1)" :
 						  lacks_thp();
 }
 
 static bool is_huge(uintptr_t at)
 {
-	return change_smaps(at, "AnonHugePages") == HUGE / 1024;
+	return change_smaps(at, "AnonHugePages") == CHANGE_HUGE / 1024;
 }
 
 static bool is_shmem_huge(uintptr_t at)
 {
-	return change_smaps(at, "ShmemPmdMapped") == HUGE / 1024;
+	return change_smaps(at, "ShmemPmdMapped") == CHANGE_HUGE / 1024;
 }
 
 static long unmap_part(uintptr_t at)
 {
-	return munmap((void *)at, SIZE) ? -errno : 0;
+	return munmap((void *)at, CHANGE_SIZE) ? -errno : 0;
 }
 
 static long part_is_unmapped(uintptr_t at)
 {
-	if (is_huge(at + SIZE))
+	if (is_huge(at + CHANGE_SIZE))
 		return -EBADMSG;
-	return change_unmapped(at, SIZE) ?:
-	       change_filled(at + SIZE, HUGE - SIZE);
+	return change_unmapped(at, CHANGE_SIZE) ?:
+	       change_filled(at + CHANGE_SIZE, CHANGE_HUGE - CHANGE_SIZE);
 }
 
 const struct change change_thp_munmap = {
@@ -60,19 +60,19 @@ const struct change change_thp_munmap = {
 	.check = part_is_unmapped,
 	.calls = {
 		/* when the mapping is cut, not when its part is unmapped */
-		CALL("__split_huge_pmd", CLEAR, 0, HUGE),
-		CALL("unmap_vmas", UNMAP, 0, SIZE),
+		CHANGE_CALL("__split_huge_pmd", CLEAR, 0, CHANGE_HUGE),
+		CHANGE_CALL("unmap_vmas", UNMAP, 0, CHANGE_SIZE),
 	},
 };
 
 static long protect_part(uintptr_t at)
 {
-	return mprotect((void *)at, SIZE, PROT_READ) ? -errno : 0;
+	return mprotect((void *)at, CHANGE_SIZE, PROT_READ) ? -errno : 0;
 }
 
 static long is_split(uintptr_t at)
 {
-	return is_huge(at) ? -EBADMSG : change_filled(at, HUGE);
+	return is_huge(at) ? -EBADMSG : change_filled(at, CHANGE_HUGE);
 }
 
 const struct change change_thp_mprotect = {
@@ -81,19 +81,21 @@ const struct change change_thp_mprotect = {
 	.act = protect_part,
 	.check = is_split,
 	.calls = {
-		CALL("__split_huge_pmd", CLEAR, 0, HUGE),
-		CALL("change_pud_range", PROTECTION_VMA, 0, SIZE),
+		CHANGE_CALL("__split_huge_pmd", CLEAR, 0, CHANGE_HUGE),
+		CHANGE_CALL("change_pud_range", PROTECTION_VMA, 0, CHANGE_SIZE),
 	},
 };
 
 static long drop_part(uintptr_t at)
 {
-	return madvise((void *)at, SIZE, MADV_DONTNEED) ? -errno : 0;
+	return madvise((void *)at, CHANGE_SIZE, MADV_DONTNEED) ? -errno : 0;
 }
 
 static long part_is_zero(uintptr_t at)
 {
-	return change_zero(at, SIZE) ?: change_filled(at + SIZE, HUGE - SIZE);
+	return change_zero(at, CHANGE_SIZE) ?:
+					      change_filled(at + CHANGE_SIZE,
+							    CHANGE_HUGE - CHANGE_SIZE);
 }
 
 const struct change change_thp_dontneed = {
@@ -103,8 +105,8 @@ const struct change change_thp_dontneed = {
 	.check = part_is_zero,
 	.calls = {
 		/* the one inside the other */
-		CALL("zap_vma_range_batched", CLEAR, 0, SIZE),
-		CALL("__split_huge_pmd", CLEAR, 0, HUGE),
+		CHANGE_CALL("zap_vma_range_batched", CLEAR, 0, CHANGE_SIZE),
+		CHANGE_CALL("__split_huge_pmd", CLEAR, 0, CHANGE_HUGE),
 	},
 };
 
@@ -118,7 +120,7 @@ static long split_folio(uintptr_t at)
 {
 	char text[96];
 
-	snprintf(text, sizeof(text), "%d,0x%lx,0x%lx", getpid(), at, at + HUGE);
+	snprintf(text, sizeof(text), "%d,0x%lx,0x%lx", getpid(), at, at + CHANGE_HUGE);
 	return machine_write("/sys/kernel/debug/split_huge_pages", text);
 }
 
@@ -129,8 +131,9 @@ const struct change change_thp_split_folio = {
 	.check = is_split,
 	.calls = {
 		/* 6.16 and later split the PMD without telling once more. */
-		CALL("__split_huge_pmd", CLEAR, 0, HUGE, .until = VERSION(6, 16)),
-		CALL("try_to_migrate_one", CLEAR, 0, HUGE),
+		CHANGE_CALL("__split_huge_pmd", CLEAR, 0, CHANGE_HUGE,
+			    .until = LINUX_VERSION(6, 16)),
+		CHANGE_CALL("try_to_migrate_one", CLEAR, 0, CHANGE_HUGE),
 	},
 };
 
@@ -143,13 +146,13 @@ static long map_room(uintptr_t at)
 	long err = change_map_advised(at, MADV_NOHUGEPAGE);
 
 	if (!err)
-		change_fill(at, SIZE);
+		change_fill(at, CHANGE_SIZE);
 	return err;
 }
 
 static long allow_huge(uintptr_t at)
 {
-	return madvise((void *)at, HUGE, MADV_HUGEPAGE) ? -errno : 0;
+	return madvise((void *)at, CHANGE_HUGE, MADV_HUGEPAGE) ? -errno : 0;
 }
 
 /*
@@ -161,7 +164,7 @@ static long collapse(uintptr_t at)
 	int tries;
 
 	for (tries = 0; tries < 100; tries++) {
-		if (!madvise((void *)at, HUGE, MADV_COLLAPSE))
+		if (!madvise((void *)at, CHANGE_HUGE, MADV_COLLAPSE))
 			return 0;
 		if (errno != EAGAIN)
 			break;
@@ -178,7 +181,8 @@ static long is_collapsed(uintptr_t at)
 {
 	if (!is_huge(at))
 		return -EBADMSG;
-	return change_filled(at, SIZE) ?: change_zero(at + SIZE, HUGE - SIZE);
+	return change_filled(at, CHANGE_SIZE) ?:
+		       change_zero(at + CHANGE_SIZE, CHANGE_HUGE - CHANGE_SIZE);
 }
 
 const struct change change_collapse = {
@@ -187,7 +191,7 @@ const struct change change_collapse = {
 	.act = collapse_room,
 	.check = is_collapsed,
 	.calls = {
-		CALL("collapse_huge_page", CLEAR, 0, HUGE),
+		CHANGE_CALL("collapse_huge_page", CLEAR, 0, CHANGE_HUGE),
 	},
 };
 
@@ -241,7 +245,7 @@ const struct change change_khugepaged = {
 	.check = is_collapsed,
 	.flags = CHANGE_AT_ONCE | CHANGE_REPEATS,
 	.calls = {
-		CALL("collapse_huge_page", CLEAR, 0, HUGE),
+		CHANGE_CALL("collapse_huge_page", CLEAR, 0, CHANGE_HUGE),
 	},
 };
 
@@ -250,14 +254,14 @@ static long map_shmem_room(uintptr_t at)
 {
 	int err, fd = memfd_create("hmm_notifier", MFD_CLOEXEC);
 
-	if (fd < 0 || ftruncate(fd, HUGE))
+	if (fd < 0 || ftruncate(fd, CHANGE_HUGE))
 		return -errno;
-	err = change_map(at, HUGE, MAP_SHARED, fd);
+	err = change_map(at, CHANGE_HUGE, MAP_SHARED, fd);
 	close(fd);
-	if (!err && madvise((void *)at, HUGE, MADV_NOHUGEPAGE))
+	if (!err && madvise((void *)at, CHANGE_HUGE, MADV_NOHUGEPAGE))
 		err = -errno;
 	if (!err)
-		change_fill(at, SIZE);
+		change_fill(at, CHANGE_SIZE);
 	return err;
 }
 
@@ -265,7 +269,8 @@ static long is_shmem_collapsed(uintptr_t at)
 {
 	if (!is_shmem_huge(at))
 		return -EBADMSG;
-	return change_filled(at, SIZE) ?: change_zero(at + SIZE, HUGE - SIZE);
+	return change_filled(at, CHANGE_SIZE) ?:
+		       change_zero(at + CHANGE_SIZE, CHANGE_HUGE - CHANGE_SIZE);
 }
 
 const struct change change_collapse_shmem = {
@@ -275,8 +280,9 @@ const struct change change_collapse_shmem = {
 	.check = is_shmem_collapsed,
 	.calls = {
 		/* each small page that is mapped, then the page table */
-		CALL("try_to_unmap_one", CLEAR, 0, SIZE, .step = PAGE),
-		CALL("retract_page_tables", CLEAR, 0, HUGE),
+		CHANGE_CALL("try_to_unmap_one", CLEAR, 0, CHANGE_SIZE,
+			    .step = CHANGE_PAGE),
+		CHANGE_CALL("retract_page_tables", CLEAR, 0, CHANGE_HUGE),
 	},
 };
 
@@ -291,11 +297,11 @@ static long map_shmem_small(uintptr_t at)
 	err = err ?: collapse_room(at);
 	if (err)
 		return err;
-	if (madvise((void *)at, HUGE, MADV_NOHUGEPAGE) ||
-	    mprotect((void *)at, SIZE, PROT_READ))
+	if (madvise((void *)at, CHANGE_HUGE, MADV_NOHUGEPAGE) ||
+	    mprotect((void *)at, CHANGE_SIZE, PROT_READ))
 		return -errno;
-	err = change_filled(at, SIZE);
-	if (mprotect((void *)at, SIZE, PROT_READ | PROT_WRITE))
+	err = change_filled(at, CHANGE_SIZE);
+	if (mprotect((void *)at, CHANGE_SIZE, PROT_READ | PROT_WRITE))
 		return -errno;
 	return err ?: is_shmem_huge(at) ? -EBADMSG : 0;
 }
@@ -306,11 +312,11 @@ const struct change change_collapse_mapped = {
 	.act = collapse_room,
 	.check = is_shmem_collapsed,
 	.calls = {
-		CALL("try_collapse_pte_mapped_thp", CLEAR, 0, HUGE,
-		     .since = VERSION(6, 6)),
+		CHANGE_CALL("try_collapse_pte_mapped_thp", CLEAR, 0, CHANGE_HUGE,
+			    .since = LINUX_VERSION(6, 6)),
 		/* by collapse_and_free_pmd(), as all others there */
-		CALL("retract_page_tables", CLEAR, 0, HUGE,
-		     .until = VERSION(6, 6)),
+		CHANGE_CALL("retract_page_tables", CLEAR, 0, CHANGE_HUGE,
+			    .until = LINUX_VERSION(6, 6)),
 	},
 };
 
@@ -324,24 +330,25 @@ static long map_huge_zero(uintptr_t at)
 {
 	long err = change_map_advised(at, MADV_HUGEPAGE);
 
-	err = err ?: change_zero(at, HUGE);
-	if (!err && madvise((void *)at, HUGE, MADV_NOHUGEPAGE))
+	err = err ?: change_zero(at, CHANGE_HUGE);
+	if (!err && madvise((void *)at, CHANGE_HUGE, MADV_NOHUGEPAGE))
 		err = -errno;
 	return err;
 }
 
 static long write_first(uintptr_t at)
 {
-	change_fill(at, PAGE);
+	change_fill(at, CHANGE_PAGE);
 	return 0;
 }
 
 static long rest_is_zero(uintptr_t at)
 {
 	/* Up to 6.12 it is split, and one small page is copied. */
-	if (kernel_version() >= VERSION(6, 13) && !is_huge(at))
+	if (kernel_version() >= LINUX_VERSION(6, 13) && !is_huge(at))
 		return -EBADMSG;
-	return change_filled(at, PAGE) ?: change_zero(at + PAGE, HUGE - PAGE);
+	return change_filled(at, CHANGE_PAGE) ?:
+		       change_zero(at + CHANGE_PAGE, CHANGE_HUGE - CHANGE_PAGE);
 }
 
 const struct change change_cow_huge_zero = {
@@ -350,9 +357,11 @@ const struct change change_cow_huge_zero = {
 	.act = write_first,
 	.check = rest_is_zero,
 	.calls = {
-		CALL("__split_huge_pmd", CLEAR, 0, HUGE, .until = VERSION(6, 13)),
-		CALL("wp_page_copy", CLEAR, 0, PAGE, .until = VERSION(6, 13)),
-		CALL("do_huge_zero_wp_pmd", CLEAR, 0, HUGE,
-		     .since = VERSION(6, 13)),
+		CHANGE_CALL("__split_huge_pmd", CLEAR, 0, CHANGE_HUGE,
+			    .until = LINUX_VERSION(6, 13)),
+		CHANGE_CALL("wp_page_copy", CLEAR, 0, CHANGE_PAGE,
+			    .until = LINUX_VERSION(6, 13)),
+		CHANGE_CALL("do_huge_zero_wp_pmd", CLEAR, 0, CHANGE_HUGE,
+			    .since = LINUX_VERSION(6, 13)),
 	},
 };

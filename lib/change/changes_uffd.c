@@ -33,22 +33,22 @@ static long register_wp(uintptr_t at)
 		return fd;
 	change_keep_fd(at, fd);
 	err = change_private(at);
-	return err ?: userfault_register(fd, at, SIZE, UFFDIO_REGISTER_MODE_WP);
+	return err ?: userfault_register(fd, at, CHANGE_SIZE, UFFDIO_REGISTER_MODE_WP);
 }
 
 static long write_protect(uintptr_t at)
 {
-	return userfault_write_protect(change_fd(at), at, SIZE);
+	return userfault_write_protect(change_fd(at), at, CHANGE_SIZE);
 }
 
 static long is_write_protected(uintptr_t at)
 {
 	uintptr_t page;
 
-	for (page = at; page < at + SIZE; page += PAGE)
+	for (page = at; page < at + CHANGE_SIZE; page += CHANGE_PAGE)
 		if (!(change_pagemap(page) & PAGEMAP_UFFD_WP))
 			return -EBADMSG;
-	return change_filled(at, SIZE);
+	return change_filled(at, CHANGE_SIZE);
 }
 
 const struct change change_uffd_wp = {
@@ -57,7 +57,7 @@ const struct change change_uffd_wp = {
 	.act = write_protect,
 	.check = is_write_protected,
 	.calls = {
-		CALL("change_pud_range", PROTECTION_VMA, 0, SIZE),
+		CHANGE_CALL("change_pud_range", PROTECTION_VMA, 0, CHANGE_SIZE),
 	},
 };
 
@@ -74,14 +74,14 @@ static int prepare_move(uintptr_t at, size_t size)
 	if (fd < 0)
 		return fd;
 	change_keep_fd(at, fd);
-	err = change_map(at + ELSEWHERE, size, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	return err ?: userfault_register(fd, at + ELSEWHERE, size,
+	err = change_map(at + CHANGE_ELSEWHERE, size, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	return err ?: userfault_register(fd, at + CHANGE_ELSEWHERE, size,
 					 UFFDIO_REGISTER_MODE_MISSING);
 }
 
 static int move(uintptr_t at, size_t size)
 {
-	long moved = userfault_move(change_fd(at), at + ELSEWHERE, at, size);
+	long moved = userfault_move(change_fd(at), at + CHANGE_ELSEWHERE, at, size);
 
 	return moved < 0 ? moved : moved == (long)size ? 0 : -EIO;
 }
@@ -91,19 +91,21 @@ static long prepare_move_page(uintptr_t at)
 {
 	long err = change_private(at);
 
-	return err ?: prepare_move(at, PAGE);
+	return err ?: prepare_move(at, CHANGE_PAGE);
 }
 
 static long move_page(uintptr_t at)
 {
-	return move(at, PAGE);
+	return move(at, CHANGE_PAGE);
 }
 
 static long page_has_moved(uintptr_t at)
 {
-	if (*(volatile uintptr_t *)(at + ELSEWHERE) != at)
+	if (*(volatile uintptr_t *)(at + CHANGE_ELSEWHERE) != at)
 		return -EBADMSG;
-	return change_zero(at, PAGE) ?: change_filled(at + PAGE, SIZE - PAGE);
+	return change_zero(at, CHANGE_PAGE) ?:
+					      change_filled(at + CHANGE_PAGE,
+							    CHANGE_SIZE - CHANGE_PAGE);
 }
 
 const struct change change_uffd_move = {
@@ -112,36 +114,36 @@ const struct change change_uffd_move = {
 	.act = move_page,
 	.check = page_has_moved,
 	.calls = {
-		CALL("move_pages_ptes", CLEAR, 0, PAGE),
+		CHANGE_CALL("move_pages_ptes", CLEAR, 0, CHANGE_PAGE),
 	},
 };
 
 static long prepare_move_huge(uintptr_t at)
 {
-	return change_map_huge(at) ?: prepare_move(at, HUGE);
+	return change_map_huge(at) ?: prepare_move(at, CHANGE_HUGE);
 }
 
 static long move_huge(uintptr_t at)
 {
-	return move(at, HUGE);
+	return move(at, CHANGE_HUGE);
 }
 
 static long huge_has_moved(uintptr_t at)
 {
 	uintptr_t page;
 
-	if (change_smaps(at + ELSEWHERE, "AnonHugePages") != HUGE / 1024)
+	if (change_smaps(at + CHANGE_ELSEWHERE, "AnonHugePages") != CHANGE_HUGE / 1024)
 		return -EBADMSG;
-	for (page = at; page < at + HUGE; page += PAGE)
-		if (*(volatile uintptr_t *)(page + ELSEWHERE) != page)
+	for (page = at; page < at + CHANGE_HUGE; page += CHANGE_PAGE)
+		if (*(volatile uintptr_t *)(page + CHANGE_ELSEWHERE) != page)
 			return -EBADMSG;
-	return change_zero(at, SIZE);
+	return change_zero(at, CHANGE_SIZE);
 }
 
 static const char *lacks_move_huge(void)
 {
 	return sysfile_number("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size") ==
-		HUGE ? lacks_move() : "CONFIG_TRANSPARENT_HUGEPAGE";
+		CHANGE_HUGE ? lacks_move() : "CONFIG_TRANSPARENT_HUGEPAGE";
 }
 
 const struct change change_uffd_move_huge = {
@@ -150,13 +152,13 @@ const struct change change_uffd_move_huge = {
 	.act = move_huge,
 	.check = huge_has_moved,
 	.calls = {
-		CALL("move_pages_huge_pmd", CLEAR, 0, HUGE),
+		CHANGE_CALL("move_pages_huge_pmd", CLEAR, 0, CHANGE_HUGE),
 	},
 };
 
 static const char *lacks_scan(void)
 {
-	if (kernel_version() < VERSION(6, 7))
+	if (kernel_version() < LINUX_VERSION(6, 7))
 		return "PAGEMAP_SCAN (6.7)";
 	return has_features(UFFD_FEATURE_WP_ASYNC) ? NULL :
 		"CONFIG_PTE_MARKER_UFFD_WP";
@@ -169,27 +171,30 @@ static long register_wp_async(uintptr_t at)
 	if (fd < 0)
 		return fd;
 	change_keep_fd(at, fd);
-	err = change_map(at, SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	err = err ?: userfault_register(fd, at, SIZE, UFFDIO_REGISTER_MODE_WP);
+	err = change_map(at, CHANGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	err = err ?: userfault_register(fd, at, CHANGE_SIZE, UFFDIO_REGISTER_MODE_WP);
 	if (!err)
-		change_fill(at, SIZE);
+		change_fill(at, CHANGE_SIZE);
 	return err;
 }
 
 static long scan_and_protect(uintptr_t at)
 {
-	int pages = userfault_scan(at, SIZE, PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC);
+	int pages = userfault_scan(at, CHANGE_SIZE,
+				   PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC);
 
-	return pages < 0 ? pages : pages == SIZE / PAGE ? 0 : -EBADMSG;
+	return pages < 0 ? pages : pages == CHANGE_SIZE / CHANGE_PAGE ? 0 : -EBADMSG;
 }
 
 /* Nothing has been written since, then one page. */
 static long scans_what_is_written(uintptr_t at)
 {
-	if (userfault_scan(at, SIZE, 0))
+	if (userfault_scan(at, CHANGE_SIZE, 0))
 		return -EBADMSG;
-	change_fill(at + PAGE, PAGE);
-	return userfault_scan(at, SIZE, 0) == 1 ? change_filled(at, SIZE) : -EBADMSG;
+	change_fill(at + CHANGE_PAGE, CHANGE_PAGE);
+	return userfault_scan(at, CHANGE_SIZE, 0) == 1 ?
+		       change_filled(at, CHANGE_SIZE) :
+		       -EBADMSG;
 }
 
 const struct change change_pagemap_scan = {
@@ -198,6 +203,6 @@ const struct change change_pagemap_scan = {
 	.act = scan_and_protect,
 	.check = scans_what_is_written,
 	.calls = {
-		CALL("do_pagemap_scan", PROTECTION_VMA, 0, SIZE),
+		CHANGE_CALL("do_pagemap_scan", PROTECTION_VMA, 0, CHANGE_SIZE),
 	},
 };

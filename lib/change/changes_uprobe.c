@@ -36,11 +36,11 @@ static const char *lacks_uprobes(void)
 	return sysfile_number(TYPE) < 0 ? "CONFIG_UPROBE_EVENTS" : NULL;
 }
 
-/* A file of its own for each region, executable, private, and looked at. */
+/* A file of its own for each span, executable, private, and looked at. */
 static long map_code(uintptr_t at)
 {
 	int fd = memfd_create("hmm_notifier", MFD_CLOEXEC);
-	INSN code[PAGE / sizeof(INSN)];
+	INSN code[CHANGE_PAGE / sizeof(INSN)];
 	void *got;
 	size_t i;
 
@@ -48,7 +48,7 @@ static long map_code(uintptr_t at)
 		code[i] = NOP;
 	if (fd < 0 || write(fd, code, sizeof(code)) != sizeof(code))
 		return -errno;
-	got = mmap((void *)at, PAGE, PROT_READ | PROT_EXEC,
+	got = mmap((void *)at, CHANGE_PAGE, PROT_READ | PROT_EXEC,
 		   MAP_PRIVATE | MAP_FIXED_NOREPLACE, fd, 0);
 	if (got != (void *)at)
 		return -errno;
@@ -97,8 +97,10 @@ const struct change change_uprobe_insert = {
 	.check = has_breakpoint,
 	.calls = {
 		/* 6.16 and later have a write fault make the copy. */
-		CALL("uprobe_write", CLEAR, 0, PAGE, .until = VERSION(6, 16)),
-		CALL("wp_page_copy", CLEAR, 0, PAGE, .since = VERSION(6, 16)),
+		CHANGE_CALL("uprobe_write", CLEAR, 0, CHANGE_PAGE,
+			    .until = LINUX_VERSION(6, 16)),
+		CHANGE_CALL("wp_page_copy", CLEAR, 0, CHANGE_PAGE,
+			    .since = LINUX_VERSION(6, 16)),
 	},
 };
 
@@ -129,6 +131,6 @@ const struct change change_uprobe_remove = {
 	.act = remove_probe,
 	.check = has_no_breakpoint,
 	.calls = {
-		CALL("uprobe_write", CLEAR, 0, PAGE),
+		CHANGE_CALL("uprobe_write", CLEAR, 0, CHANGE_PAGE),
 	},
 };

@@ -13,12 +13,12 @@
 
 static long munmap_all(uintptr_t at)
 {
-	return munmap((void *)at, SIZE) ? -errno : 0;
+	return munmap((void *)at, CHANGE_SIZE) ? -errno : 0;
 }
 
 static long all_unmapped(uintptr_t at)
 {
-	return change_unmapped(at, SIZE);
+	return change_unmapped(at, CHANGE_SIZE);
 }
 
 const struct change change_munmap = {
@@ -26,13 +26,13 @@ const struct change change_munmap = {
 	.act = munmap_all,
 	.check = all_unmapped,
 	.calls = {
-		CALL("unmap_vmas", UNMAP, 0, SIZE),
+		CHANGE_CALL("unmap_vmas", UNMAP, 0, CHANGE_SIZE),
 	},
 };
 
 static long map_over(uintptr_t at)
 {
-	void *got = mmap((void *)at, SIZE, PROT_READ | PROT_WRITE,
+	void *got = mmap((void *)at, CHANGE_SIZE, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 
 	return got == (void *)at ? 0 : -errno;
@@ -40,7 +40,7 @@ static long map_over(uintptr_t at)
 
 static long all_zero(uintptr_t at)
 {
-	return change_zero(at, SIZE);
+	return change_zero(at, CHANGE_SIZE);
 }
 
 const struct change change_map_fixed = {
@@ -48,7 +48,7 @@ const struct change change_map_fixed = {
 	.act = map_over,
 	.check = all_zero,
 	.calls = {
-		CALL("unmap_vmas", UNMAP, 0, SIZE),
+		CHANGE_CALL("unmap_vmas", UNMAP, 0, CHANGE_SIZE),
 	},
 };
 
@@ -71,15 +71,15 @@ static long grow_brk(uintptr_t at)
 {
 	int err = move_brk(at, at);
 
-	err = err ?: set_brk(at + SIZE);
+	err = err ?: set_brk(at + CHANGE_SIZE);
 	if (!err)
-		change_fill(at, SIZE);
+		change_fill(at, CHANGE_SIZE);
 	return err;
 }
 
 static long shrink_brk(uintptr_t at)
 {
-	int err = move_brk(at, at + SIZE);
+	int err = move_brk(at, at + CHANGE_SIZE);
 
 	return err ?: set_brk(at);
 }
@@ -89,19 +89,22 @@ const struct change change_brk = {
 	.act = shrink_brk,
 	.check = all_unmapped,
 	.calls = {
-		CALL("unmap_vmas", UNMAP, 0, SIZE),
+		CHANGE_CALL("unmap_vmas", UNMAP, 0, CHANGE_SIZE),
 	},
 };
 
 static long shrink(uintptr_t at)
 {
-	return mremap((void *)at, SIZE, SIZE / 2, 0) == (void *)at ? 0 : -errno;
+	return mremap((void *)at, CHANGE_SIZE, CHANGE_SIZE / 2, 0) ==
+			       (void *)at ?
+		       0 :
+		       -errno;
 }
 
 static long is_shrunk(uintptr_t at)
 {
-	return change_filled(at, SIZE / 2) ?:
-	       change_unmapped(at + SIZE / 2, SIZE / 2);
+	return change_filled(at, CHANGE_SIZE / 2) ?:
+	       change_unmapped(at + CHANGE_SIZE / 2, CHANGE_SIZE / 2);
 }
 
 const struct change change_mremap_shrink = {
@@ -109,15 +112,15 @@ const struct change change_mremap_shrink = {
 	.act = shrink,
 	.check = is_shrunk,
 	.calls = {
-		CALL("unmap_vmas", UNMAP, SIZE / 2, SIZE),
+		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_SIZE / 2, CHANGE_SIZE),
 	},
 };
 
 static long move_with(uintptr_t at, int flags)
 {
-	void *to = (void *)(at + ELSEWHERE);
+	void *to = (void *)(at + CHANGE_ELSEWHERE);
 
-	return mremap((void *)at, SIZE, SIZE, flags | MREMAP_MAYMOVE |
+	return mremap((void *)at, CHANGE_SIZE, CHANGE_SIZE, flags | MREMAP_MAYMOVE |
 		      MREMAP_FIXED, to) == to ? 0 : -errno;
 }
 
@@ -130,15 +133,15 @@ static long has_moved(uintptr_t at)
 {
 	uintptr_t page;
 
-	for (page = at; page < at + SIZE; page += PAGE)
-		if (*(volatile uintptr_t *)(page + ELSEWHERE) != page)
+	for (page = at; page < at + CHANGE_SIZE; page += CHANGE_PAGE)
+		if (*(volatile uintptr_t *)(page + CHANGE_ELSEWHERE) != page)
 			return -EBADMSG;
 	return 0;
 }
 
 static long has_moved_away(uintptr_t at)
 {
-	return has_moved(at) ?: change_unmapped(at, SIZE);
+	return has_moved(at) ?: change_unmapped(at, CHANGE_SIZE);
 }
 
 const struct change change_mremap_move = {
@@ -146,9 +149,9 @@ const struct change change_mremap_move = {
 	.act = move,
 	.check = has_moved_away,
 	.calls = {
-		CALL("move_page_tables", UNMAP, 0, SIZE),
+		CHANGE_CALL("move_page_tables", UNMAP, 0, CHANGE_SIZE),
 		/* of the mapping, when its pages are gone */
-		CALL("unmap_vmas", UNMAP, 0, SIZE),
+		CHANGE_CALL("unmap_vmas", UNMAP, 0, CHANGE_SIZE),
 	},
 };
 
@@ -159,7 +162,7 @@ static long move_pages_away(uintptr_t at)
 
 static long has_left_a_hole(uintptr_t at)
 {
-	return has_moved(at) ?: change_zero(at, SIZE);
+	return has_moved(at) ?: change_zero(at, CHANGE_SIZE);
 }
 
 const struct change change_mremap_dontunmap = {
@@ -167,18 +170,18 @@ const struct change change_mremap_dontunmap = {
 	.act = move_pages_away,
 	.check = has_left_a_hole,
 	.calls = {
-		CALL("move_page_tables", UNMAP, 0, SIZE),
+		CHANGE_CALL("move_page_tables", UNMAP, 0, CHANGE_SIZE),
 	},
 };
 
 static long protect(uintptr_t at)
 {
-	return mprotect((void *)at, SIZE, PROT_READ) ? -errno : 0;
+	return mprotect((void *)at, CHANGE_SIZE, PROT_READ) ? -errno : 0;
 }
 
 static long is_protected(uintptr_t at)
 {
-	return change_writable(at) ? -EBADMSG : change_filled(at, SIZE);
+	return change_writable(at) ? -EBADMSG : change_filled(at, CHANGE_SIZE);
 }
 
 const struct change change_mprotect = {
@@ -186,7 +189,7 @@ const struct change change_mprotect = {
 	.act = protect,
 	.check = is_protected,
 	.calls = {
-		CALL("change_pud_range", PROTECTION_VMA, 0, SIZE),
+		CHANGE_CALL("change_pud_range", PROTECTION_VMA, 0, CHANGE_SIZE),
 	},
 };
 
@@ -209,10 +212,10 @@ static long is_clean(uintptr_t at)
 {
 	if (change_pagemap(at) & PAGEMAP_SOFT_DIRTY)
 		return -EBADMSG;
-	change_fill(at, PAGE);
+	change_fill(at, CHANGE_PAGE);
 	if (!(change_pagemap(at) & PAGEMAP_SOFT_DIRTY))
 		return -EBADMSG;
-	return change_filled(at, SIZE);
+	return change_filled(at, CHANGE_SIZE);
 }
 
 const struct change change_soft_dirty = {
@@ -221,16 +224,16 @@ const struct change change_soft_dirty = {
 	.act = clear_soft_dirty,
 	.check = is_clean,
 	.calls = {
-		CALL("clear_refs_write", SOFT_DIRTY, 0, 0),
+		CHANGE_CALL("clear_refs_write", SOFT_DIRTY, 0, 0),
 	},
 };
 
 static long all_filled(uintptr_t at)
 {
-	return change_filled(at, SIZE);
+	return change_filled(at, CHANGE_SIZE);
 }
 
-/* In the child, of the regions that there are */
+/* In the child, of the spans that there are */
 static long sees_all(uintptr_t at)
 {
 	(void)at;
@@ -248,7 +251,7 @@ const struct change change_fork = {
 	.check = all_filled,
 	.flags = CHANGE_AT_ONCE,
 	.calls = {
-		CALL("copy_page_range", PROTECTION_PAGE, 0, SIZE),
+		CHANGE_CALL("copy_page_range", PROTECTION_PAGE, 0, CHANGE_SIZE),
 	},
 };
 
@@ -263,22 +266,22 @@ static long share_with_child(uintptr_t at)
 
 static long write_second_page(uintptr_t at)
 {
-	*(volatile uintptr_t *)(at + PAGE) = NEW;
+	*(volatile uintptr_t *)(at + CHANGE_PAGE) = NEW;
 	return 0;
 }
 
 static long second_page_differs(uintptr_t at)
 {
-	return *(volatile uintptr_t *)(at + PAGE) == NEW ? 0 : -EBADMSG;
+	return *(volatile uintptr_t *)(at + CHANGE_PAGE) == NEW ? 0 : -EBADMSG;
 }
 
 /* The child has what was there before. */
 static long child_has_the_old(uintptr_t at)
 {
-	if (change_child_word(at, at + PAGE) != at + PAGE)
+	if (change_child_word(at, at + CHANGE_PAGE) != at + CHANGE_PAGE)
 		return -EBADMSG;
-	return second_page_differs(at) ?: change_filled(at + 2 * PAGE,
-							SIZE - 2 * PAGE);
+	return second_page_differs(at) ?: change_filled(at + 2 * CHANGE_PAGE,
+							CHANGE_SIZE - 2 * CHANGE_PAGE);
 }
 
 const struct change change_cow_after_fork = {
@@ -286,21 +289,21 @@ const struct change change_cow_after_fork = {
 	.act = write_second_page,
 	.check = child_has_the_old,
 	.calls = {
-		CALL("wp_page_copy", CLEAR, PAGE, 2 * PAGE),
+		CHANGE_CALL("wp_page_copy", CLEAR, CHANGE_PAGE, 2 * CHANGE_PAGE),
 	},
 };
 
 static long map_zero_page(uintptr_t at)
 {
-	int err = change_map(at, SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	int err = change_map(at, CHANGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 
-	return err ?: change_zero(at, SIZE);
+	return err ?: change_zero(at, CHANGE_SIZE);
 }
 
 static long others_are_zero(uintptr_t at)
 {
-	return second_page_differs(at) ?: change_zero(at, PAGE) ?:
-	       change_zero(at + 2 * PAGE, SIZE - 2 * PAGE);
+	return second_page_differs(at) ?: change_zero(at, CHANGE_PAGE) ?:
+	       change_zero(at + 2 * CHANGE_PAGE, CHANGE_SIZE - 2 * CHANGE_PAGE);
 }
 
 const struct change change_cow_zero_page = {
@@ -308,7 +311,7 @@ const struct change change_cow_zero_page = {
 	.act = write_second_page,
 	.check = others_are_zero,
 	.calls = {
-		CALL("wp_page_copy", CLEAR, PAGE, 2 * PAGE),
+		CHANGE_CALL("wp_page_copy", CLEAR, CHANGE_PAGE, 2 * CHANGE_PAGE),
 	},
 };
 
@@ -317,18 +320,18 @@ static long map_private_file(uintptr_t at)
 	int fd = memfd_create("hmm_notifier", MFD_CLOEXEC);
 	int err;
 
-	if (fd < 0 || ftruncate(fd, SIZE))
+	if (fd < 0 || ftruncate(fd, CHANGE_SIZE))
 		return -errno;
-	err = change_map(at, SIZE, MAP_PRIVATE, fd);
+	err = change_map(at, CHANGE_SIZE, MAP_PRIVATE, fd);
 	change_keep_fd(at, fd);
-	return err ?: change_zero(at, SIZE);
+	return err ?: change_zero(at, CHANGE_SIZE);
 }
 
 static long file_is_zero(uintptr_t at)
 {
 	uintptr_t word = 1;
 
-	if (pread(change_fd(at), &word, sizeof(word), PAGE) != sizeof(word) ||
+	if (pread(change_fd(at), &word, sizeof(word), CHANGE_PAGE) != sizeof(word) ||
 	    word)
 		return -EBADMSG;
 	return others_are_zero(at);
@@ -339,7 +342,7 @@ const struct change change_cow_private_file = {
 	.act = write_second_page,
 	.check = file_is_zero,
 	.calls = {
-		CALL("wp_page_copy", CLEAR, PAGE, 2 * PAGE),
+		CHANGE_CALL("wp_page_copy", CLEAR, CHANGE_PAGE, 2 * CHANGE_PAGE),
 	},
 };
 
@@ -351,8 +354,8 @@ static long end_here(uintptr_t at)
 
 /* Interval notifiers are called twice, the others have been released by then. */
 #define END_OF_MM {							\
-		CALL("release", RELEASE, 0, 0),		\
-		CALL("unmap_vmas", UNMAP, 0, 0),	\
+		CHANGE_CALL("release", RELEASE, 0, 0),		\
+		CHANGE_CALL("unmap_vmas", UNMAP, 0, 0),	\
 	}
 
 const struct change change_exit = {
@@ -381,7 +384,7 @@ static long map_private_and_shared(uintptr_t at)
 {
 	long err = change_private(at);
 
-	return err ?: change_map(at + ELSEWHERE, SIZE,
+	return err ?: change_map(at + CHANGE_ELSEWHERE, CHANGE_SIZE,
 				 MAP_SHARED | MAP_ANONYMOUS, -1);
 }
 
@@ -390,7 +393,9 @@ const struct change change_reap = {
 	.prepare = map_private_and_shared,
 	.flags = CHANGE_NON_BLOCKABLE,
 	.calls = {
-		CALL("zap_vma_for_reaping", UNMAP, 0, SIZE, .until = VERSION(7, 0)),
-		CALL("zap_vma_for_reaping", CLEAR, 0, SIZE, .since = VERSION(7, 0)),
+		CHANGE_CALL("zap_vma_for_reaping", UNMAP, 0, CHANGE_SIZE,
+			    .until = LINUX_VERSION(7, 0)),
+		CHANGE_CALL("zap_vma_for_reaping", CLEAR, 0, CHANGE_SIZE,
+			    .since = LINUX_VERSION(7, 0)),
 	},
 };

@@ -16,12 +16,12 @@
 
 static long all_zero(uintptr_t at)
 {
-	return change_zero(at, SIZE);
+	return change_zero(at, CHANGE_SIZE);
 }
 
 static long dontneed(uintptr_t at)
 {
-	return madvise((void *)at, SIZE, MADV_DONTNEED) ? -errno : 0;
+	return madvise((void *)at, CHANGE_SIZE, MADV_DONTNEED) ? -errno : 0;
 }
 
 const struct change change_dontneed = {
@@ -29,23 +29,23 @@ const struct change change_dontneed = {
 	.act = dontneed,
 	.check = all_zero,
 	.calls = {
-		CALL("zap_vma_range_batched", CLEAR, 0, SIZE),
+		CHANGE_CALL("zap_vma_range_batched", CLEAR, 0, CHANGE_SIZE),
 	},
 };
 
 static long free_lazily(uintptr_t at)
 {
-	return madvise((void *)at, SIZE, MADV_FREE) ? -errno : 0;
+	return madvise((void *)at, CHANGE_SIZE, MADV_FREE) ? -errno : 0;
 }
 
 /* It is clean, if still there until memory gets short; a page written to stays. */
 static long is_lazy(uintptr_t at)
 {
-	if (change_smaps(at, "Private_Clean") != SIZE / 1024)
+	if (change_smaps(at, "Private_Clean") != CHANGE_SIZE / 1024)
 		return -EBADMSG;
-	change_fill(at, PAGE);
-	return change_smaps(at, "Private_Dirty") == PAGE / 1024 ?
-		change_filled(at, PAGE) : -EBADMSG;
+	change_fill(at, CHANGE_PAGE);
+	return change_smaps(at, "Private_Dirty") == CHANGE_PAGE / 1024 ?
+		change_filled(at, CHANGE_PAGE) : -EBADMSG;
 }
 
 const struct change change_free = {
@@ -53,7 +53,7 @@ const struct change change_free = {
 	.act = free_lazily,
 	.check = is_lazy,
 	.calls = {
-		CALL("madvise_free_single_vma", CLEAR, 0, SIZE),
+		CHANGE_CALL("madvise_free_single_vma", CLEAR, 0, CHANGE_SIZE),
 	},
 };
 
@@ -62,25 +62,29 @@ static long map_shared(uintptr_t at)
 	int fd = memfd_create("hmm_notifier", MFD_CLOEXEC);
 	int err;
 
-	if (fd < 0 || ftruncate(fd, SIZE))
+	if (fd < 0 || ftruncate(fd, CHANGE_SIZE))
 		return -errno;
 	change_keep_fd(at, fd);
-	err = change_map(at, SIZE, MAP_SHARED, fd);
+	err = change_map(at, CHANGE_SIZE, MAP_SHARED, fd);
 	if (!err)
-		change_fill(at, SIZE);
+		change_fill(at, CHANGE_SIZE);
 	return err;
 }
 
 /* Pages 1 and 2 of 4 */
 static long is_punched(uintptr_t at)
 {
-	return change_filled(at, PAGE) ?: change_zero(at + PAGE, 2 * PAGE) ?:
-	       change_filled(at + 3 * PAGE, PAGE);
+	return change_filled(at, CHANGE_PAGE)			      ?:
+		       change_zero(at + CHANGE_PAGE, 2 * CHANGE_PAGE) ?:
+		       change_filled(at + 3 * CHANGE_PAGE, CHANGE_PAGE);
 }
 
 static long remove_middle(uintptr_t at)
 {
-	return madvise((void *)(at + PAGE), 2 * PAGE, MADV_REMOVE) ? -errno : 0;
+	return madvise((void *)(at + CHANGE_PAGE), 2 * CHANGE_PAGE,
+		       MADV_REMOVE) ?
+		       -errno :
+		       0;
 }
 
 const struct change change_remove = {
@@ -88,14 +92,14 @@ const struct change change_remove = {
 	.act = remove_middle,
 	.check = is_punched,
 	.calls = {
-		CALL("zap_vma_range_batched", CLEAR, PAGE, 3 * PAGE),
+		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_PAGE, 3 * CHANGE_PAGE),
 	},
 };
 
 static long punch_middle(uintptr_t at)
 {
 	return fallocate(change_fd(at), FALLOC_FL_PUNCH_HOLE |
-			 FALLOC_FL_KEEP_SIZE, PAGE, 2 * PAGE) ? -errno : 0;
+			 FALLOC_FL_KEEP_SIZE, CHANGE_PAGE, 2 * CHANGE_PAGE) ? -errno : 0;
 }
 
 const struct change change_punch_hole = {
@@ -103,13 +107,13 @@ const struct change change_punch_hole = {
 	.act = punch_middle,
 	.check = is_punched,
 	.calls = {
-		CALL("zap_vma_range_batched", CLEAR, PAGE, 3 * PAGE),
+		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_PAGE, 3 * CHANGE_PAGE),
 	},
 };
 
 static long truncate_half(uintptr_t at)
 {
-	return ftruncate(change_fd(at), SIZE / 2) ? -errno : 0;
+	return ftruncate(change_fd(at), CHANGE_SIZE / 2) ? -errno : 0;
 }
 
 /* Behind the end of the file there is nothing to read, but after it grows. */
@@ -117,12 +121,12 @@ static long is_truncated(uintptr_t at)
 {
 	unsigned char vec[4];
 
-	if (mincore((void *)at, SIZE, vec) || vec[2] & 1 || vec[3] & 1)
+	if (mincore((void *)at, CHANGE_SIZE, vec) || vec[2] & 1 || vec[3] & 1)
 		return -EBADMSG;
-	if (ftruncate(change_fd(at), SIZE))
+	if (ftruncate(change_fd(at), CHANGE_SIZE))
 		return -errno;
-	return change_filled(at, SIZE / 2) ?:
-	       change_zero(at + SIZE / 2, SIZE / 2);
+	return change_filled(at, CHANGE_SIZE / 2) ?:
+	       change_zero(at + CHANGE_SIZE / 2, CHANGE_SIZE / 2);
 }
 
 const struct change change_truncate = {
@@ -131,20 +135,20 @@ const struct change change_truncate = {
 	.check = is_truncated,
 	.calls = {
 		/* before and, for private copies, after: shmem_setattr() */
-		CALL("zap_vma_range_batched", CLEAR, SIZE / 2, SIZE),
-		CALL("zap_vma_range_batched", CLEAR, SIZE / 2, SIZE),
+		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_SIZE / 2, CHANGE_SIZE),
+		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_SIZE / 2, CHANGE_SIZE),
 	},
 };
 
 static const char *lacks_guards(void)
 {
-	return kernel_version() < VERSION(6, 13) ?
+	return kernel_version() < LINUX_VERSION(6, 13) ?
 		"MADV_GUARD_INSTALL (6.13)" : NULL;
 }
 
 static long install_guard(uintptr_t at)
 {
-	return madvise((void *)at, SIZE, MADV_GUARD_INSTALL) ? -errno : 0;
+	return madvise((void *)at, CHANGE_SIZE, MADV_GUARD_INSTALL) ? -errno : 0;
 }
 
 static long is_guarded(uintptr_t at)
@@ -166,6 +170,6 @@ const struct change change_guard_install = {
 	.act = install_guard,
 	.check = is_guarded,
 	.calls = {
-		CALL("zap_vma_range_batched", CLEAR, 0, SIZE),
+		CHANGE_CALL("zap_vma_range_batched", CLEAR, 0, CHANGE_SIZE),
 	},
 };

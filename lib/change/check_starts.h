@@ -7,17 +7,17 @@
 
 #include "change/change.h"
 
-#define ACCOUNT_MAX 128
+#define CHECK_STARTS_MAX 128
 
-struct account {
+struct check_starts {
 	/* what change_expect() says, and how often it was seen */
-	struct change_expected expected[ACCOUNT_MAX];
+	struct change_expected expected[CHECK_STARTS_MAX];
 	unsigned int nr;
-	unsigned int starts[ACCOUNT_MAX];
-	unsigned int hits[ACCOUNT_MAX];
-	unsigned int ends[ACCOUNT_MAX];
+	unsigned int starts[CHECK_STARTS_MAX];
+	unsigned int hits[CHECK_STARTS_MAX];
+	unsigned int ends[CHECK_STARTS_MAX];
 
-	/* what is seen in the regions and not expected; the first one, in words */
+	/* what is seen in the spans and not expected; the first one, in words */
 	unsigned int strange;
 	char first_strange[160];
 
@@ -31,10 +31,10 @@ struct account {
  * Takes what notifier @id of @device saw since the last call, and who started
  * it. The notifier has to be one for all of the mm. Returns 0 or -errno.
  */
-int account_take(struct account *account, int device, unsigned int id,
-		 const struct change *change, unsigned int regions);
+int check_starts_take(struct check_starts *starts, int device, unsigned int id,
+		      const struct change *change, unsigned int spans);
 
 /* Forgets what has been seen so far. Returns 0 or -errno. */
-int account_reset(int device);
+int check_starts_reset(int device);
 
 #endif

@@ -9,34 +9,34 @@
 #include "core/bounded.h"
 
 struct look {
-	struct mirror_view view;
+	struct device_view view;
 	int device;
-	unsigned int regions;
-	uintptr_t page[PAGE / sizeof(uintptr_t)];
+	unsigned int spans;
+	uintptr_t page[CHANGE_PAGE / sizeof(uintptr_t)];
 };
 
-static uintptr_t address(unsigned int region, unsigned int page)
+static uintptr_t address(unsigned int span, unsigned int page)
 {
-	return change_region(region) + page * PAGE;
+	return change_span(span) + page * CHANGE_PAGE;
 }
 
 static int look(void *arg)
 {
 	struct look *look = arg;
-	unsigned int region, page;
+	unsigned int span, page;
 
-	for (region = 0; region < look->regions; region++)
-		for (page = 0; page < MIRROR_PAGES; page++) {
-			struct mirror_page *p = &look->view.page[region][page];
+	for (span = 0; span < look->spans; span++)
+		for (page = 0; page < DEVICE_VIEW_PAGES; page++) {
+			struct device_view_page *p = &look->view.page[span][page];
 
 			p->how = dmirror_look(look->device,
-					      address(region, page), look->page);
+					      address(span, page), look->page);
 			p->word = look->page[0];
 		}
 	return 0;
 }
 
-int mirror_look(struct mirror_view *view, int device, unsigned int regions)
+int device_view_look(struct device_view *view, int device, unsigned int spans)
 {
 	struct look *shared;
 	int err;
@@ -46,16 +46,16 @@ int mirror_look(struct mirror_view *view, int device, unsigned int regions)
 	if (shared == MAP_FAILED)
 		return -errno;
 	shared->device = device;
-	shared->regions = regions;
+	shared->spans = spans;
 	err = bounded_call(look, shared);
 	*view = shared->view;
 	munmap(shared, sizeof(*shared));
 	return err;
 }
 
-int mirror_compare(struct mirror_view *view, pid_t pid, unsigned int regions)
+int device_view_compare(struct device_view *view, pid_t pid, unsigned int spans)
 {
-	unsigned int region, page;
+	unsigned int span, page;
 	char path[64];
 	int fd;
 
@@ -63,12 +63,12 @@ int mirror_compare(struct mirror_view *view, pid_t pid, unsigned int regions)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	for (region = 0; region < regions; region++)
-		for (page = 0; page < MIRROR_PAGES; page++) {
-			struct mirror_page *p = &view->page[region][page];
+	for (span = 0; span < spans; span++)
+		for (page = 0; page < DEVICE_VIEW_PAGES; page++) {
+			struct device_view_page *p = &view->page[span][page];
 
 			p->how = pread(fd, &p->word, sizeof(p->word),
-				       address(region, page)) ==
+				       address(span, page)) ==
 				 sizeof(p->word) ? 0 : -EFAULT;
 		}
 	close(fd);

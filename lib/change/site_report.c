@@ -32,7 +32,7 @@ static const struct change * const changes[] = {
 	CHANGES(ADDRESS_OF) CHANGES_ENDING(ADDRESS_OF) CHANGES_FROZEN(ADDRESS_OF)
 };
 
-static const char *verdict(const struct callsite *site, const struct row *row)
+static const char *verdict(const struct start_site *site, const struct row *row)
 {
 	if (row->bad || row->begun != row->ended)
 		return "fail";
@@ -52,8 +52,8 @@ static void print(void)
 
 	if (getpid() != owner || !table->wanted)
 		return;
-	for (i = 0; i < callsites_nr; i++) {
-		const struct callsite *site = &callsites[i];
+	for (i = 0; i < start_sites_nr; i++) {
+		const struct start_site *site = &start_sites[i];
 		const char *what = site->hardware ?: rows[i].lacks ?: "";
 
 		printf("# callsite: %s triggered=%u failed=%u verdict=%s%s%s\n",
@@ -64,11 +64,11 @@ static void print(void)
 	}
 }
 
-void coverage_start(void)
+void site_report_start(void)
 {
 	table = mmap(NULL, sizeof(*table), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (table == MAP_FAILED || callsites_nr > MAX_SITES)
+	if (table == MAP_FAILED || start_sites_nr > MAX_SITES)
 		abort();
 	owner = getpid();
 	atexit(print);
@@ -85,8 +85,8 @@ static void on_each_row(const struct change *change, row_fn *fn,
 	table->wanted = true;
 	for (i = 0; i < CHANGE_MAX_CALLS; i++)
 		if (change->calls[i].site &&
-		    callsite_find(change->calls[i].site) >= 0)
-			fn(&table->rows[callsite_find(change->calls[i].site)], why);
+		    start_site_find(change->calls[i].site) >= 0)
+			fn(&table->rows[start_site_find(change->calls[i].site)], why);
 }
 
 static void begin_row(struct row *row, const char *why)
@@ -100,13 +100,13 @@ static void lack_row(struct row *row, const char *why)
 	row->lacks = why;
 }
 
-void coverage_begin(const struct change *change)
+void site_report_begin(const struct change *change)
 {
-	table->callers_known = !callers_start();
+	table->callers_known = !start_trace_start();
 	on_each_row(change, begin_row, NULL);
 }
 
-void coverage_lacks(const struct change *change, const char *why)
+void site_report_lacks(const struct change *change, const char *why)
 {
 	on_each_row(change, lack_row, why);
 }
@@ -117,32 +117,32 @@ static void end_row(struct row *row, const char *why)
 	row->bad += !!why;
 }
 
-void coverage_end(const struct change *change, const struct account *account,
-		  bool failed, bool good)
+void site_report_end(const struct change *change, const struct check_starts *starts,
+		     bool failed, bool good)
 {
 	unsigned int i;
 
 	on_each_row(change, end_row, good ? NULL : "bad");
-	for (i = 0; i < account->nr; i++) {
-		int site = account->expected[i].site;
+	for (i = 0; i < starts->nr; i++) {
+		int site = starts->expected[i].site;
 
 		if (site < 0)
 			continue;
-		table->rows[site].triggered += account->starts[i];
-		table->rows[site].failed += failed ? account->hits[i] : 0;
+		table->rows[site].triggered += starts->starts[i];
+		table->rows[site].failed += failed ? starts->hits[i] : 0;
 	}
 }
 
-bool coverage_has_change(unsigned int site)
+bool site_report_has_change(unsigned int site)
 {
 	unsigned int i, k;
 
-	if (callsites[site].hardware || kernel_version() < callsites[site].since)
+	if (start_sites[site].hardware || kernel_version() < start_sites[site].since)
 		return true;
 	for (i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
 		for (k = 0; k < CHANGE_MAX_CALLS; k++)
 			if (changes[i]->calls[k].site &&
-			    callsite_find(changes[i]->calls[k].site) == (int)site)
+			    start_site_find(changes[i]->calls[k].site) == (int)site)
 				return true;
 	return false;
 }

@@ -12,17 +12,17 @@
 #include "change/check_starts.h"
 
 /* Has the table printed at the end of the program, if some test adds to it. */
-void coverage_start(void);
+void site_report_start(void);
 
 /* @change is about to be made, its callers noted; or it can't be. */
-void coverage_begin(const struct change *change);
-void coverage_lacks(const struct change *change, const char *why);
+void site_report_begin(const struct change *change);
+void site_report_lacks(const struct change *change, const char *why);
 
 /* It has been, and nothing of it was wrong, or something. */
-void coverage_end(const struct change *change, const struct account *account,
-		  bool failed, bool good);
+void site_report_end(const struct change *change, const struct check_starts *starts,
+		     bool failed, bool good);
 
 /* Whether the table of changes has one that goes to a call site of this kernel */
-bool coverage_has_change(unsigned int site);
+bool site_report_has_change(unsigned int site);
 
 #endif

@@ -10,7 +10,7 @@
  */
 #define SITE(f, name, ...) { .file = f, .function = name, ##__VA_ARGS__ }
 
-const struct callsite callsites[] = {
+const struct start_site start_sites[] = {
 	SITE("mm/memory.c", "zap_vma_for_reaping",
 	     .was = { "__oom_reap_task_mm" },
 	     .inlined = { "oom_reap_task_mm", "oom_reaper",
@@ -35,7 +35,7 @@ const struct callsite callsites[] = {
 	     .inlined = { "do_wp_page" }),
 	SITE("fs/proc/task_mmu.c", "clear_refs_write"),
 	SITE("fs/proc/task_mmu.c", "do_pagemap_scan",
-	     .inlined = { "do_pagemap_cmd" }, .since = VERSION(6, 7)),
+	     .inlined = { "do_pagemap_cmd" }, .since = LINUX_VERSION(6, 7)),
 	SITE("mm/rmap.c", "make_device_exclusive",
 	     .was = { "page_make_device_exclusive_one" }),
 	SITE("mm/memory.c", "remove_device_exclusive_entry",
@@ -56,19 +56,19 @@ const struct callsite callsites[] = {
 	SITE("mm/khugepaged.c", "collapse_huge_page",
 	     .inlined = { "hpage_collapse_scan_pmd", "collapse_scan_pmd" }),
 	SITE("mm/khugepaged.c", "try_collapse_pte_mapped_thp",
-	     .was = { "collapse_pte_mapped_thp" }, .since = VERSION(6, 6)),
+	     .was = { "collapse_pte_mapped_thp" }, .since = LINUX_VERSION(6, 6)),
 	SITE("mm/khugepaged.c", "retract_page_tables",
 	     .was = { "collapse_and_free_pmd" },
 	     .inlined = { "collapse_file", "hpage_collapse_scan_file",
 			  "collapse_scan_file" }),
 	SITE("mm/huge_memory.c", "__split_huge_pmd"),
 	SITE("mm/huge_memory.c", "do_huge_zero_wp_pmd",
-	     .inlined = { "do_huge_pmd_wp_page" }, .since = VERSION(6, 13)),
-	SITE("mm/huge_memory.c", "move_pages_huge_pmd", .since = VERSION(6, 8)),
+	     .inlined = { "do_huge_pmd_wp_page" }, .since = LINUX_VERSION(6, 13)),
+	SITE("mm/huge_memory.c", "move_pages_huge_pmd", .since = LINUX_VERSION(6, 8)),
 	SITE("mm/userfaultfd.c", "move_pages_ptes",
 	     .was = { "move_pages_pte" },
 	     .inlined = { "move_pages", "userfaultfd_ioctl" },
-	     .since = VERSION(6, 8)),
+	     .since = LINUX_VERSION(6, 8)),
 	SITE("kernel/events/uprobes.c", "uprobe_write",
 	     .was = { "__replace_page" },
 	     .inlined = { "uprobe_write_opcode", "set_swbp", "set_orig_insn" }),
@@ -88,7 +88,7 @@ const struct callsite callsites[] = {
 	     .hardware = "vmwgfx"),
 };
 
-const unsigned int callsites_nr = sizeof(callsites) / sizeof(callsites[0]);
+const unsigned int start_sites_nr = sizeof(start_sites) / sizeof(start_sites[0]);
 
 static bool any_is(const char * const *names, unsigned int nr, const char *name)
 {
@@ -100,28 +100,28 @@ static bool any_is(const char * const *names, unsigned int nr, const char *name)
 	return false;
 }
 
-int callsite_find(const char *function)
+int start_site_find(const char *function)
 {
 	unsigned int i;
 
-	for (i = 0; i < callsites_nr; i++)
-		if (!strcmp(callsites[i].function, function))
+	for (i = 0; i < start_sites_nr; i++)
+		if (!strcmp(start_sites[i].function, function))
 			return i;
 	return -1;
 }
 
-bool callsite_is(const struct callsite *site, const char *caller)
+bool start_site_is(const struct start_site *site, const char *caller)
 {
 	return !strcmp(site->function, caller) ||
 	       any_is(site->was, 2, caller) || any_is(site->inlined, 6, caller);
 }
 
-bool callsite_known(const char *caller)
+bool start_site_known(const char *caller)
 {
 	unsigned int i;
 
-	for (i = 0; i < callsites_nr; i++)
-		if (callsite_is(&callsites[i], caller))
+	for (i = 0; i < start_sites_nr; i++)
+		if (start_site_is(&start_sites[i], caller))
 			return true;
 	return false;
 }

@@ -27,13 +27,13 @@ static int trace(pid_t program)
 	return err ?: set("tracing_on", "1");
 }
 
-int callers_start(void)
+int start_trace_start(void)
 {
 	return machine_once(trace);
 }
 
 struct list {
-	struct caller *callers;
+	struct start_trace_caller *callers;
 	int max, nr;
 };
 
@@ -56,7 +56,7 @@ static void take_line(const char *line, void *arg)
 	list->nr++;
 }
 
-int callers_take(struct caller *callers, int max)
+int start_trace_take(struct start_trace_caller *callers, int max)
 {
 	struct list list = { callers, max, 0 };
 	int err = trace_pipe_take(machine_trace(INSTANCE, "trace_pipe"),

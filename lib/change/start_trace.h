@@ -8,7 +8,7 @@
 #ifndef HMM_NOTIFIER_CHANGE_START_TRACE_H
 #define HMM_NOTIFIER_CHANGE_START_TRACE_H
 
-struct caller {
+struct start_trace_caller {
 	char name[64];
 };
 
@@ -17,13 +17,13 @@ struct caller {
  * asks: it stops the machine. Returns 0, or -errno if this kernel can't
  * (CONFIG_FUNCTION_TRACER).
  */
-int callers_start(void);
+int start_trace_start(void);
 
 /*
  * Takes up to @max callers since the last call, in order, without the suffixes
  * that a compiler adds (.isra.0). Returns how many, -EPIPE if some were lost,
  * -E2BIG if there are more, -ENOENT if nothing is noted.
  */
-int callers_take(struct caller *callers, int max);
+int start_trace_take(struct start_trace_caller *callers, int max);
 
 #endif

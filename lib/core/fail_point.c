@@ -5,8 +5,8 @@
 #include "core/bounded.h"
 #include "core/fail_point.h"
 
-struct hmm_dmirror_fail_point region_fail_point(unsigned int region,
-						bool blockable, unsigned int id,
+struct hmm_dmirror_fail_point fail_point_in(unsigned int mapping,
+					    bool blockable, unsigned int id,
 						int ret)
 {
 	return (struct hmm_dmirror_fail_point) {
@@ -14,22 +14,22 @@ struct hmm_dmirror_fail_point region_fail_point(unsigned int region,
 		.ret = ret,
 		.contexts = blockable ? HMM_DMIRROR_BLOCKABLE :
 					HMM_DMIRROR_NON_BLOCKABLE,
-		.start = victim_start_of(region),
-		.end = victim_end_of(region),
+		.start = victim_start_of(mapping),
+		.end = victim_end_of(mapping),
 	};
 }
 
-int region_arm(int device, unsigned int region, bool blockable,
-	       unsigned int id, int ret)
+int fail_point_arm(int device, unsigned int mapping, bool blockable,
+		   unsigned int id, int ret)
 {
 	struct hmm_dmirror_fail_point fail =
-		region_fail_point(region, blockable, id, ret);
+		fail_point_in(mapping, blockable, id, ret);
 
 	return dmirror_arm(device, &fail);
 }
 
-int region_add(int device, unsigned int id,
-	       const struct rule_notifier *notifier)
+int fail_point_add_notifier(int device, unsigned int id,
+			    const struct rule_notifier *notifier)
 {
 	bool interval = rule_is_interval(notifier->kind);
 
@@ -40,24 +40,24 @@ int region_add(int device, unsigned int id,
 }
 
 static bool is_in(const struct hmm_dmirror_call *call, bool blockable,
-		  unsigned int region)
+		  unsigned int mapping)
 {
-	return call->end > victim_start_of(region) &&
-	       call->start < victim_end_of(region) &&
+	return call->end > victim_start_of(mapping) &&
+	       call->start < victim_end_of(mapping) &&
 	       !!(call->flags & HMM_DMIRROR_CALL_WAS_BLOCKABLE) == blockable;
 }
 
-struct region_seen region_seen(const struct hmm_dmirror_call *calls, int nr,
-			       unsigned int id, bool blockable,
-			       unsigned int region)
+struct calls_seen calls_seen(const struct hmm_dmirror_call *calls, int nr,
+			     unsigned int id, bool blockable,
+			       unsigned int mapping)
 {
-	struct region_seen seen = {};
+	struct calls_seen seen = {};
 	int i;
 
 	for (i = 0; i < nr; i++) {
 		const struct hmm_dmirror_call *c = &calls[i];
 
-		if (c->id != id || !is_in(c, blockable, region))
+		if (c->id != id || !is_in(c, blockable, mapping))
 			continue;
 		seen.calls += c->call == HMM_DMIRROR_CALL_START;
 		seen.ends += c->call == HMM_DMIRROR_CALL_END;
@@ -70,8 +70,8 @@ struct region_seen region_seen(const struct hmm_dmirror_call *calls, int nr,
 	return seen;
 }
 
-void region_sequence(const struct hmm_dmirror_call *calls, int nr,
-		     bool blockable, unsigned int region, char *text,
+void calls_sequence(const struct hmm_dmirror_call *calls, int nr,
+		    bool blockable, unsigned int mapping, char *text,
 		     size_t size)
 {
 	size_t len = 0;
@@ -82,7 +82,7 @@ void region_sequence(const struct hmm_dmirror_call *calls, int nr,
 		bool start = calls[i].call == HMM_DMIRROR_CALL_START;
 
 		if ((start || calls[i].call == HMM_DMIRROR_CALL_FINISH) &&
-		    is_in(&calls[i], blockable, region))
+		    is_in(&calls[i], blockable, mapping))
 			len += snprintf(text + len, size - len, "%s%u ",
 					start ? "start" : "finish",
 					calls[i].id);
@@ -96,19 +96,19 @@ static int use_interval(void *arg)
 	int err;
 
 	/* Left over from an attempt that was given up */
-	dmirror_del(device, REGION_PROBE_ID);
-	err = dmirror_add(device, REGION_PROBE_ID, HMM_DMIRROR_INTERVAL,
+	dmirror_del(device, MAPPING_PROBE_ID);
+	err = dmirror_add(device, MAPPING_PROBE_ID, HMM_DMIRROR_INTERVAL,
 			  victim_start_of(0), victim_end_of(0));
 	/* The new one, those that have seen the failure, the mirror */
-	for (id = REGION_PROBE_ID + 1; !err && id-- > 0;) {
+	for (id = MAPPING_PROBE_ID + 1; !err && id-- > 0;) {
 		err = dmirror_read_begin(device, id);
 		if (err == -ENOENT || err == -EINVAL)
 			err = 0;	/* no notifier, or an hlist one */
 	}
-	return err ?: dmirror_del(device, REGION_PROBE_ID);
+	return err ?: dmirror_del(device, MAPPING_PROBE_ID);
 }
 
-int region_soundness(int device)
+int mm_soundness(int device)
 {
 	return bounded_call(use_interval, &device);
 }

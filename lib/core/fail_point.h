@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Failures in one of a victim's regions: the rest of its address space, stack
+ * Failures in one of a victim's mappings: the rest of its address space, stack
  * and libc and all, is reaped and changed without anybody's doing.
  */
 #ifndef HMM_NOTIFIER_CORE_FAIL_POINT_H
@@ -12,22 +12,22 @@
 #include "core/rule.h"
 #include "core/victim.h"
 
-/* What region_soundness() inserts; not one that a test uses */
-#define REGION_PROBE_ID	(HMM_DMIRROR_NR_NOTIFIERS - 1)
+/* What mm_soundness() inserts; not one that a test uses */
+#define MAPPING_PROBE_ID	(HMM_DMIRROR_NR_NOTIFIERS - 1)
 
-/* A fail point for all calls in @region, to be changed or armed as it is */
-struct hmm_dmirror_fail_point region_fail_point(unsigned int region,
-						bool blockable, unsigned int id,
+/* A fail point for all calls in @mapping, to be changed or armed as it is */
+struct hmm_dmirror_fail_point fail_point_in(unsigned int mapping,
+					    bool blockable, unsigned int id,
 						int ret);
-int region_arm(int device, unsigned int region, bool blockable,
-	       unsigned int id, int ret);
+int fail_point_arm(int device, unsigned int mapping, bool blockable,
+		   unsigned int id, int ret);
 
-/* Adds a notifier; an interval one over regions 0 to 7. */
-int region_add(int device, unsigned int id,
-	       const struct rule_notifier *notifier);
+/* Adds a notifier; an interval one over mappings 0 to 7. */
+int fail_point_add_notifier(int device, unsigned int id,
+			    const struct rule_notifier *notifier);
 
-/* What one notifier was called for, in one region and context */
-struct region_seen {
+/* What one notifier was called for, in one mapping and context */
+struct calls_seen {
 	unsigned int calls;
 	unsigned int hits;
 	unsigned int ends;
@@ -35,13 +35,13 @@ struct region_seen {
 	int ret;		/* what the last hit returned */
 };
 
-struct region_seen region_seen(const struct hmm_dmirror_call *calls, int nr,
-			       unsigned int id, bool blockable,
-			       unsigned int region);
+struct calls_seen calls_seen(const struct hmm_dmirror_call *calls, int nr,
+			     unsigned int id, bool blockable,
+			       unsigned int mapping);
 
 /* Which starts and second passes came there, by id: "start1 start2 finish1 " */
-void region_sequence(const struct hmm_dmirror_call *calls, int nr,
-		     bool blockable, unsigned int region, char *text,
+void calls_sequence(const struct hmm_dmirror_call *calls, int nr,
+		    bool blockable, unsigned int mapping, char *text,
 		     size_t size);
 
 /*
@@ -49,6 +49,6 @@ void region_sequence(const struct hmm_dmirror_call *calls, int nr,
  * be read and it can be removed. 0, -ETIMEDOUT if one of these hangs, or
  * -errno. The mm has an interval notifier once and for all after that.
  */
-int region_soundness(int device);
+int mm_soundness(int device);
 
 #endif

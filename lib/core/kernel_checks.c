@@ -22,7 +22,7 @@ static int find_line(const char *path, const char *text)
 	return found;
 }
 
-bool debug_sees_sleep(void)
+bool kernel_checks_sleep(void)
 {
 	static int found = -2;
 
@@ -32,17 +32,17 @@ bool debug_sees_sleep(void)
 	return found > 0;
 }
 
-bool debug_has_lockdep(void)
+bool kernel_has_lockdep(void)
 {
 	/* Without the chains, locks are counted only. */
 	return !access("/proc/lockdep_stats", F_OK) &&
 	       !access("/proc/lockdep_chains", F_OK);
 }
 
-bool debug_sees_locks(void)
+bool kernel_checks_locks(void)
 {
 	/* " debug_locks:                             1" */
-	FILE *file = debug_has_lockdep() ? fopen("/proc/lockdep_stats", "re") :
+	FILE *file = kernel_has_lockdep() ? fopen("/proc/lockdep_stats", "re") :
 					   NULL;
 	char line[256];
 	int on = 0;
@@ -57,7 +57,7 @@ bool debug_sees_locks(void)
 }
 
 /* "======" and then the title */
-void debug_lockdep_report(char *text, size_t size)
+void kernel_lockdep_report(char *text, size_t size)
 {
 	struct kmsg_record record;
 	struct kmsg kmsg;

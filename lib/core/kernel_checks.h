@@ -9,15 +9,15 @@
 #include <stddef.h>
 
 /* Of sleeping where that is not allowed: CONFIG_DEBUG_ATOMIC_SLEEP */
-bool debug_sees_sleep(void);
+bool kernel_checks_sleep(void);
 
 /* Of locks and of allocations beside them: CONFIG_PROVE_LOCKING */
-bool debug_has_lockdep(void);
+bool kernel_has_lockdep(void);
 
 /* The same, and it is not off yet: it reports once. */
-bool debug_sees_locks(void);
+bool kernel_checks_locks(void);
 
 /* What lockdep has reported, as far as the log goes back, or why that is not known */
-void debug_lockdep_report(char *text, size_t size);
+void kernel_lockdep_report(char *text, size_t size);
 
 #endif

@@ -32,7 +32,7 @@ int scene_add(struct scene *scene, unsigned int id,
 	      const struct rule_notifier *notifier)
 {
 	scene->notifiers[id] = *notifier;
-	return region_add(scene->victim.device, id, notifier);
+	return fail_point_add_notifier(scene->victim.device, id, notifier);
 }
 
 void scene_expect(struct scene *scene, const unsigned int warns[RULE_NR_SITES],
@@ -86,7 +86,7 @@ int scene_soundness(const struct scene *scene)
 
 	if (scene->victim.device < 0)
 		return 0;
-	err = region_soundness(scene->victim.device);
+	err = mm_soundness(scene->victim.device);
 	if (scene->victim.pid)
 		return err;
 	/* victim_finish() was before that. */

@@ -43,7 +43,7 @@ int scene_begin(struct scene *scene);
 /* Opens @node for our own mm instead of a victim's. Returns 0 or -errno. */
 int scene_open(struct scene *scene, const char *node);
 
-/* region_add() by a scene's device; each of its starts has to have its end. */
+/* fail_point_add_notifier() by a scene's device; each of its starts has to have its end. */
 int scene_add(struct scene *scene, unsigned int id,
 	      const struct rule_notifier *notifier);
 

@@ -117,5 +117,5 @@ unsigned int kernel_version(void)
 	uname(&uts);
 	if (sscanf(uts.release, "%u.%u", &major, &minor) != 2)
 		return 0;
-	return VERSION(major, minor);
+	return LINUX_VERSION(major, minor);
 }

@@ -34,6 +34,6 @@ bool sysfile_kthread_waits(const char *name);
 /* KERNEL_VERSION(major, minor, 0) of the running kernel */
 unsigned int kernel_version(void);
 
-#define VERSION(major, minor) ((major) << 16 | (minor) << 8)
+#define LINUX_VERSION(major, minor) ((major) << 16 | (minor) << 8)
 
 #endif

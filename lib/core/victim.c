@@ -151,14 +151,14 @@ int victim_close_files(struct victim *victim, int keep)
 	return victim_call(victim, do_close_files, &args, &result);
 }
 
-uintptr_t victim_start_of(unsigned int region)
+uintptr_t victim_start_of(unsigned int mapping)
 {
-	return VICTIM_BASE + region * VICTIM_STRIDE;
+	return VICTIM_BASE + mapping * VICTIM_STRIDE;
 }
 
-uintptr_t victim_end_of(unsigned int region)
+uintptr_t victim_end_of(unsigned int mapping)
 {
-	return victim_start_of(region) + VICTIM_REGION_PAGES * getpagesize();
+	return victim_start_of(mapping) + VICTIM_MAPPING_PAGES * getpagesize();
 }
 
 /* The first word of each page: its own address, so that no two are the same */
@@ -191,9 +191,9 @@ static int call_for_errno(struct victim *victim,
 	return err ? err : (int)result;
 }
 
-int victim_populate(struct victim *victim, unsigned int regions)
+int victim_populate(struct victim *victim, unsigned int mappings)
 {
-	return call_for_errno(victim, do_populate, regions);
+	return call_for_errno(victim, do_populate, mappings);
 }
 
 static long do_munmap(const struct victim_args *args)
@@ -215,9 +215,9 @@ int victim_settle(struct victim *victim)
 	return call_for_errno(victim, do_nothing, 0);
 }
 
-int victim_munmap(struct victim *victim, unsigned int region)
+int victim_munmap(struct victim *victim, unsigned int mapping)
 {
-	return call_for_errno(victim, do_munmap, region);
+	return call_for_errno(victim, do_munmap, mapping);
 }
 
 static long do_dontneed(const struct victim_args *args)
@@ -228,9 +228,9 @@ static long do_dontneed(const struct victim_args *args)
 		       MADV_DONTNEED) ? -errno : 0;
 }
 
-int victim_dontneed(struct victim *victim, unsigned int region)
+int victim_dontneed(struct victim *victim, unsigned int mapping)
 {
-	return call_for_errno(victim, do_dontneed, region);
+	return call_for_errno(victim, do_dontneed, mapping);
 }
 
 static bool is_exit_event(int status)
@@ -298,9 +298,9 @@ static int open_proc(const struct victim *victim, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-int victim_resident(const struct victim *victim, unsigned int region)
+int victim_resident(const struct victim *victim, unsigned int mapping)
 {
-	uint64_t entries[VICTIM_REGION_PAGES] = {};
+	uint64_t entries[VICTIM_MAPPING_PAGES] = {};
 	int fd = open_proc(victim, "pagemap");
 	int i, resident = 0;
 	ssize_t len;
@@ -308,16 +308,17 @@ int victim_resident(const struct victim *victim, unsigned int region)
 	if (fd < 0)
 		return fd;
 	len = pread(fd, entries, sizeof(entries),
-		    victim_start_of(region) / getpagesize() * sizeof(*entries));
+		    victim_start_of(mapping) / getpagesize() * sizeof(*entries));
 	close(fd);
 	if (len != sizeof(entries))
 		return -EIO;
-	for (i = 0; i < VICTIM_REGION_PAGES; i++)
-		resident += entries[i] >> 63;	/* Documentation/admin-guide/mm/pagemap.rst */
+	for (i = 0; i < VICTIM_MAPPING_PAGES; i++)
+		resident += entries[i] >>
+			    63; /* Documentation/admin-guide/mm/pagemap.rst */
 	return resident;
 }
 
-int victim_intact(const struct victim *victim, unsigned int region)
+int victim_intact(const struct victim *victim, unsigned int mapping)
 {
 	int fd = open_proc(victim, "mem");
 	uintptr_t addr, word;
@@ -325,7 +326,7 @@ int victim_intact(const struct victim *victim, unsigned int region)
 
 	if (fd < 0)
 		return fd;
-	for (addr = victim_start_of(region); addr < victim_end_of(region);
+	for (addr = victim_start_of(mapping); addr < victim_end_of(mapping);
 	     addr += getpagesize())
 		/* A reaped page can't be read: -EIO. */
 		intact += pread(fd, &word, sizeof(word), addr) == sizeof(word) &&

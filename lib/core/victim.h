@@ -13,10 +13,10 @@
 
 #include "core/bounded.h"
 
-/* Where victim_populate() maps, one region for each 2 MiB, by number */
+/* Where victim_populate() maps, one mapping for each 2 MiB, by number */
 #define VICTIM_BASE		0x200000000UL
 #define VICTIM_STRIDE		0x200000UL
-#define VICTIM_REGION_PAGES	4
+#define VICTIM_MAPPING_PAGES	4
 
 #define VICTIM_BOUND_MS		10000
 
@@ -76,12 +76,12 @@ int victim_getfd(const struct victim *victim, int fd);
 /* For such a function: the node that the victim has open, or -1 */
 int victim_own_device(void);
 
-/* Start and end of a region, in bytes */
-uintptr_t victim_start_of(unsigned int region);
-uintptr_t victim_end_of(unsigned int region);
+/* Start and end of a mapping, in bytes */
+uintptr_t victim_start_of(unsigned int mapping);
+uintptr_t victim_end_of(unsigned int mapping);
 
-/* Has the victim map @regions private anonymous regions and write each page. */
-int victim_populate(struct victim *victim, unsigned int regions);
+/* Has the victim map @mappings private anonymous mappings and write each page. */
+int victim_populate(struct victim *victim, unsigned int mappings);
 
 /*
  * Waits until the victim is done with what follows its last answer: when it has
@@ -91,8 +91,8 @@ int victim_populate(struct victim *victim, unsigned int regions);
 int victim_settle(struct victim *victim);
 
 /* munmap() and madvise(MADV_DONTNEED) by the victim; 0, or its -errno */
-int victim_munmap(struct victim *victim, unsigned int region);
-int victim_dontneed(struct victim *victim, unsigned int region);
+int victim_munmap(struct victim *victim, unsigned int mapping);
+int victim_dontneed(struct victim *victim, unsigned int mapping);
 
 /*
  * Kills the victim and holds it in do_exit() before exit_mm(): it has
@@ -116,11 +116,11 @@ int victim_mrelease(int pidfd, unsigned int flags);
 int victim_reap(struct victim *victim);
 
 /*
- * How many pages of a region are in memory, by /proc/PID/pagemap, and how many
+ * How many pages of a mapping are in memory, by /proc/PID/pagemap, and how many
  * hold what victim_populate() wrote, by /proc/PID/mem; or -errno.
  */
-int victim_resident(const struct victim *victim, unsigned int region);
-int victim_intact(const struct victim *victim, unsigned int region);
+int victim_resident(const struct victim *victim, unsigned int mapping);
+int victim_intact(const struct victim *victim, unsigned int mapping);
 
 /* Pages of all that the victim maps, by /proc/PID/smaps_rollup; or -errno */
 long victim_rss(const struct victim *victim);

@@ -39,11 +39,11 @@ static const struct {
  */
 static void keep_khugepaged_busy(void)
 {
-	void *room = mmap(NULL, 2 * HUGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
+	void *room = mmap(NULL, 2 * CHANGE_HUGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
 			  -1, 0);
 
 	if (room != MAP_FAILED)
-		madvise(room, 2 * HUGE, MADV_HUGEPAGE);
+		madvise(room, 2 * CHANGE_HUGE, MADV_HUGEPAGE);
 }
 
 static int tune(pid_t program)
@@ -56,7 +56,7 @@ static int tune(pid_t program)
 	return 0;
 }
 
-void tuning_start(void)
+void vm_settings_start(void)
 {
 	if (!consent_machine())
 		machine_once(tune);

@@ -8,6 +8,6 @@
 #define HMM_NOTIFIER_CORE_VM_SETTINGS_H
 
 /* For the setup of each test that changes memory */
-void tuning_start(void);
+void vm_settings_start(void);
 
 #endif

@@ -14,7 +14,7 @@
 
 #define STACK_BYTES	16384
 
-int filler_node(void)
+int memory_hog_node(void)
 {
 	int node;
 
@@ -56,9 +56,9 @@ static long do_bind(const struct victim_args *args)
 	return numa_bitmask_equal(nodes, numa_get_membind()) ? 0 : -EINVAL;
 }
 
-int filler_bind(struct victim *victim)
+int memory_hog_bind(struct victim *victim)
 {
-	struct victim_args args = { .arg = { filler_node() } };
+	struct victim_args args = { .arg = { memory_hog_node() } };
 	long result;
 	int err = victim_call(victim, do_bind, &args, &result);
 
@@ -67,7 +67,7 @@ int filler_bind(struct victim *victim)
 
 static long do_take(const struct victim_args *args)
 {
-	enum filler_kind kind = args->arg[1];
+	enum memory_hog_kind kind = args->arg[1];
 	size_t bytes = args->arg[0];
 	volatile char *memory, *at;
 
@@ -76,27 +76,27 @@ static long do_take(const struct victim_args *args)
 	if (memory == MAP_FAILED)
 		return -errno;
 	/* Fails without THP, and does not matter then. */
-	madvise((void *)memory, bytes, kind == FILLER_SMALL ?
+	madvise((void *)memory, bytes, kind == MEMORY_HOG_SMALL ?
 				       MADV_NOHUGEPAGE : MADV_HUGEPAGE);
-	if (kind == FILLER_HUGE_MBIND) {
+	if (kind == MEMORY_HOG_HUGE_MBIND) {
 		numa_set_bind_policy(1);
-		numa_tonode_memory((void *)memory, bytes, filler_node());
+		numa_tonode_memory((void *)memory, bytes, memory_hog_node());
 	}
 	for (at = memory; at < memory + bytes; at += getpagesize())
 		*at = 1;
 	return 0;
 }
 
-int filler_take(struct victim *victim, size_t bytes)
+int memory_hog_take(struct victim *victim, size_t bytes)
 {
-	struct victim_args args = { .arg = { bytes, FILLER_SMALL } };
+	struct victim_args args = { .arg = { bytes, MEMORY_HOG_SMALL } };
 	long result;
 	int err = victim_call(victim, do_take, &args, &result);
 
 	return err ? err : (int)result;
 }
 
-int filler_take_all(struct victim *victim, enum filler_kind kind)
+int memory_hog_take_all(struct victim *victim, enum memory_hog_kind kind)
 {
 	struct victim_args args = { .arg = { 0, kind } };
 	struct sysinfo info;
@@ -149,13 +149,13 @@ static pid_t start(struct victim *victim, int flags, bool process)
 	return err ? err : (pid_t)result;
 }
 
-pid_t filler_start_thread(struct victim *victim)
+pid_t memory_hog_start_thread(struct victim *victim)
 {
 	return start(victim, CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
 		     CLONE_THREAD | CLONE_SYSVSEM, false);
 }
 
-pid_t filler_start_sharer(struct victim *victim)
+pid_t memory_hog_start_sharer(struct victim *victim)
 {
 	return start(victim, CLONE_VM | SIGCHLD, true);
 }

@@ -9,31 +9,31 @@
 #include "core/victim.h"
 
 /* The node that can be used up: not the first one, where the kernel is; or -1 */
-int filler_node(void);
+int memory_hog_node(void);
 
-/* numa_bind() of the victim to filler_node(); 0 or -errno */
-int filler_bind(struct victim *victim);
+/* numa_bind() of the victim to memory_hog_node(); 0 or -errno */
+int memory_hog_bind(struct victim *victim);
 
 /* Has the victim write @bytes of new private memory. Returns 0 or -errno. */
-int filler_take(struct victim *victim, size_t bytes);
+int memory_hog_take(struct victim *victim, size_t bytes);
 
-enum filler_kind {
-	FILLER_SMALL,		/* page by page, for a small limit */
-	FILLER_HUGE,		/* by huge pages: a tenth of the time for a node */
-	FILLER_HUGE_MBIND,	/* so, and all from filler_node() */
+enum memory_hog_kind {
+	MEMORY_HOG_SMALL,		/* page by page, for a small limit */
+	MEMORY_HOG_HUGE,		/* by huge pages: a tenth of the time for a node */
+	MEMORY_HOG_HUGE_MBIND,	/* so, and all from memory_hog_node() */
 };
 
 /*
  * Has the victim write twice as much memory as the machine has, and does not
  * wait.
  */
-int filler_take_all(struct victim *victim, enum filler_kind kind);
+int memory_hog_take_all(struct victim *victim, enum memory_hog_kind kind);
 
 /*
  * Has the victim start a thread, or a process that has its mm, either of which
  * just waits. Returns its pid or -errno.
  */
-pid_t filler_start_thread(struct victim *victim);
-pid_t filler_start_sharer(struct victim *victim);
+pid_t memory_hog_start_thread(struct victim *victim);
+pid_t memory_hog_start_sharer(struct victim *victim);
 
 #endif

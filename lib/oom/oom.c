@@ -45,7 +45,7 @@ const char *oom_why_not(enum oom_place place)
 		return why;
 	if (place == OOM_SYSRQ && access("/proc/sysrq-trigger", W_OK))
 		return "no /proc/sysrq-trigger (CONFIG_MAGIC_SYSRQ)";
-	if (is_node_place(place) && filler_node() < 0)
+	if (is_node_place(place) && memory_hog_node() < 0)
 		return "there is one memory node only (CONFIG_NUMA, two nodes)";
 	why = cgroup_why_not("memory");
 	if (!why && place == OOM_CPUSET)
@@ -70,7 +70,7 @@ static bool note_line(const char *text, void *arg)
 	struct oom_seen *seen;
 	int i;
 
-	scene->line = oomlog_parse(text);
+	scene->line = oom_log_parse(text);
 	if (scene->line.what == OOMLOG_NOTHING)
 		return false;
 	i = find(scene, scene->line.pid);

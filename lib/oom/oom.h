@@ -19,7 +19,7 @@
 #include "core/warn.h"
 
 #define OOM_MAX_VICTIMS	48
-#define OOM_REGIONS	4	/* of victim_populate() */
+#define OOM_MAPPINGS	4	/* of victim_populate() */
 
 /* MAX_OOM_REAP_RETRIES of mm/oom_kill.c */
 #define OOM_MAX_TRIES	10
@@ -55,7 +55,7 @@ struct oom_plan {
 	unsigned int times;	/* how often, 0: always */
 	/*
 	 * For all memory; one try has a call for each VMA then, which are more
-	 * than six. Otherwise for region 0 only, with one call in each try.
+	 * than six. Otherwise for mapping 0 only, with one call in each try.
 	 */
 	bool everywhere;
 };
@@ -76,18 +76,18 @@ struct oom_seen {
 	enum oom_end end;
 	struct warn_report report;	/* what came with its reaping */
 
-	unsigned int tries[OOM_REGIONS];	/* non-blockable starts */
-	unsigned int failed[OOM_REGIONS];	/* of these, without success */
+	unsigned int tries[OOM_MAPPINGS];	/* non-blockable starts */
+	unsigned int failed[OOM_MAPPINGS];	/* of these, without success */
 	unsigned int hits;	/* of the fail point, in all memory */
 	unsigned int starts;	/* non-blockable ones in all memory */
 	unsigned int ends;
-	int resident[OOM_REGIONS];
-	int intact[OOM_REGIONS];
+	int resident[OOM_MAPPINGS];
+	int intact[OOM_MAPPINGS];
 	long rss_before, rss_after;
 	long long charged_at_kill, charged_after;	/* of the cgroup */
 
 	/* The mirror: pages that the device can read, or -errno */
-	int mirrored_before[OOM_REGIONS], mirrored[OOM_REGIONS];
+	int mirrored_before[OOM_MAPPINGS], mirrored[OOM_MAPPINGS];
 
 	int finish, close;	/* after it was let go; 0 or -ETIMEDOUT */
 };

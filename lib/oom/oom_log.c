@@ -5,7 +5,7 @@
 #include "oom/oom_log.h"
 
 static const struct {
-	enum oomlog_what what;
+	enum oom_log_what what;
 	const char *before;
 	const char *format;
 } lines[] = {
@@ -14,7 +14,7 @@ static const struct {
 	{ OOMLOG_KILLED, "Killed process ", "Killed process %d (" },
 };
 
-struct oomlog oomlog_parse(const char *text)
+struct oomlog oom_log_parse(const char *text)
 {
 	struct oomlog line = {};
 	const char *at;

@@ -7,7 +7,7 @@
 
 #include <sys/types.h>
 
-enum oomlog_what {
+enum oom_log_what {
 	OOMLOG_NOTHING,
 	OOMLOG_CONSTRAINT,	/* "oom-kill:constraint=CONSTRAINT_...,...,pid=" */
 	OOMLOG_KILLED,		/* "Killed process" */
@@ -16,11 +16,11 @@ enum oomlog_what {
 };
 
 struct oomlog {
-	enum oomlog_what what;
+	enum oom_log_what what;
 	pid_t pid;
 	char constraint[32];
 };
 
-struct oomlog oomlog_parse(const char *text);
+struct oomlog oom_log_parse(const char *text);
 
 #endif

@@ -64,11 +64,11 @@ static int arm(struct oom_victim *ov)
 	if (plan->beside_interval)
 		err = dmirror_add(ov->victim.device, BESIDE_ID,
 				  HMM_DMIRROR_INTERVAL, victim_start_of(0),
-				  victim_end_of(OOM_REGIONS));
+				  victim_end_of(OOM_MAPPINGS));
 	if (!plan->mirror && !err)
 		err = dmirror_add(ov->victim.device, NOTIFIER_ID, plan->kind,
 				  interval ? victim_start_of(0) : 0,
-				  interval ? victim_end_of(OOM_REGIONS) : 0);
+				  interval ? victim_end_of(OOM_MAPPINGS) : 0);
 	return err ? err : dmirror_arm(ov->victim.device, &point);
 }
 
@@ -91,7 +91,7 @@ static int make_cgroup(struct oom_victim *ov, const char *name,
 		err = cgroup_write(cgroup, "memory.max", text);
 	}
 	if (!err && ov->plan->place == OOM_CPUSET) {
-		snprintf(text, sizeof(text), "%d", filler_node());
+		snprintf(text, sizeof(text), "%d", memory_hog_node());
 		err = cgroup_write(cgroup, "cpuset.mems", text);
 	}
 	return err;
@@ -119,18 +119,18 @@ static int offer(const struct oom_victim *ov)
 	return machine_write(path, "1000");
 }
 
-/* How many pages of a region the device reads as they were written; or -errno */
-static int mirrored(const struct oom_victim *ov, unsigned int region)
+/* How many pages of a mapping the device reads as they were written; or -errno */
+static int mirrored(const struct oom_victim *ov, unsigned int mapping)
 {
-	static char page[VICTIM_REGION_PAGES * 65536];
-	uintptr_t addr, first = victim_start_of(region);
+	static char page[VICTIM_MAPPING_PAGES * 65536];
+	uintptr_t addr, first = victim_start_of(mapping);
 	int pages = 0, err;
 
 	err = dmirror_read(ov->victim.device, first, page,
-			   VICTIM_REGION_PAGES);
+			   VICTIM_MAPPING_PAGES);
 	if (err)
 		return err;
-	for (addr = first; addr < victim_end_of(region); addr += getpagesize())
+	for (addr = first; addr < victim_end_of(mapping); addr += getpagesize())
 		pages += *(uintptr_t *)(page + addr - first) == addr;
 	return pages;
 }
@@ -141,7 +141,7 @@ static int start_reader(struct oom_victim *ov)
 	pid_t parent = getpid();
 	unsigned int i;
 
-	for (i = 0; i < OOM_REGIONS; i++)
+	for (i = 0; i < OOM_MAPPINGS; i++)
 		ov->seen->mirrored_before[i] = mirrored(ov, i);
 	ov->reader = fork();
 	if (ov->reader < 0)
@@ -149,7 +149,7 @@ static int start_reader(struct oom_victim *ov)
 	if (!ov->reader)
 		end_with_parent(parent);
 	while (!ov->reader) {
-		mirrored(ov, i++ % OOM_REGIONS);
+		mirrored(ov, i++ % OOM_MAPPINGS);
 		usleep(3000);
 	}
 	return 0;
@@ -163,8 +163,8 @@ static int start_company(struct oom_victim *ov)
 
 	for (i = 0; i < nr; i++) {
 		pid = ov->plan->company == OOM_THREADS ?
-			filler_start_thread(&ov->victim) :
-			filler_start_sharer(&ov->victim);
+			memory_hog_start_thread(&ov->victim) :
+			memory_hog_start_sharer(&ov->victim);
 		if (pid < 0)
 			return pid;
 		err = victim_hold(pid);
@@ -188,13 +188,13 @@ int oom_victim_set_up(struct oom_victim *ov, const char *name,
 		err = fail(ov, "cgroup", enter_cgroup(ov, name, first, members));
 	if (!err)
 		err = fail(ov, "populate",
-			   victim_populate(&ov->victim, OOM_REGIONS));
+			   victim_populate(&ov->victim, OOM_MAPPINGS));
 	if (!err)
 		err = fail(ov, "take",
-			   filler_take(&ov->victim, plan->place == OOM_SYSRQ ?
+			   memory_hog_take(&ov->victim, plan->place == OOM_SYSRQ ?
 				       TAKEN_SYSRQ : TAKEN_BEFORE));
 	if (!err && plan->place == OOM_NUMA_BIND)
-		err = fail(ov, "bind", filler_bind(&ov->victim));
+		err = fail(ov, "bind", memory_hog_bind(&ov->victim));
 	if (!err)
 		err = fail(ov, "arm", arm(ov));
 	if (!err)
@@ -220,16 +220,16 @@ int oom_victim_kill(struct oom_victim *ov)
 	case OOM_MEMCG:
 		/* One of a group will do. */
 		err = ov->cgroup == &ov->own_cgroup ?
-		      filler_take_all(victim, FILLER_SMALL) : 0;
+		      memory_hog_take_all(victim, MEMORY_HOG_SMALL) : 0;
 		break;
 	case OOM_MBIND:
-		err = filler_take_all(victim, FILLER_HUGE_MBIND);
+		err = memory_hog_take_all(victim, MEMORY_HOG_HUGE_MBIND);
 		break;
 	case OOM_SYSRQ:
 		err = machine_write("/proc/sysrq-trigger", "f");
 		break;
 	default:
-		err = filler_take_all(victim, FILLER_HUGE);
+		err = memory_hog_take_all(victim, MEMORY_HOG_HUGE);
 	}
 	return fail(ov, "kill", err);
 }
@@ -266,7 +266,7 @@ static int count_calls(struct oom_victim *ov)
 			continue;
 		seen->starts++;
 		seen->hits += !!(call->flags & HMM_DMIRROR_CALL_WAS_HIT);
-		for (i = 0; i < OOM_REGIONS; i++) {
+		for (i = 0; i < OOM_MAPPINGS; i++) {
 			if (call->start >= victim_end_of(i) ||
 			    call->end <= victim_start_of(i))
 				continue;
@@ -323,7 +323,7 @@ int oom_victim_look(struct oom_victim *ov)
 	seen->charged_after = cgroup_number(ov->cgroup, "memory.current");
 	seen->rss_after = victim_rss(&ov->victim);
 	stop_reader(ov);
-	for (i = 0; i < OOM_REGIONS; i++) {
+	for (i = 0; i < OOM_MAPPINGS; i++) {
 		if (ov->plan->mirror)
 			seen->mirrored[i] = mirrored(ov, i);
 		seen->resident[i] = victim_resident(&ov->victim, i);

@@ -20,7 +20,7 @@ static int representative(enum rule_kind kind, bool again)
 	return again ? -EAGAIN : -ENOMEM;
 }
 
-static void add_failures(struct model *model, enum rule_kind kind,
+static void add_failures(struct expected_warns *expected, enum rule_kind kind,
 			 bool blockable, bool again, bool release, uint64_t nr)
 {
 	int ret = representative(kind, again);
@@ -29,14 +29,14 @@ static void add_failures(struct model *model, enum rule_kind kind,
 	unsigned int site;
 
 	for (site = 0; site < RULE_NR_SITES; site++)
-		if (site != model->forgets)
-			model->warns[site] += outcome->warns[site] * nr;
-	model->messages[blockable][again] += outcome->message * nr;
-	model->failures[kind][blockable][again] += nr;
+		if (site != expected->forgets)
+			expected->warns[site] += outcome->warns[site] * nr;
+	expected->messages[blockable][again] += outcome->message * nr;
+	expected->failures[kind][blockable][again] += nr;
 }
 
-void model_add(struct model *model, enum rule_kind kind,
-	       const struct hmm_dmirror_counts *now,
+void expected_warns_add(struct expected_warns *expected, enum rule_kind kind,
+			const struct hmm_dmirror_counts *now,
 	       const struct hmm_dmirror_counts *before)
 {
 	unsigned int context, event;
@@ -46,54 +46,55 @@ void model_add(struct model *model, enum rule_kind kind,
 			bool release = rule_is_interval(kind) &&
 				       event == HMM_DMIRROR_EVENT_RELEASE;
 
-			add_failures(model, kind, context, true, release,
+			add_failures(expected, kind, context, true, release,
 				     now->again[context][event] -
 				     before->again[context][event]);
-			add_failures(model, kind, context, false, release,
+			add_failures(expected, kind, context, false, release,
 				     now->other[context][event] -
 				     before->other[context][event]);
-			model->calls[kind][context] +=
+			expected->calls[kind][context] +=
 				now->calls[context][event] -
 				before->calls[context][event];
-			model->ends += now->ends[context][event] -
+			expected->ends += now->ends[context][event] -
 				       before->ends[context][event];
 		}
 }
 
-void model_merge(struct model *model, const struct model *other)
+void expected_warns_merge(struct expected_warns *expected, const struct expected_warns *other)
 {
 	unsigned int site, kind, i, j;
 
 	for (site = 0; site < RULE_NR_SITES; site++)
-		model->warns[site] += other->warns[site];
+		expected->warns[site] += other->warns[site];
 	for (i = 0; i < 2; i++)
 		for (j = 0; j < 2; j++)
-			model->messages[i][j] += other->messages[i][j];
-	for (kind = 0; kind < MODEL_NR_KINDS; kind++)
+			expected->messages[i][j] += other->messages[i][j];
+	for (kind = 0; kind < EXPECTED_WARNS_NR_KINDS; kind++)
 		for (i = 0; i < 2; i++) {
-			model->calls[kind][i] += other->calls[kind][i];
+			expected->calls[kind][i] += other->calls[kind][i];
 			for (j = 0; j < 2; j++)
-				model->failures[kind][i][j] +=
+				expected->failures[kind][i][j] +=
 					other->failures[kind][i][j];
 		}
-	model->ends += other->ends;
+	expected->ends += other->ends;
 }
 
-bool model_agrees(const struct model *model, const struct warn_report *said,
-		  char *why, size_t size)
+bool expected_warns_agrees(const struct expected_warns *expected,
+			   const struct warn_report *said, char *why,
+			   size_t size)
 {
 	unsigned int site, blockable, again;
 
 	for (site = 0; site < RULE_NR_SITES; site++)
-		if (model->warns[site] != said->warns[site]) {
+		if (expected->warns[site] != said->warns[site]) {
 			snprintf(why, size, "%s: %" PRIu64 " predicted, %u came",
-				 site_names[site], model->warns[site],
+				 site_names[site], expected->warns[site],
 				 said->warns[site]);
 			return false;
 		}
 	for (blockable = 0; blockable < 2; blockable++)
 		for (again = 0; again < 2; again++) {
-			uint64_t predicted = model->messages[blockable][again];
+			uint64_t predicted = expected->messages[blockable][again];
 			unsigned int came = said->messages_by[blockable][again];
 
 			if (predicted == came)
@@ -107,8 +108,8 @@ bool model_agrees(const struct model *model, const struct warn_report *said,
 	return true;
 }
 
-void model_noise(enum rule_kind kind, unsigned int contexts, int ret,
-		 unsigned int *warns, unsigned int *messages)
+void expected_warns_noise(enum rule_kind kind, unsigned int contexts, int ret,
+			  unsigned int *warns, unsigned int *messages)
 {
 	unsigned int blockable, site, sum;
 
@@ -128,23 +129,23 @@ void model_noise(enum rule_kind kind, unsigned int contexts, int ret,
 	}
 }
 
-uint64_t model_failures(const struct model *model)
+uint64_t expected_warns_failures(const struct expected_warns *expected)
 {
-	const uint64_t *failures = &model->failures[0][0][0];
+	const uint64_t *failures = &expected->failures[0][0][0];
 	uint64_t sum = 0;
 	unsigned int i;
 
-	for (i = 0; i < sizeof(model->failures) / sizeof(*failures); i++)
+	for (i = 0; i < sizeof(expected->failures) / sizeof(*failures); i++)
 		sum += failures[i];
 	return sum;
 }
 
-uint64_t model_warns(const struct model *model)
+uint64_t expected_warns_warns(const struct expected_warns *expected)
 {
 	unsigned int site;
 	uint64_t sum = 0;
 
 	for (site = 0; site < RULE_NR_SITES; site++)
-		sum += model->warns[site];
+		sum += expected->warns[site];
 	return sum;
 }

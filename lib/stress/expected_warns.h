@@ -14,15 +14,15 @@
 #include "core/rule.h"
 #include "core/warn.h"
 
-#define MODEL_NR_KINDS (RULE_IDLE + 1)
+#define EXPECTED_WARNS_NR_KINDS (RULE_IDLE + 1)
 
-struct model {
+struct expected_warns {
 	uint64_t warns[RULE_NR_SITES];
 	uint64_t messages[2][2];	/* [blockable][with -EAGAIN] */
 
 	/* What that comes from; -EAGAIN is false for interval notifiers. */
-	uint64_t calls[MODEL_NR_KINDS][2];
-	uint64_t failures[MODEL_NR_KINDS][2][2];
+	uint64_t calls[EXPECTED_WARNS_NR_KINDS][2];
+	uint64_t failures[EXPECTED_WARNS_NR_KINDS][2][2];
 	uint64_t ends;
 
 	/*
@@ -33,22 +33,23 @@ struct model {
 };
 
 /* Adds what @now has more than @before; both of one notifier of @kind. */
-void model_add(struct model *model, enum rule_kind kind,
-	       const struct hmm_dmirror_counts *now,
+void expected_warns_add(struct expected_warns *expected, enum rule_kind kind,
+			const struct hmm_dmirror_counts *now,
 	       const struct hmm_dmirror_counts *before);
 
 /* Adds all that @other has. */
-void model_merge(struct model *model, const struct model *other);
+void expected_warns_merge(struct expected_warns *expected, const struct expected_warns *other);
 
 /* Whether the log says just that; if not, @why tells the first difference. */
-bool model_agrees(const struct model *model, const struct warn_report *said,
-		  char *why, size_t size);
+bool expected_warns_agrees(const struct expected_warns *expected,
+			   const struct warn_report *said, char *why,
+			   size_t size);
 
 /* WARNs and messages that one failure leads to at most, in these contexts */
-void model_noise(enum rule_kind kind, unsigned int contexts, int ret,
-		 unsigned int *warns, unsigned int *messages);
+void expected_warns_noise(enum rule_kind kind, unsigned int contexts, int ret,
+			  unsigned int *warns, unsigned int *messages);
 
-uint64_t model_failures(const struct model *model);
-uint64_t model_warns(const struct model *model);
+uint64_t expected_warns_failures(const struct expected_warns *expected);
+uint64_t expected_warns_warns(const struct expected_warns *expected);
 
 #endif

@@ -4,21 +4,21 @@
 
 #include "stress/shrink.h"
 
-/* Copies all but @len ops from @at on; returns how many that are. */
-static unsigned int without(struct op *to, const struct op *ops,
+/* Copies all but @len steps from @at on; returns how many that are. */
+static unsigned int without(struct stress_step *to, const struct stress_step *steps,
 			    unsigned int nr, unsigned int at, unsigned int len)
 {
-	memcpy(to, ops, at * sizeof(*ops));
-	memcpy(to + at, ops + at + len, (nr - at - len) * sizeof(*ops));
+	memcpy(to, steps, at * sizeof(*steps));
+	memcpy(to + at, steps + at + len, (nr - at - len) * sizeof(*steps));
 	return nr - len;
 }
 
-unsigned int shrink_ops(struct op *ops, unsigned int nr, unsigned int tries,
-			bool (*fails)(const struct op *ops, unsigned int nr,
-				      void *arg),
+unsigned int shrink_steps(struct stress_step *steps, unsigned int nr, unsigned int tries,
+			  bool (*fails)(const struct stress_step *steps, unsigned int nr,
+					void *arg),
 			void *arg)
 {
-	struct op *fewer = calloc(nr, sizeof(*ops));
+	struct stress_step *fewer = calloc(nr, sizeof(*steps));
 	unsigned int chunk = nr / 2 ?: 1;
 
 	if (!fewer)
@@ -28,11 +28,11 @@ unsigned int shrink_ops(struct op *ops, unsigned int nr, unsigned int tries,
 
 		while (at < nr && tries) {
 			unsigned int len = chunk < nr - at ? chunk : nr - at;
-			unsigned int left = without(fewer, ops, nr, at, len);
+			unsigned int left = without(fewer, steps, nr, at, len);
 
 			tries--;
 			if (left && fails(fewer, left, arg)) {
-				memcpy(ops, fewer, left * sizeof(*ops));
+				memcpy(steps, fewer, left * sizeof(*steps));
 				nr = left;
 			} else {
 				at += len;

@@ -13,11 +13,11 @@
 
 /*
  * @fails: whether these steps still fail in the same way. Returns how many are
- * left in @ops; the shortest found so far after @tries calls.
+ * left in @steps; the shortest found so far after @tries calls.
  */
-unsigned int shrink_ops(struct op *ops, unsigned int nr, unsigned int tries,
-			bool (*fails)(const struct op *ops, unsigned int nr,
-				      void *arg),
+unsigned int shrink_steps(struct stress_step *steps, unsigned int nr, unsigned int tries,
+			  bool (*fails)(const struct stress_step *steps, unsigned int nr,
+					void *arg),
 			void *arg);
 
 #endif

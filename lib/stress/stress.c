@@ -53,8 +53,8 @@ const char * const stress_fault_names[] = {
 	[STRESS_FAULT_SETUP] = "the run itself did not work",
 };
 
-const struct op_world stress_world = {
-	.slots = STRESS_SLOTS,
+const struct stress_step_world stress_world = {
+	.processes = STRESS_PROCESSES,
 	.threads = STRESS_THREADS,
 	.ids = STRESS_IDS,
 };
@@ -64,7 +64,7 @@ struct master {
 	struct stress_result *result;
 	struct warn_watch *watch;
 	struct warn_report recent;	/* since the last checkpoint */
-	pid_t nursery;
+	pid_t subreaper;
 	int questions, orders;
 	uint64_t started, disagreed, told;
 };
@@ -115,16 +115,16 @@ const char *stress_why(const struct stress *stress)
 	return fault ? stress->whys[fault >> WHY_SHIFT] : "";
 }
 
-void stress_ops(const struct stress_options *options, struct op *ops,
-		unsigned int nr)
+void stress_steps(const struct stress_options *options, struct stress_step *steps,
+		  unsigned int nr)
 {
-	struct op_stream streams[STRESS_THREADS];
+	struct stress_step_stream streams[STRESS_THREADS];
 	unsigned int i;
 
 	for (i = 0; i < STRESS_THREADS; i++)
-		op_begin(&streams[i], &stress_world, options->seed, i);
+		stress_step_begin(&streams[i], &stress_world, options->seed, i);
 	for (i = 0; i < nr; i++)
-		op_next(&streams[i % STRESS_THREADS], &ops[i]);
+		stress_step_next(&streams[i % STRESS_THREADS], &steps[i]);
 }
 
 static uint64_t noise_of(const struct warn_report *report)
@@ -169,7 +169,7 @@ static int compare(struct master *master, char *why, size_t size,
 	int err;
 
 	*fault = STRESS_FAULT_WARNS;
-	if (!model_agrees(&master->stress->epoch, &master->recent, why, size))
+	if (!expected_warns_agrees(&master->stress->epoch, &master->recent, why, size))
 		return -1;
 	err = warn_check(master->watch, &master->recent);
 	if (!err)
@@ -183,7 +183,7 @@ static void answer(struct master *master, char order)
 {
 	if (write(master->orders, &order, 1) != 1)
 		stress_fail(master->stress, STRESS_FAULT_SETUP,
-			    "the conductor is gone");
+			    "the driver is gone");
 }
 
 static bool time_is_up(const struct master *master)
@@ -191,12 +191,12 @@ static bool time_is_up(const struct master *master)
 	const struct stress_options *options = &master->stress->options;
 	uint64_t spent = stress_now() - master->started;
 
-	if (model_warns(&master->result->model) < options->least_warns)
+	if (expected_warns_warns(&master->result->expected) < options->least_warns)
 		return spent >= options->milliseconds + STRESS_EXTRA_MS;
 	return spent >= options->milliseconds;
 }
 
-/* The conductor has counted, and waits for what to do next. */
+/* The driver has counted, and waits for what to do next. */
 static void judge(struct master *master)
 {
 	struct stress_result *result = master->result;
@@ -221,7 +221,7 @@ static void judge(struct master *master)
 	}
 	master->disagreed = 0;
 	result->checkpoints++;
-	model_merge(&result->model, &master->stress->epoch);
+	expected_warns_merge(&result->expected, &master->stress->epoch);
 	warn_add(&result->said, &master->recent);
 	memset(&master->recent, 0, sizeof(master->recent));
 	answer(master, time_is_up(master) ? STRESS_FINISH : STRESS_GO_ON);
@@ -247,7 +247,7 @@ static void look_for_hang(struct master *master)
 
 		if (!since || now < since + bound)
 			continue;
-		op_describe(&stress->busy[i].op, text, sizeof(text));
+		stress_step_describe(&stress->busy[i].step, text, sizeof(text));
 		/* It has ended meanwhile, and that was another step. */
 		if (stress->busy[i].since != since)
 			continue;
@@ -266,15 +266,17 @@ static void tell(struct master *master)
 	if (!master->stress->options.progress || now - master->told < PROGRESS_MS)
 		return;
 	master->told = now;
-	snprintf(text, sizeof(text), "%" PRIu64 " s: %" PRIu64
-		 " checkpoints, %" PRIu64 " failures, %" PRIu64 " WARNs",
+	snprintf(text, sizeof(text),
+		 "%" PRIu64 " s: %" PRIu64 " checkpoints, %" PRIu64
+		 " failures, %" PRIu64 " WARNs",
 		 (now - master->started) / 1000, result->checkpoints,
-		 model_failures(&result->model), model_warns(&result->model));
+		 expected_warns_failures(&result->expected),
+		 expected_warns_warns(&result->expected));
 	master->stress->options.progress(text);
 }
 
-/* Returns when the conductor has ended, or there is a fault. */
-static void watch_conductor(struct master *master)
+/* Returns when the driver has ended, or there is a fault. */
+static void watch_driver(struct master *master)
 {
 	struct pollfd asked = { .fd = master->questions, .events = POLLIN };
 	char byte;
@@ -293,29 +295,29 @@ static void watch_conductor(struct master *master)
 	}
 }
 
-/* A conductor with a task that hangs can't end, even if killed. */
-static void end_conductor(struct master *master)
+/* A driver with a task that hangs can't end, even if killed. */
+static void end_driver(struct master *master)
 {
 	struct stress *stress = master->stress;
 	unsigned int waited, bound = stress_fault(stress) == STRESS_FAULT_HANG ?
 		HANGING_END_MS : STUCK_MS;
-	pid_t pid = stress->conductor;
+	pid_t pid = stress->driver;
 	int status = 0;
 
 	if (stress->fault && pid > 0)
 		kill_task(pid, SIGKILL);
 	for (waited = 0; waited < bound; waited += READ_EVERY_MS) {
-		pid = waitpid(master->nursery, &status, WNOHANG);
+		pid = waitpid(master->subreaper, &status, WNOHANG);
 		if (pid)
 			break;
 		usleep(READ_EVERY_MS * 1000);
 	}
 	if (!pid)
 		stress_fail(stress, STRESS_FAULT_HANG,
-			    "the conductor does not end");
+			    "the driver does not end");
 	else if (status)
 		stress_fail(stress, STRESS_FAULT_SETUP,
-			    "the conductor ended with status %#x", status);
+			    "the driver ended with status %#x", status);
 }
 
 static void fill_result(struct master *master)
@@ -326,8 +328,8 @@ static void fill_result(struct master *master)
 
 	result->fault = stress_fault(stress);
 	snprintf(result->why, sizeof(result->why), "%s", stress_why(stress));
-	result->failed_op = stress->position;
-	for (i = 0; i < OP_NR_KINDS; i++)
+	result->failed_step = stress->position;
+	for (i = 0; i < STRESS_STEP_NR_KINDS; i++)
 		result->ran[i] = stress->ran[i];
 	result->avoided = stress->avoided;
 	result->held_back = stress->held_back;
@@ -335,32 +337,32 @@ static void fill_result(struct master *master)
 }
 
 /*
- * The parent of the conductor, and of what it leaves behind: once this process
+ * The parent of the driver, and of what it leaves behind: once this process
  * has ended, nothing of the run is there to make a WARN in the next one.
  */
-static void nursery_main(struct stress *stress, int questions, int orders)
+static void subreaper_main(struct stress *stress, int questions, int orders)
 {
 	int status, failed = 1;
-	pid_t conductor, pid, nursery = getpid();
+	pid_t driver, pid, subreaper = getpid();
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	conductor = fork();
-	if (!conductor) {
-		end_with_parent(nursery);
-		conductor_main(stress, questions, orders);
+	driver = fork();
+	if (!driver) {
+		end_with_parent(subreaper);
+		stress_driver_main(stress, questions, orders);
 	}
-	if (conductor < 0)
+	if (driver < 0)
 		stress_fail(stress, STRESS_FAULT_SETUP, "fork: %s",
 			    strerror(errno));
 	else
-		stress->conductor = conductor;
+		stress->driver = driver;
 	close(questions);
 	close(orders);
 	while ((pid = wait(&status)) > 0) {
-		if (pid != conductor)
+		if (pid != driver)
 			continue;
 		/* Its number may be somebody else's from now on. */
-		stress->conductor = 0;
+		stress->driver = 0;
 		failed = status;
 	}
 	_exit(!!failed);
@@ -370,9 +372,9 @@ void stress_sum(struct stress_result *sum, const struct stress_result *result)
 {
 	unsigned int i;
 
-	model_merge(&sum->model, &result->model);
+	expected_warns_merge(&sum->expected, &result->expected);
 	warn_add(&sum->said, &result->said);
-	for (i = 0; i < OP_NR_KINDS; i++)
+	for (i = 0; i < STRESS_STEP_NR_KINDS; i++)
 		sum->ran[i] += result->ran[i];
 	sum->avoided += result->avoided;
 	sum->held_back += result->held_back;
@@ -387,24 +389,24 @@ static int run(struct master *master)
 
 	if (pipe2(questions, O_CLOEXEC) || pipe2(orders, O_CLOEXEC))
 		return -errno;
-	/* A conductor that is gone is a result, not the end of the test. */
+	/* A driver that is gone is a result, not the end of the test. */
 	signal(SIGPIPE, SIG_IGN);
 	master->questions = questions[0];
 	master->orders = orders[1];
-	master->nursery = fork();
-	if (master->nursery < 0)
+	master->subreaper = fork();
+	if (master->subreaper < 0)
 		return -errno;
-	if (!master->nursery) {
+	if (!master->subreaper) {
 		close(questions[0]);
 		close(orders[1]);
 		kmsg_close(&master->watch->kmsg);
 		end_with_parent(parent);
-		nursery_main(master->stress, questions[1], orders[0]);
+		subreaper_main(master->stress, questions[1], orders[0]);
 	}
 	close(questions[1]);
 	close(orders[0]);
-	watch_conductor(master);
-	end_conductor(master);
+	watch_driver(master);
+	end_driver(master);
 	close(questions[0]);
 	close(orders[1]);
 	return 0;
@@ -422,9 +424,9 @@ int stress_run(const struct stress_options *options,
 	if (stress == MAP_FAILED)
 		return -errno;
 	stress->options = *options;
-	stress->threads = !options->ops;
+	stress->threads = !options->steps;
 	memset(result, 0, sizeof(*result));
-	result->model.forgets = options->forgets;
+	result->expected.forgets = options->forgets;
 	master.stress = stress;
 	master.started = stress_now();
 	master.told = master.started;

@@ -4,9 +4,9 @@
  * several threads, and at every checkpoint a comparison of all that the device
  * counted with all that the kernel said.
  *
- * Two processes make it: the conductor (conductor.c) takes the steps, and the
+ * Two processes make it: the driver (stress_driver.c) takes the steps, and the
  * caller of stress_run() reads the log all the time, compares, and gives up
- * a conductor that hangs.
+ * a driver that hangs.
  */
 #ifndef HMM_NOTIFIER_STRESS_STRESS_H
 #define HMM_NOTIFIER_STRESS_STRESS_H
@@ -20,7 +20,7 @@
 #include "stress/stress_step.h"
 
 #define STRESS_THREADS	4
-#define STRESS_SLOTS	4
+#define STRESS_PROCESSES	4
 #define STRESS_IDS	6
 
 #define STRESS_EXTRA_MS	60000
@@ -31,7 +31,7 @@
 
 enum stress_fault {
 	STRESS_OK,
-	STRESS_FAULT_WARNS,	/* the log and the model differ */
+	STRESS_FAULT_WARNS,	/* the log differs from what was expected */
 	STRESS_FAULT_SPLAT,	/* something that the rule does not know */
 	STRESS_FAULT_DETECTORS,	/* the log and the other detectors differ */
 	STRESS_FAULT_PAIRS,	/* starts and ends differ */
@@ -46,7 +46,7 @@ extern const char * const stress_fault_names[];
 struct stress_options {
 	uint64_t seed;
 	unsigned int bugs;		/* STRESS_BUG_... that the kernel has */
-	enum rule_site forgets;		/* see struct model */
+	enum rule_site forgets;		/* see struct expected_warns */
 	struct warn_watch *watch;	/* of the caller's; nothing is unread */
 
 	/*
@@ -63,11 +63,11 @@ struct stress_options {
 	unsigned int least_warns;
 
 	/* Threads: steps of each between checkpoints */
-	unsigned int steps;
+	unsigned int steps_each;
 
 	/* No threads, one checkpoint after each step: these steps */
-	const struct op *ops;
-	unsigned int nr_ops;
+	const struct stress_step *steps;
+	unsigned int nr_steps;
 
 	/* Called now and then, may be NULL */
 	void (*progress)(const char *text);
@@ -76,10 +76,10 @@ struct stress_options {
 struct stress_result {
 	enum stress_fault fault;
 	char why[512];			/* "" without a fault */
-	unsigned int failed_op;		/* which of ops, counted from 0 */
-	struct model model;
+	unsigned int failed_step;		/* which of steps, counted from 0 */
+	struct expected_warns expected;
 	struct warn_report said;
-	uint64_t ran[OP_NR_KINDS];
+	uint64_t ran[STRESS_STEP_NR_KINDS];
 	uint64_t avoided;		/* fail points, because of known bugs */
 	uint64_t held_back;		/* fail points, because of the log */
 	uint64_t checkpoints;
@@ -94,16 +94,16 @@ int stress_run(const struct stress_options *options,
 void stress_sum(struct stress_result *sum, const struct stress_result *result);
 
 /* The steps of all threads of @options, in turns, for a run without threads */
-void stress_ops(const struct stress_options *options, struct op *ops,
-		unsigned int nr);
+void stress_steps(const struct stress_options *options, struct stress_step *steps,
+		  unsigned int nr);
 
 /*
- * For conductor.c and slot.c: what both processes see.
+ * For stress_driver.c and stress_process.c: what both processes see.
  */
 struct stress {
 	struct stress_options options;
 	bool threads;
-	atomic_int conductor;		/* its pid */
+	atomic_int driver;		/* its pid */
 
 	/*
 	 * The first fault and which of @whys tells of it, see stress_fault() and
@@ -126,17 +126,17 @@ struct stress {
 	 * slowest of its steps took in ms.
 	 */
 	struct {
-		struct op op;
+		struct stress_step step;
 		atomic_ullong since;
 		atomic_ullong slowest;
 	} busy[STRESS_THREADS + 1];
 
-	atomic_ullong ran[OP_NR_KINDS];
+	atomic_ullong ran[STRESS_STEP_NR_KINDS];
 	atomic_ullong avoided;
 	atomic_ullong held_back;
-	atomic_uint position;		/* in options.ops */
+	atomic_uint position;		/* in options.steps */
 
-	struct model epoch;		/* since the last checkpoint */
+	struct expected_warns epoch;		/* since the last checkpoint */
 };
 
 enum stress_order {
@@ -153,7 +153,7 @@ const char *stress_why(const struct stress *stress);
 int stress_fail(struct stress *stress, enum stress_fault fault,
 		const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-extern const struct op_world stress_world;
+extern const struct stress_step_world stress_world;
 
 uint64_t stress_now(void);	/* ms */
 
@@ -164,6 +164,6 @@ static inline uint64_t stress_noise(uint64_t warns, uint64_t messages)
 }
 
 /* In a process of its own. Asks at each checkpoint, and gets an order. */
-void conductor_main(struct stress *stress, int questions, int orders);
+void stress_driver_main(struct stress *stress, int questions, int orders);
 
 #endif

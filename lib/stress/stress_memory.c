@@ -29,17 +29,17 @@
 #define MAX_MIGRATE		16
 #define MAX_TRANSFER		8
 
-const char * const arena_change_names[ARENA_NR_CHANGES] = {
+const char * const stress_memory_change_names[STRESS_MEMORY_NR_CHANGES] = {
 	"write", "read", "dontneed", "free", "collapse", "unmap", "map",
 	"protect", "move", "fork", "punch", "migrate", "soft_dirty", "pageout",
 	"guard", "uffd_protect", "uffd_move", "scan",
 };
 
-const char * const arena_transfer_names[ARENA_NR_TRANSFERS] = {
+const char * const stress_memory_transfer_names[STRESS_MEMORY_NR_TRANSFERS] = {
 	"read", "write", "exclusive", "to_device", "to_system",
 };
 
-const char * const arena_area_names[ARENA_NR_AREAS] = {
+const char * const stress_memory_area_names[STRESS_MEMORY_NR_AREAS] = {
 	"private", "shared", "huge",
 };
 
@@ -48,42 +48,43 @@ static const struct {
 	uintptr_t base;
 	unsigned int pages;
 } areas[] = {
-	[ARENA_PRIVATE] = { 0x300000000, 64 },
-	[ARENA_SHARED] = { 0x310000000, 64 },
-	[ARENA_HUGE] = { 0x320000000, 1024 },
+	[STRESS_MEMORY_PRIVATE] = { 0x300000000, 64 },
+	[STRESS_MEMORY_SHARED] = { 0x310000000, 64 },
+	[STRESS_MEMORY_HUGE] = { 0x320000000, 1024 },
 };
 
-unsigned int arena_pages(enum arena_area area)
+unsigned int stress_memory_pages(enum stress_memory_area area)
 {
 	return areas[area].pages;
 }
 
-uintptr_t arena_address(enum arena_area area, unsigned int page)
+uintptr_t stress_memory_address(enum stress_memory_area area, unsigned int page)
 {
 	return areas[area].base + (uintptr_t)page * getpagesize();
 }
 
-int arena_file(void)
+int stress_memory_file(void)
 {
-	int fd = memfd_create("arena", MFD_CLOEXEC);
+	int fd = memfd_create("memory", MFD_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
-	if (!ftruncate(fd, (off_t)arena_pages(ARENA_SHARED) * getpagesize()))
+	if (!ftruncate(fd, (off_t)stress_memory_pages(STRESS_MEMORY_SHARED) *
+				   getpagesize()))
 		return fd;
 	close(fd);
 	return -ENOSPC;
 }
 
-static int map(enum arena_area area, unsigned int page, unsigned int pages,
+static int map(enum stress_memory_area area, unsigned int page, unsigned int pages,
 	       int file)
 {
-	void *addr = (void *)arena_address(area, page);
+	void *addr = (void *)stress_memory_address(area, page);
 	size_t size = (size_t)pages * getpagesize();
 	int flags = MAP_FIXED;
 	off_t offset = 0;
 
-	if (area == ARENA_SHARED) {
+	if (area == STRESS_MEMORY_SHARED) {
 		flags |= MAP_SHARED;
 		offset = (off_t)page * getpagesize();
 	} else {
@@ -92,18 +93,18 @@ static int map(enum arena_area area, unsigned int page, unsigned int pages,
 	}
 	if (mmap(addr, size, PROT_READ | PROT_WRITE, flags, file, offset) != addr)
 		return -errno;
-	if (area == ARENA_HUGE)
+	if (area == STRESS_MEMORY_HUGE)
 		madvise(addr, size, MADV_HUGEPAGE);
 	return 0;
 }
 
-int arena_map(int file)
+int stress_memory_map(int file)
 {
 	unsigned int area;
 	int err = 0;
 
-	for (area = 0; !err && area < ARENA_NR_AREAS; area++)
-		err = map(area, 0, arena_pages(area), file);
+	for (area = 0; !err && area < STRESS_MEMORY_NR_AREAS; area++)
+		err = map(area, 0, stress_memory_pages(area), file);
 	return err;
 }
 
@@ -146,15 +147,15 @@ static void fork_and_write(void *addr, size_t size, bool child_writes)
 		waitpid(pid, NULL, 0);
 }
 
-static void migrate(const struct arena_op *op)
+static void migrate(const struct stress_memory_range *range)
 {
-	unsigned int i, pages = op->pages < MAX_MIGRATE ? op->pages : MAX_MIGRATE;
+	unsigned int i, pages = range->pages < MAX_MIGRATE ? range->pages : MAX_MIGRATE;
 	void *addrs[MAX_MIGRATE];
 	int nodes[MAX_MIGRATE], status[MAX_MIGRATE];
 
 	for (i = 0; i < pages; i++) {
-		addrs[i] = (void *)arena_address(op->area, op->page + i);
-		nodes[i] = op->arg & 1;
+		addrs[i] = (void *)stress_memory_address(range->area, range->page + i);
+		nodes[i] = range->arg & 1;
 	}
 	syscall(SYS_move_pages, 0, (unsigned long)pages, addrs, nodes, status,
 		MPOL_MF_MOVE);
@@ -176,16 +177,16 @@ static void protect(void *addr, size_t size, unsigned int arg)
 }
 
 /* Another place in the same area, for as many pages */
-static uintptr_t elsewhere(const struct arena_op *op)
+static uintptr_t elsewhere(const struct stress_memory_range *range)
 {
-	return arena_address(op->area,
-			     op->arg % (arena_pages(op->area) - op->pages + 1));
+	return stress_memory_address(range->area,
+			     range->arg % (stress_memory_pages(range->area) - range->pages + 1));
 }
 
-static void move(const struct arena_op *op, void *addr, size_t size)
+static void move(const struct stress_memory_range *range, void *addr, size_t size)
 {
 	(void)!mremap(addr, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
-		      (void *)elsewhere(op));
+		      (void *)elsewhere(range));
 }
 
 /*
@@ -227,9 +228,9 @@ static void scan_and_protect(void *addr, size_t size)
 }
 
 /* The other place is emptied first. */
-static void uffd_move_pages(const struct arena_op *op, void *addr, size_t size)
+static void uffd_move_pages(const struct stress_memory_range *range, void *addr, size_t size)
 {
-	uintptr_t to = elsewhere(op);
+	uintptr_t to = elsewhere(range);
 	int fd = userfault_open(UFFD_FEATURE_MOVE);
 
 	if (fd < 0)
@@ -240,98 +241,98 @@ static void uffd_move_pages(const struct arena_op *op, void *addr, size_t size)
 	close(fd);
 }
 
-void arena_run(const struct arena_op *op, int file)
+void stress_memory_run(const struct stress_memory_range *range, int file)
 {
-	void *addr = (void *)arena_address(op->area, op->page);
-	size_t size = (size_t)op->pages * getpagesize();
+	void *addr = (void *)stress_memory_address(range->area, range->page);
+	size_t size = (size_t)range->pages * getpagesize();
 
-	switch ((enum arena_change)op->change) {
-	case ARENA_WRITE:
+	switch ((enum stress_memory_change)range->change) {
+	case STRESS_MEMORY_WRITE:
 		madvise(addr, size, MADV_POPULATE_WRITE);
 		break;
-	case ARENA_READ:
+	case STRESS_MEMORY_READ:
 		madvise(addr, size, MADV_POPULATE_READ);
 		break;
-	case ARENA_DONTNEED:
+	case STRESS_MEMORY_DONTNEED:
 		madvise(addr, size, MADV_DONTNEED);
 		break;
-	case ARENA_FREE:
+	case STRESS_MEMORY_FREE:
 		madvise(addr, size, MADV_FREE);
 		break;
-	case ARENA_COLLAPSE:
+	case STRESS_MEMORY_COLLAPSE:
 		madvise(addr, size, MADV_COLLAPSE);
 		break;
-	case ARENA_UNMAP:
+	case STRESS_MEMORY_UNMAP:
 		munmap(addr, size);
 		break;
-	case ARENA_MAP:
-		map(op->area, op->page, op->pages, file);
+	case STRESS_MEMORY_MAP:
+		map(range->area, range->page, range->pages, file);
 		break;
-	case ARENA_PROTECT:
-		protect(addr, size, op->arg);
+	case STRESS_MEMORY_PROTECT:
+		protect(addr, size, range->arg);
 		break;
-	case ARENA_MOVE:
-		move(op, addr, size);
+	case STRESS_MEMORY_MOVE:
+		move(range, addr, size);
 		break;
-	case ARENA_FORK:
-		fork_and_write(addr, size, op->arg & 1);
+	case STRESS_MEMORY_FORK:
+		fork_and_write(addr, size, range->arg & 1);
 		break;
-	case ARENA_PUNCH:
+	case STRESS_MEMORY_PUNCH:
 		fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			  (off_t)op->page * getpagesize(), size);
+			  (off_t)range->page * getpagesize(), size);
 		break;
-	case ARENA_MIGRATE:
-		migrate(op);
+	case STRESS_MEMORY_MIGRATE:
+		migrate(range);
 		break;
-	case ARENA_SOFT_DIRTY:
+	case STRESS_MEMORY_SOFT_DIRTY:
 		clear_soft_dirty();
 		break;
-	case ARENA_PAGEOUT:
+	case STRESS_MEMORY_PAGEOUT:
 		madvise(addr, size, MADV_PAGEOUT);
 		break;
-	case ARENA_GUARD:
+	case STRESS_MEMORY_GUARD:
 		madvise(addr, size, MADV_GUARD_INSTALL);
 		break;
-	case ARENA_UFFD_PROTECT:
+	case STRESS_MEMORY_UFFD_PROTECT:
 		uffd_protect(addr, size);
 		break;
-	case ARENA_UFFD_MOVE:
-		uffd_move_pages(op, addr, size);
+	case STRESS_MEMORY_UFFD_MOVE:
+		uffd_move_pages(range, addr, size);
 		break;
-	case ARENA_SCAN:
+	case STRESS_MEMORY_SCAN:
 		scan_and_protect(addr, size);
 		break;
-	case ARENA_NR_CHANGES:
+	case STRESS_MEMORY_NR_CHANGES:
 		break;
 	}
 }
 
 /* Any result: pages may be absent or protected, and change all the time. */
-void arena_transfer(int device, const struct arena_op *op,
-		    enum arena_transfer transfer)
+void stress_memory_transfer(int device, const struct stress_memory_range *range,
+			    enum stress_memory_transfer transfer)
 {
-	size_t pages = op->pages < MAX_TRANSFER ? op->pages : MAX_TRANSFER;
-	uintptr_t addr = arena_address(op->area, op->page);
+	size_t pages = range->pages < MAX_TRANSFER ? range->pages : MAX_TRANSFER;
+	uintptr_t addr = stress_memory_address(range->area, range->page);
 	char buffer[MAX_TRANSFER * 4096];
 
 	switch (transfer) {
-	case ARENA_DEVICE_READ:
+	case STRESS_MEMORY_DEVICE_READ:
 		dmirror_read(device, addr, buffer, pages);
 		break;
-	case ARENA_DEVICE_WRITE:
-		memset(buffer, op->arg, sizeof(buffer));
+	case STRESS_MEMORY_DEVICE_WRITE:
+		memset(buffer, range->arg, sizeof(buffer));
 		dmirror_write(device, addr, buffer, pages);
 		break;
-	case ARENA_EXCLUSIVE:
+	case STRESS_MEMORY_EXCLUSIVE:
 		dmirror_exclusive(device, addr, buffer, pages);
 		break;
-	case ARENA_TO_DEVICE:
+	case STRESS_MEMORY_TO_DEVICE:
 		dmirror_migrate_to_device(device, addr, buffer, pages);
 		break;
-	case ARENA_TO_SYSTEM:
+	case STRESS_MEMORY_TO_SYSTEM:
 		dmirror_migrate_to_system(device, addr, pages);
 		break;
-	case ARENA_NR_TRANSFERS:
+	case STRESS_MEMORY_NR_TRANSFERS:
 		break;
 	}
 }

@@ -14,47 +14,47 @@
 
 #include <stdint.h>
 
-enum arena_change {
-	ARENA_WRITE,
-	ARENA_READ,
-	ARENA_DONTNEED,
-	ARENA_FREE,
-	ARENA_COLLAPSE,
-	ARENA_UNMAP,
-	ARENA_MAP,
-	ARENA_PROTECT,
-	ARENA_MOVE,
-	ARENA_FORK,
-	ARENA_PUNCH,
-	ARENA_MIGRATE,
-	ARENA_SOFT_DIRTY,
-	ARENA_PAGEOUT,
-	ARENA_GUARD,
-	ARENA_UFFD_PROTECT,
-	ARENA_UFFD_MOVE,
-	ARENA_SCAN,
-	ARENA_NR_CHANGES,
+enum stress_memory_change {
+	STRESS_MEMORY_WRITE,
+	STRESS_MEMORY_READ,
+	STRESS_MEMORY_DONTNEED,
+	STRESS_MEMORY_FREE,
+	STRESS_MEMORY_COLLAPSE,
+	STRESS_MEMORY_UNMAP,
+	STRESS_MEMORY_MAP,
+	STRESS_MEMORY_PROTECT,
+	STRESS_MEMORY_MOVE,
+	STRESS_MEMORY_FORK,
+	STRESS_MEMORY_PUNCH,
+	STRESS_MEMORY_MIGRATE,
+	STRESS_MEMORY_SOFT_DIRTY,
+	STRESS_MEMORY_PAGEOUT,
+	STRESS_MEMORY_GUARD,
+	STRESS_MEMORY_UFFD_PROTECT,
+	STRESS_MEMORY_UFFD_MOVE,
+	STRESS_MEMORY_SCAN,
+	STRESS_MEMORY_NR_CHANGES,
 };
 
 /* What the device of a mirror does with memory of its process */
-enum arena_transfer {
-	ARENA_DEVICE_READ,
-	ARENA_DEVICE_WRITE,
-	ARENA_EXCLUSIVE,
-	ARENA_TO_DEVICE,
-	ARENA_TO_SYSTEM,
-	ARENA_NR_TRANSFERS,
+enum stress_memory_transfer {
+	STRESS_MEMORY_DEVICE_READ,
+	STRESS_MEMORY_DEVICE_WRITE,
+	STRESS_MEMORY_EXCLUSIVE,
+	STRESS_MEMORY_TO_DEVICE,
+	STRESS_MEMORY_TO_SYSTEM,
+	STRESS_MEMORY_NR_TRANSFERS,
 };
 
-enum arena_area {
-	ARENA_PRIVATE,
-	ARENA_SHARED,
-	ARENA_HUGE,
-	ARENA_NR_AREAS,
+enum stress_memory_area {
+	STRESS_MEMORY_PRIVATE,
+	STRESS_MEMORY_SHARED,
+	STRESS_MEMORY_HUGE,
+	STRESS_MEMORY_NR_AREAS,
 };
 
 /* One change of pages @page to @page + @pages - 1 of an area */
-struct arena_op {
+struct stress_memory_range {
 	uint16_t change;
 	uint16_t area;
 	uint16_t page;
@@ -62,24 +62,24 @@ struct arena_op {
 	uint32_t arg;		/* whatever else the change needs, at random */
 };
 
-extern const char * const arena_change_names[ARENA_NR_CHANGES];
-extern const char * const arena_transfer_names[ARENA_NR_TRANSFERS];
-extern const char * const arena_area_names[ARENA_NR_AREAS];
+extern const char * const stress_memory_change_names[STRESS_MEMORY_NR_CHANGES];
+extern const char * const stress_memory_transfer_names[STRESS_MEMORY_NR_TRANSFERS];
+extern const char * const stress_memory_area_names[STRESS_MEMORY_NR_AREAS];
 
-unsigned int arena_pages(enum arena_area area);
-uintptr_t arena_address(enum arena_area area, unsigned int page);
+unsigned int stress_memory_pages(enum stress_memory_area area);
+uintptr_t stress_memory_address(enum stress_memory_area area, unsigned int page);
 
-/* The file behind ARENA_SHARED: a descriptor, or -errno */
-int arena_file(void);
+/* The file behind STRESS_MEMORY_SHARED: a descriptor, or -errno */
+int stress_memory_file(void);
 
 /* Maps all areas in the calling process. Returns 0 or -errno. */
-int arena_map(int file);
+int stress_memory_map(int file);
 
 /* Changes the memory of the calling process. */
-void arena_run(const struct arena_op *op, int file);
+void stress_memory_run(const struct stress_memory_range *range, int file);
 
-/* Of the first pages of @op, by the file @device; its change does not matter. */
-void arena_transfer(int device, const struct arena_op *op,
-		    enum arena_transfer transfer);
+/* Of the first pages of @range, by the file @device; its change does not matter. */
+void stress_memory_transfer(int device, const struct stress_memory_range *range,
+			    enum stress_memory_transfer transfer);
 
 #endif

@@ -15,7 +15,7 @@
  */
 #define NOISE_LIMIT	stress_noise(24, 0)
 
-_Static_assert(STRESS_IDS < REGION_PROBE_ID, "the probe has an id of its own");
+_Static_assert(STRESS_IDS < MAPPING_PROBE_ID, "the probe has an id of its own");
 
 /*
  * A fork has whatever files the others just had open, until it closes them. So
@@ -23,111 +23,111 @@ _Static_assert(STRESS_IDS < REGION_PROBE_ID, "the probe has an id of its own");
  */
 static pthread_mutex_t files = PTHREAD_MUTEX_INITIALIZER;
 
-void slot_init(struct slot *slot, struct stress *stress, unsigned int number,
-	       int file)
+void stress_process_init(struct stress_process *process, struct stress *stress,
+			 unsigned int number, int file)
 {
 	pthread_rwlockattr_t attr;
 	unsigned int i;
 
-	memset(slot, 0, sizeof(*slot));
-	slot->stress = stress;
-	slot->number = number;
-	slot->file = file;
-	slot->reaped = 1;
-	slot->removed.forgets = stress->options.forgets;
+	memset(process, 0, sizeof(*process));
+	process->stress = stress;
+	process->number = number;
+	process->file = file;
+	process->reaped = 1;
+	process->removed.forgets = stress->options.forgets;
 	for (i = 0; i < STRESS_THREADS; i++)
-		slot->hands[i] = (struct hand) { .orders = -1, .answers = -1 };
-	pthread_mutex_init(&slot->change, NULL);
+		process->victim_threads[i] = (struct victim_thread) { .orders = -1, .answers = -1 };
+	pthread_mutex_init(&process->change, NULL);
 
 	/* The owner must not wait for others until they happen not to overlap. */
 	pthread_rwlockattr_init(&attr);
 	pthread_rwlockattr_setkind_np(&attr, WRITERS_FIRST);
-	pthread_rwlock_init(&slot->use, &attr);
+	pthread_rwlock_init(&process->use, &attr);
 }
 
 /* @err: 0 or -errno */
-static int must(const struct slot *slot, const char *what, int err)
+static int must(const struct stress_process *process, const char *what, int err)
 {
 	if (!err)
 		return 0;
-	return stress_fail(slot->stress, err == -ETIMEDOUT ?
+	return stress_fail(process->stress, err == -ETIMEDOUT ?
 			   STRESS_FAULT_HANG : STRESS_FAULT_RESULT,
-			   "%s, process %u: %s", what, slot->number,
+			   "%s, process %u: %s", what, process->number,
 			   strerror(-err));
 }
 
-static bool has_bug(const struct slot *slot, unsigned int bug)
+static bool has_bug(const struct stress_process *process, unsigned int bug)
 {
-	return slot->stress->options.bugs & bug;
+	return process->stress->options.bugs & bug;
 }
 
 static long do_map(const struct victim_args *args)
 {
-	return arena_map(args->arg[0]);
+	return stress_memory_map(args->arg[0]);
 }
 
-static int start_process(struct slot *slot, const char *node)
+static int start_process(struct stress_process *process, const char *node)
 {
-	struct victim_args args = { .arg = { slot->file } };
-	struct victim *victim = &slot->victim;
+	struct victim_args args = { .arg = { process->file } };
+	struct victim *victim = &process->victim;
 	unsigned int i;
 	long result;
 	int err;
 
-	if (pipe2(slot->gone, O_CLOEXEC))
+	if (pipe2(process->gone, O_CLOEXEC))
 		return -errno;
 	pthread_mutex_lock(&files);
 	err = victim_start(victim, NULL);
-	err = err ?: victim_close_files(victim, slot->file);
+	err = err ?: victim_close_files(victim, process->file);
 	err = err ?: victim_open(victim, node);
 	pthread_mutex_unlock(&files);
 
 	err = err ?: victim_call(victim, do_map, &args, &result);
 	err = err ?: (int)result;
 	for (i = 0; !err && i < STRESS_THREADS; i++)
-		err = hand_start(&slot->hands[i], victim);
+		err = victim_thread_start(&process->victim_threads[i], victim);
 	return err;
 }
 
-static int start(struct slot *slot, const struct op *op)
+static int start(struct stress_process *process, const struct stress_step *step)
 {
-	bool mirror = op->what & OP_START_MIRROR;
+	bool mirror = step->what & STRESS_STEP_START_MIRROR;
 	int err;
 
-	pthread_rwlock_wrlock(&slot->use);
-	err = start_process(slot, mirror ? DMIRROR_MIRROR : DMIRROR_BARE);
+	pthread_rwlock_wrlock(&process->use);
+	err = start_process(process, mirror ? DMIRROR_MIRROR : DMIRROR_BARE);
 	if (mirror)
-		slot->notifiers[0].kind = RULE_INTERVAL;
-	slot->fails_blockably = 0;
-	memset(slot->removed_failures, 0, sizeof(slot->removed_failures));
-	slot->may_have_intervals = mirror || op->what & OP_START_INTERVALS;
+		process->notifiers[0].kind = RULE_INTERVAL;
+	process->fails_blockably = 0;
+	memset(process->removed_failures, 0, sizeof(process->removed_failures));
+	process->may_have_intervals = mirror || step->what & STRESS_STEP_START_INTERVALS;
 	if (!err)
-		slot->state = SLOT_ALIVE;
-	pthread_rwlock_unlock(&slot->use);
+		process->state = STRESS_PROCESS_ALIVE;
+	pthread_rwlock_unlock(&process->use);
 
-	return err ? stress_fail(slot->stress, STRESS_FAULT_SETUP,
-				 "process %u does not run: %s", slot->number,
+	return err ? stress_fail(process->stress, STRESS_FAULT_SETUP,
+				 "process %u does not run: %s", process->number,
 				 strerror(-err)) : 0;
 }
 
-static int give_up_hands(struct slot *slot)
+static int give_up_threads(struct stress_process *process)
 {
-	return write(slot->gone[1], "", 1) == 1 ? 0 : -errno;
+	return write(process->gone[1], "", 1) == 1 ? 0 : -errno;
 }
 
-static int freeze(struct slot *slot, const struct op *op)
+static int freeze(struct stress_process *process, const struct stress_step *step)
 {
 	int err;
 
-	(void)op;
-	if (slot->state != SLOT_ALIVE)
+	(void)step;
+	if (process->state != STRESS_PROCESS_ALIVE)
 		return 1;
-	/* So that who waits for a hand knows why nothing comes. */
-	slot->state = SLOT_DYING;
-	err = victim_freeze(&slot->victim);
+	/* So that whoever waits for a victim's thread knows why nothing comes. */
+	process->state = STRESS_PROCESS_DYING;
+	err = victim_freeze(&process->victim);
 	if (!err)
-		slot->state = SLOT_FROZEN;
-	return must(slot, "freeze", err ?: give_up_hands(slot));
+		process->state = STRESS_PROCESS_FROZEN;
+	return must(process, "freeze", err ?: give_up_threads(process));
 }
 
 static long do_exit(const struct victim_args *args)
@@ -135,124 +135,124 @@ static long do_exit(const struct victim_args *args)
 	_exit(args->arg[0]);
 }
 
-static int let_go(struct slot *slot, bool by_exit)
+static int let_go(struct stress_process *process, bool by_exit)
 {
-	bool alive = slot->state == SLOT_ALIVE;
+	bool alive = process->state == STRESS_PROCESS_ALIVE;
 	struct victim_args args = {};
 	int err = -EPIPE;
 	long result;
 
-	slot->state = SLOT_DYING;
+	process->state = STRESS_PROCESS_DYING;
 	if (alive && by_exit)
-		err = victim_call(&slot->victim, do_exit, &args, &result);
+		err = victim_call(&process->victim, do_exit, &args, &result);
 	else
-		victim_let_go(&slot->victim);
+		victim_let_go(&process->victim);
 	if (err == -EPIPE)
-		err = give_up_hands(slot);
-	return must(slot, "exit", err);
+		err = give_up_threads(process);
+	return must(process, "exit", err);
 }
 
-static int close_process(struct slot *slot)
+static int close_process(struct stress_process *process)
 {
 	unsigned int i;
 	int err;
 
 	for (i = 0; i < STRESS_THREADS; i++)
-		hand_close(&slot->hands[i]);
-	close(slot->gone[0]);
-	close(slot->gone[1]);
+		victim_thread_close(&process->victim_threads[i]);
+	close(process->gone[0]);
+	close(process->gone[1]);
 	pthread_mutex_lock(&files);
-	err = victim_close(&slot->victim);
+	err = victim_close(&process->victim);
 	pthread_mutex_unlock(&files);
 	return err;
 }
 
 /* The end of the mm overlaps what others do there; the last close does not. */
-static int finish(struct slot *slot, const struct op *op)
+static int finish(struct stress_process *process, const struct stress_step *step)
 {
 	int ret;
 
-	if (slot->state == SLOT_EMPTY ||
-	    (slot->state == SLOT_ALIVE && op->what & OP_FINISH_FROZEN))
+	if (process->state == STRESS_PROCESS_EMPTY ||
+	    (process->state == STRESS_PROCESS_ALIVE && step->what & STRESS_STEP_FINISH_FROZEN))
 		return 1;
-	if (let_go(slot, op->what & OP_FINISH_BY_EXIT))
+	if (let_go(process, step->what & STRESS_STEP_FINISH_BY_EXIT))
 		return -1;
-	pthread_rwlock_wrlock(&slot->use);
-	ret = must(slot, "end of the process", victim_finish(&slot->victim));
-	ret = ret ?: slot_retire_all(slot);
-	ret = ret ?: must(slot, "last close", close_process(slot));
-	slot->state = SLOT_EMPTY;
-	pthread_rwlock_unlock(&slot->use);
+	pthread_rwlock_wrlock(&process->use);
+	ret = must(process, "end of the process", victim_finish(&process->victim));
+	ret = ret ?: stress_process_retire_all(process);
+	ret = ret ?: must(process, "last close", close_process(process));
+	process->state = STRESS_PROCESS_EMPTY;
+	pthread_rwlock_unlock(&process->use);
 	return ret;
 }
 
 /* While the process ends by itself, it may be too early or too late for it. */
-static int reap(struct slot *slot, const struct op *op)
+static int reap(struct stress_process *process, const struct stress_step *step)
 {
-	enum slot_state state = slot->state;
+	enum stress_process_state state = process->state;
 	int err;
 
-	(void)op;
-	if (state != SLOT_FROZEN)
+	(void)step;
+	if (state != STRESS_PROCESS_FROZEN)
 		return 1;
-	err = victim_reap(&slot->victim);
-	if (slot->state != state)
+	err = victim_reap(&process->victim);
+	if (process->state != state)
 		return 0;
-	if (!slot->stress->threads)
-		slot->reaped = err;
-	return must(slot, "reap", err == -EAGAIN ? 0 : err);
+	if (!process->stress->threads)
+		process->reaped = err;
+	return must(process, "reap", err == -EAGAIN ? 0 : err);
 }
 
 /* An interval notifier on an mm that had none can lead to the known bug. */
-static bool may_add_interval(const struct slot *slot)
+static bool may_add_interval(const struct stress_process *process)
 {
-	return slot->may_have_intervals ||
-	       !has_bug(slot, STRESS_BUG_TREE_NOT_ENDED);
+	return process->may_have_intervals ||
+	       !has_bug(process, STRESS_BUG_TREE_NOT_ENDED);
 }
 
-static int add(struct slot *slot, const struct op *op)
+static int add(struct stress_process *process, const struct stress_step *step)
 {
-	struct slot_notifier *n = &slot->notifiers[op->id];
+	struct stress_process_notifier *n = &process->notifiers[step->id];
 	uintptr_t start = 0, end = 0;
 	int err;
 
 	if (n->kind)
 		return 1;
-	if (rule_is_interval(op->what)) {
-		if (!may_add_interval(slot))
+	if (rule_is_interval(step->what)) {
+		if (!may_add_interval(process))
 			return 1;
-		start = arena_address(op->range.area, op->range.page);
-		end = arena_address(op->range.area,
-				    op->range.page + op->range.pages);
-		if (op->everywhere) {
+		start = stress_memory_address(step->range.area, step->range.page);
+		end = stress_memory_address(step->range.area,
+					    step->range.page + step->range.pages);
+		if (step->everywhere) {
 			start = 0;
 			end = -getpagesize();
 		}
 	}
-	err = dmirror_add_flags(slot->victim.device, op->id, op->what, start, end,
-				op->locked ? HMM_DMIRROR_LOCKED : 0);
-	if (err == -EOPNOTSUPP && op->what == RULE_INTERVAL_TWO_PASS)
+	err = dmirror_add_flags(process->victim.device, step->id, step->what, start, end,
+				step->locked ? HMM_DMIRROR_LOCKED : 0);
+	if (err == -EOPNOTSUPP && step->what == RULE_INTERVAL_TWO_PASS)
 		return 1;
 	/* It has one by mmu_notifier_get(). */
-	if (err == -EBUSY && op->locked)
+	if (err == -EBUSY && step->locked)
 		return 1;
 	/* The mm is gone. */
-	if (err == -ESRCH && slot->state == SLOT_DYING)
+	if (err == -ESRCH && process->state == STRESS_PROCESS_DYING)
 		return 1;
 	if (err)
-		return must(slot, "add", err);
+		return must(process, "add", err);
 	memset(n, 0, sizeof(*n));
-	n->kind = op->what;
+	n->kind = step->what;
 	return 0;
 }
 
-static int del(struct slot *slot, const struct op *op)
+static int del(struct stress_process *process, const struct stress_step *step)
 {
-	if (!slot->notifiers[op->id].kind)
+	if (!process->notifiers[step->id].kind)
 		return 1;
-	if (slot_retire(slot, op->id))
+	if (stress_process_retire(process, step->id))
 		return -1;
-	return must(slot, "del", dmirror_del(slot->victim.device, op->id));
+	return must(process, "del", dmirror_del(process->victim.device, step->id));
 }
 
 /*
@@ -263,24 +263,25 @@ static int del(struct slot *slot, const struct op *op)
  * - two hlist notifiers that fail blockably run range_end once more, or twice,
  *   depending on whether that was in the same invalidation.
  */
-static unsigned int allowed_contexts(struct slot *slot, const struct op *op)
+static unsigned int allowed_contexts(struct stress_process *process,
+				     const struct stress_step *step)
 {
-	unsigned int contexts = op->contexts;
+	unsigned int contexts = step->contexts;
 
-	if (rule_is_interval(slot->notifiers[op->id].kind))
+	if (rule_is_interval(process->notifiers[step->id].kind))
 		return contexts;
-	if (slot->may_have_intervals &&
-	    has_bug(slot, STRESS_BUG_TREE_NOT_ENDED))
+	if (process->may_have_intervals &&
+	    has_bug(process, STRESS_BUG_TREE_NOT_ENDED))
 		contexts &= ~HMM_DMIRROR_NON_BLOCKABLE;
 	if (contexts & HMM_DMIRROR_BLOCKABLE &&
-	    has_bug(slot, STRESS_BUG_RANGE_END_TWICE)) {
-		if (!slot->fails_blockably)
-			slot->fails_blockably = op->id;
-		if (slot->fails_blockably != op->id)
+	    has_bug(process, STRESS_BUG_RANGE_END_TWICE)) {
+		if (!process->fails_blockably)
+			process->fails_blockably = step->id;
+		if (process->fails_blockably != step->id)
 			contexts &= ~HMM_DMIRROR_BLOCKABLE;
 	}
-	if (contexts != op->contexts)
-		atomic_fetch_add(&slot->stress->avoided, 1);
+	if (contexts != step->contexts)
+		atomic_fetch_add(&process->stress->avoided, 1);
 	return contexts;
 }
 
@@ -298,143 +299,145 @@ static bool order_noise(struct stress *stress, uint64_t noise)
 	return false;
 }
 
-static int arm_as(struct slot *slot, const struct op *op, unsigned int contexts)
+static int arm_as(struct stress_process *process, const struct stress_step *step,
+		  unsigned int contexts)
 {
-	struct slot_notifier *n = &slot->notifiers[op->id];
+	struct stress_process_notifier *n = &process->notifiers[step->id];
 	struct hmm_dmirror_fail_point fail = {
-		.id = op->id,
-		.ret = rule_is_interval(n->kind) ? false : op->ret,
+		.id = step->id,
+		.ret = rule_is_interval(n->kind) ? false : step->ret,
 		.contexts = contexts,
-		.events = op->events,
-		.start = arena_address(op->range.area, op->range.page),
-		.end = arena_address(op->range.area,
-				     op->range.page + op->range.pages),
-		.skip = op->skip,
-		.times = op->times,
+		.events = step->events,
+		.start = stress_memory_address(step->range.area, step->range.page),
+		.end = stress_memory_address(step->range.area,
+				     step->range.page + step->range.pages),
+		.skip = step->skip,
+		.times = step->times,
 	};
 	unsigned int warns, messages, noise;
 	int err;
 
-	model_noise(n->kind, contexts, fail.ret, &warns, &messages);
+	expected_warns_noise(n->kind, contexts, fail.ret, &warns, &messages);
 	noise = stress_noise(warns, messages);
-	if (!order_noise(slot->stress, noise * op->times))
+	if (!order_noise(process->stress, noise * step->times))
 		return 1;
-	if (op->everywhere) {
+	if (step->everywhere) {
 		fail.start = 0;
 		fail.end = -1;
 	}
-	err = dmirror_counts(slot->victim.device, op->id, &n->now);
-	err = err ?: dmirror_arm(slot->victim.device, &fail);
+	err = dmirror_counts(process->victim.device, step->id, &n->now);
+	err = err ?: dmirror_arm(process->victim.device, &fail);
 	if (err)
-		return must(slot, "arm", err);
+		return must(process, "arm", err);
 	n->armed = contexts;
-	n->times = op->times;
+	n->times = step->times;
 	n->noise = noise;
 	n->hits_before = n->now.hits;
 	return 0;
 }
 
-static int arm(struct slot *slot, const struct op *op)
+static int arm(struct stress_process *process, const struct stress_step *step)
 {
 	unsigned int contexts;
 
-	if (!slot->notifiers[op->id].kind)
+	if (!process->notifiers[step->id].kind)
 		return 1;
-	if (slot_disarm(slot, op->id))
+	if (stress_process_disarm(process, step->id))
 		return -1;
-	contexts = allowed_contexts(slot, op);
+	contexts = allowed_contexts(process, step);
 	if (!contexts)
-		return op->contexts ? 1 : 0;
-	return arm_as(slot, op, contexts);
+		return step->contexts ? 1 : 0;
+	return arm_as(process, step, contexts);
 }
 
 /* Without the lock @change: it may wait for an invalidation to end. */
-static int read_begin(struct slot *slot, const struct op *op)
+static int read_begin(struct stress_process *process, const struct stress_step *step)
 {
 	int err;
 
-	if (!rule_is_interval(slot->notifiers[op->id].kind))
+	if (!rule_is_interval(process->notifiers[step->id].kind))
 		return 1;
-	err = dmirror_read_begin(slot->victim.device, op->id);
+	err = dmirror_read_begin(process->victim.device, step->id);
 	/* Meanwhile it was removed, and another one may have taken its place. */
-	if (slot->stress->threads && (err == -ENOENT || err == -EINVAL))
+	if (process->stress->threads && (err == -ENOENT || err == -EINVAL))
 		return 0;
-	return must(slot, "read_begin", err);
+	return must(process, "read_begin", err);
 }
 
-static int transfer(struct slot *slot, const struct op *op)
+static int transfer(struct stress_process *process, const struct stress_step *step)
 {
-	if (!slot->notifiers[0].kind || slot->state == SLOT_DYING)
+	if (!process->notifiers[0].kind || process->state == STRESS_PROCESS_DYING)
 		return 1;
-	arena_transfer(slot->victim.device, &op->range, op->what);
+	stress_memory_transfer(process->victim.device, &step->range, step->what);
 	return 0;
 }
 
 static long do_change(const struct victim_args *args)
 {
-	struct arena_op range;
+	struct stress_memory_range range;
 
 	memcpy(&range, &args->arg[1], sizeof(range));
-	arena_run(&range, args->arg[0]);
+	stress_memory_run(&range, args->arg[0]);
 	return 0;
 }
 
-static int change(struct slot *slot, const struct op *op)
+static int change(struct stress_process *process, const struct stress_step *step)
 {
-	struct victim_args args = { .arg = { slot->file } };
+	struct victim_args args = { .arg = { process->file } };
 	long result;
 	int err;
 
-	_Static_assert(sizeof(op->range) <= sizeof(args.arg) - sizeof(args.arg[0]),
+	_Static_assert(sizeof(step->range) <= sizeof(args.arg) - sizeof(args.arg[0]),
 		       "fits into an order");
-	if (slot->state != SLOT_ALIVE)
+	if (process->state != STRESS_PROCESS_ALIVE)
 		return 1;
-	memcpy(&args.arg[1], &op->range, sizeof(op->range));
-	err = hand_call(&slot->hands[op->thread], slot->gone[0], do_change,
-			&args, &result);
+	memcpy(&args.arg[1], &step->range, sizeof(step->range));
+	err = victim_thread_call(&process->victim_threads[step->thread],
+				 process->gone[0], do_change, &args, &result);
 	/* Killed meanwhile */
-	if (err && slot->state != SLOT_ALIVE)
+	if (err && process->state != STRESS_PROCESS_ALIVE)
 		return 0;
-	return must(slot, "memory", err);
+	return must(process, "memory", err);
 }
 
-static int run(struct slot *slot, const struct op *op)
+static int run(struct stress_process *process, const struct stress_step *step)
 {
-	static int (* const steps[])(struct slot *, const struct op *) = {
-		[OP_FREEZE] = freeze,
-		[OP_REAP] = reap,
-		[OP_ADD] = add,
-		[OP_DEL] = del,
-		[OP_ARM] = arm,
-		[OP_READ_BEGIN] = read_begin,
-		[OP_TRANSFER] = transfer,
-		[OP_CHANGE] = change,
+	static int (*const steps[])(struct stress_process *,
+				    const struct stress_step *) = {
+		[STRESS_STEP_FREEZE] = freeze,
+		[STRESS_STEP_REAP] = reap,
+		[STRESS_STEP_ADD] = add,
+		[STRESS_STEP_DEL] = del,
+		[STRESS_STEP_ARM] = arm,
+		[STRESS_STEP_READ_BEGIN] = read_begin,
+		[STRESS_STEP_TRANSFER] = transfer,
+		[STRESS_STEP_CHANGE] = change,
 	};
-	bool changes = op->kind == OP_ADD || op->kind == OP_DEL ||
-		       op->kind == OP_ARM;
+	bool changes = step->kind == STRESS_STEP_ADD || step->kind == STRESS_STEP_DEL ||
+		       step->kind == STRESS_STEP_ARM;
 	int ret;
 
 	if (changes)
-		pthread_mutex_lock(&slot->change);
-	ret = steps[op->kind](slot, op);
+		pthread_mutex_lock(&process->change);
+	ret = steps[step->kind](process, step);
 	if (changes)
-		pthread_mutex_unlock(&slot->change);
+		pthread_mutex_unlock(&process->change);
 	return ret;
 }
 
-int slot_step(struct slot *slot, const struct op *op)
+int stress_process_step(struct stress_process *process, const struct stress_step *step)
 {
 	int ret = 1;
 
 	/* These two are the owner's, who needs no lock to look at the state. */
-	if (op->kind == OP_START)
-		return slot->state == SLOT_EMPTY ? start(slot, op) : 1;
-	if (op->kind == OP_FINISH)
-		return finish(slot, op);
-	pthread_rwlock_rdlock(&slot->use);
-	if (slot->state != SLOT_EMPTY)
-		ret = run(slot, op);
-	pthread_rwlock_unlock(&slot->use);
+	if (step->kind == STRESS_STEP_START)
+		return process->state == STRESS_PROCESS_EMPTY ? start(process, step) : 1;
+	if (step->kind == STRESS_STEP_FINISH)
+		return finish(process, step);
+	pthread_rwlock_rdlock(&process->use);
+	if (process->state != STRESS_PROCESS_EMPTY)
+		ret = run(process, step);
+	pthread_rwlock_unlock(&process->use);
 	return ret;
 }
 
@@ -442,16 +445,16 @@ int slot_step(struct slot *slot, const struct op *op)
  * What looks like a hang can be a kernel thread amidst an invalidation, on a
  * machine that is too busy to let it run. So who has the time asks again.
  */
-int slot_sound(struct slot *slot)
+int stress_process_sound(struct stress_process *process)
 {
 	uint64_t began = stress_now();
 	int err;
 
-	if (slot->state == SLOT_EMPTY || !may_add_interval(slot))
+	if (process->state == STRESS_PROCESS_EMPTY || !may_add_interval(process))
 		return 0;
 	do {
-		err = region_soundness(slot->victim.device);
+		err = mm_soundness(process->victim.device);
 	} while (err == -ETIMEDOUT &&
-		 stress_now() - began < slot->stress->options.patience_ms);
-	return must(slot, "use of interval notifiers at a checkpoint", err);
+		 stress_now() - began < process->stress->options.patience_ms);
+	return must(process, "use of interval notifiers at a checkpoint", err);
 }

@@ -15,7 +15,7 @@
 #include "stress/stress.h"
 #include "stress/victim_thread.h"
 
-struct slot_notifier {
+struct stress_process_notifier {
 	enum rule_kind kind;		/* 0: there is none */
 	bool settled;			/* it was there at the last checkpoint */
 
@@ -28,57 +28,57 @@ struct slot_notifier {
 	struct hmm_dmirror_counts now;
 };
 
-enum slot_state {
-	SLOT_EMPTY,
-	SLOT_ALIVE,
-	SLOT_FROZEN,
-	SLOT_DYING,
+enum stress_process_state {
+	STRESS_PROCESS_EMPTY,
+	STRESS_PROCESS_ALIVE,
+	STRESS_PROCESS_FROZEN,
+	STRESS_PROCESS_DYING,
 };
 
-struct slot {
+struct stress_process {
 	struct stress *stress;
 	unsigned int number;
-	int file;		/* of the arena */
+	int file;		/* of the memory */
 
 	pthread_rwlock_t use;	/* for reading: the process won't go away */
 	pthread_mutex_t change;	/* of the notifiers */
 
-	_Atomic enum slot_state state;
+	_Atomic enum stress_process_state state;
 	struct victim victim;
-	struct hand hands[STRESS_THREADS];
-	int gone[2];		/* a pipe: readable when no hand will answer */
+	struct victim_thread victim_threads[STRESS_THREADS];
+	int gone[2];		/* a pipe: readable when no victim_thread will answer */
 	bool may_have_intervals;
 
-	struct slot_notifier notifiers[STRESS_IDS + 1];
+	struct stress_process_notifier notifiers[STRESS_IDS + 1];
 	unsigned int fails_blockably;	/* see allowed_contexts() */
 	/* Since the last checkpoint, of notifiers that were removed */
-	struct model removed;
+	struct expected_warns removed;
 	uint64_t removed_failures[HMM_DMIRROR_NR_EVENTS];	/* hlist, blockable */
 	int reaped;		/* result of the last reap, 1: none */
 };
 
-void slot_init(struct slot *slot, struct stress *stress, unsigned int number,
-	       int file);
+void stress_process_init(struct stress_process *process, struct stress *stress,
+			 unsigned int number, int file);
 
-int slot_step(struct slot *slot, const struct op *op);
+int stress_process_step(struct stress_process *process, const struct stress_step *step);
 
 /*
- * For a checkpoint: no step is being made. slot_count() adds to @model what was
+ * For a checkpoint: no step is being made. stress_process_count() adds to @expected what was
  * counted since the last checkpoint, and compares starts with ends.
- * slot_commit() makes this the last checkpoint.
+ * stress_process_commit() makes this the last checkpoint.
  */
-int slot_count(struct slot *slot, struct model *model);
-void slot_commit(struct slot *slot);
+int stress_process_count(struct stress_process *process, struct expected_warns *expected);
+void stress_process_commit(struct stress_process *process);
 
 /* WARNs that armed fail points may still lead to, see stress_noise() */
-uint64_t slot_noise(const struct slot *slot);
+uint64_t stress_process_noise(const struct stress_process *process);
 
 /* Whether the mm's notifiers can be used; says so within a bound. */
-int slot_sound(struct slot *slot);
+int stress_process_sound(struct stress_process *process);
 
-/* For slot.c, with the lock @change held: notifiers that are about to go */
-int slot_retire(struct slot *slot, unsigned int id);
-int slot_retire_all(struct slot *slot);
-int slot_disarm(struct slot *slot, unsigned int id);
+/* For stress_process.c, with the lock @change held: notifiers that are about to go */
+int stress_process_retire(struct stress_process *process, unsigned int id);
+int stress_process_retire_all(struct stress_process *process);
+int stress_process_disarm(struct stress_process *process, unsigned int id);
 
 #endif

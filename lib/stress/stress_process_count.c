@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the notifiers of a slot counted, and whether every start had its end.
+ * What the notifiers of a process counted, and whether every start had its end.
  *
  * A notifier can't be registered amidst an invalidation: mm_take_all_locks()
  * waits for those that go on. So an end without a start is a bug, always. It
@@ -23,7 +23,7 @@
 #define SETTLE_STEP_MS	10
 
 /* Of hlist notifiers: blockable failures since the last checkpoint */
-static uint64_t failures_of(const struct slot_notifier *n, unsigned int event)
+static uint64_t failures_of(const struct stress_process_notifier *n, unsigned int event)
 {
 	const struct hmm_dmirror_counts *now = &n->now, *before = &n->before;
 
@@ -40,21 +40,21 @@ static uint64_t failures_of(const struct slot_notifier *n, unsigned int event)
  * invalidation that failed blockably. allowed_contexts() sees to it that one
  * notifier fails at most, so the failures are the invalidations.
  */
-static long surplus_ends(const struct slot *slot, unsigned int context,
+static long surplus_ends(const struct stress_process *process, unsigned int context,
 			 unsigned int event)
 {
-	uint64_t sum = slot->removed_failures[event];
+	uint64_t sum = process->removed_failures[event];
 	unsigned int id;
 
-	if (!(slot->stress->options.bugs & STRESS_BUG_RANGE_END_TWICE) ||
+	if (!(process->stress->options.bugs & STRESS_BUG_RANGE_END_TWICE) ||
 	    context != DMIRROR_BLOCKABLE)
 		return 0;
 	for (id = 0; id <= STRESS_IDS; id++)
-		sum += failures_of(&slot->notifiers[id], event);
+		sum += failures_of(&process->notifiers[id], event);
 	return sum;
 }
 
-static long open_starts(const struct slot_notifier *n, unsigned int context,
+static long open_starts(const struct stress_process_notifier *n, unsigned int context,
 			unsigned int event)
 {
 	return (long)(n->now.calls[context][event] -
@@ -64,12 +64,13 @@ static long open_starts(const struct slot_notifier *n, unsigned int context,
 }
 
 /* One kind of call of one notifier. One that came lately missed some failures. */
-static bool is_paired(const struct slot *slot, const struct slot_notifier *n,
+static bool is_paired(const struct stress_process *process,
+		      const struct stress_process_notifier *n,
 		      unsigned int context, unsigned int event,
 		      unsigned int in_flight)
 {
 	long open = open_starts(n, context, event);
-	long surplus = surplus_ends(slot, context, event);
+	long surplus = surplus_ends(process, context, event);
 
 	if (n->settled && !in_flight)
 		return open == -surplus;
@@ -77,7 +78,7 @@ static bool is_paired(const struct slot *slot, const struct slot_notifier *n,
 }
 
 /* First passes that succeeded and had no second one */
-static long open_passes(const struct slot_notifier *n)
+static long open_passes(const struct stress_process_notifier *n)
 {
 	const struct hmm_dmirror_counts *now = &n->now, *before = &n->before;
 	unsigned int context;
@@ -92,7 +93,8 @@ static long open_passes(const struct slot_notifier *n)
 }
 
 /* Says which calls of one notifier do not match. */
-static bool has_unpaired(const struct slot *slot, const struct slot_notifier *n,
+static bool has_unpaired(const struct stress_process *process,
+			 const struct stress_process_notifier *n,
 			 unsigned int in_flight, char *why, size_t size)
 {
 	unsigned int context, event;
@@ -105,81 +107,81 @@ static bool has_unpaired(const struct slot *slot, const struct slot_notifier *n,
 		return false;
 	for (context = 0; context < 2; context++)
 		for (event = 0; event < HMM_DMIRROR_NR_EVENTS; event++) {
-			if (is_paired(slot, n, context, event, in_flight))
+			if (is_paired(process, n, context, event, in_flight))
 				continue;
 			snprintf(why, size,
 				 "%sblockable, event %u: starts without their end: %ld, surplus ends by the known bug: %ld",
 				 context ? "" : "non-", event,
 				 open_starts(n, context, event),
-				 surplus_ends(slot, context, event));
+				 surplus_ends(process, context, event));
 			return true;
 		}
 	return false;
 }
 
 /* Returns the first that has calls which do not match, -1 if none has. */
-static int first_unpaired(const struct slot *slot, unsigned int in_flight,
+static int first_unpaired(const struct stress_process *process, unsigned int in_flight,
 			  char *why, size_t size)
 {
 	unsigned int id;
 
 	for (id = 0; id <= STRESS_IDS; id++)
-		if (has_unpaired(slot, &slot->notifiers[id], in_flight, why,
+		if (has_unpaired(process, &process->notifiers[id], in_flight, why,
 				 size))
 			return id;
 	return -1;
 }
 
-static int read_counts(struct slot *slot)
+static int read_counts(struct stress_process *process)
 {
 	unsigned int id;
 	int err;
 
 	for (id = 0; id <= STRESS_IDS; id++) {
-		struct slot_notifier *n = &slot->notifiers[id];
+		struct stress_process_notifier *n = &process->notifiers[id];
 
 		if (!n->kind)
 			continue;
-		err = dmirror_counts(slot->victim.device, id, &n->now);
+		err = dmirror_counts(process->victim.device, id, &n->now);
 		if (err)
-			return stress_fail(slot->stress, STRESS_FAULT_RESULT,
+			return stress_fail(process->stress, STRESS_FAULT_RESULT,
 					   "counts of notifier %u of process %u: %s",
-					   id, slot->number, strerror(-err));
+					   id, process->number, strerror(-err));
 	}
 	return 0;
 }
 
 /* Reads all counts; in a moment they have to match. */
-static int read_paired(struct slot *slot, unsigned int in_flight)
+static int read_paired(struct stress_process *process, unsigned int in_flight)
 {
 	unsigned int waited;
 	char why[160];
 	int id = -1;
 
-	for (waited = 0; waited < slot->stress->options.patience_ms;
+	for (waited = 0; waited < process->stress->options.patience_ms;
 	     waited += SETTLE_STEP_MS) {
-		if (read_counts(slot))
+		if (read_counts(process))
 			return -1;
-		id = first_unpaired(slot, in_flight, why, sizeof(why));
+		id = first_unpaired(process, in_flight, why, sizeof(why));
 		if (id < 0)
 			return 0;
 		usleep(SETTLE_STEP_MS * 1000);
 	}
-	return stress_fail(slot->stress, STRESS_FAULT_PAIRS,
+	return stress_fail(process->stress, STRESS_FAULT_PAIRS,
 			   "notifier %d of process %u, kind %u: %s", id,
-			   slot->number, slot->notifiers[id].kind, why);
+			   process->number, process->notifiers[id].kind, why);
 }
 
 /* Without threads: the reaper's result tells whether any callback failed. */
-static int check_reaped(struct slot *slot)
+static int check_reaped(struct stress_process *process)
 {
 	uint64_t failures = 0;
 	unsigned int id, event;
 
-	if (slot->stress->threads || slot->reaped == 1)
+	if (process->stress->threads || process->reaped == 1)
 		return 0;
 	for (id = 0; id <= STRESS_IDS; id++) {
-		const struct slot_notifier *n = &slot->notifiers[id];
+		const struct stress_process_notifier *n = &process->notifiers[id];
 
 		for (event = 0; n->kind && event < HMM_DMIRROR_NR_EVENTS; event++)
 			failures += n->now.again[0][event] -
@@ -187,56 +189,56 @@ static int check_reaped(struct slot *slot)
 				    n->now.other[0][event] -
 				    n->before.other[0][event];
 	}
-	if (!failures == !slot->reaped)
+	if (!failures == !process->reaped)
 		return 0;
-	return stress_fail(slot->stress, STRESS_FAULT_RESULT,
+	return stress_fail(process->stress, STRESS_FAULT_RESULT,
 			   "process_mrelease() of process %u: %s, but %lu callbacks failed",
-			   slot->number, strerror(-slot->reaped),
+			   process->number, strerror(-process->reaped),
 			   (unsigned long)failures);
 }
 
-int slot_count(struct slot *slot, struct model *model)
+int stress_process_count(struct stress_process *process, struct expected_warns *expected)
 {
 	unsigned int id;
 
-	model_merge(model, &slot->removed);
-	if (slot->state == SLOT_EMPTY)
+	expected_warns_merge(expected, &process->removed);
+	if (process->state == STRESS_PROCESS_EMPTY)
 		return 0;
-	if (read_paired(slot, 0) || check_reaped(slot))
+	if (read_paired(process, 0) || check_reaped(process))
 		return -1;
 	for (id = 0; id <= STRESS_IDS; id++) {
-		const struct slot_notifier *n = &slot->notifiers[id];
+		const struct stress_process_notifier *n = &process->notifiers[id];
 
 		if (n->kind)
-			model_add(model, n->kind, &n->now, &n->before);
+			expected_warns_add(expected, n->kind, &n->now, &n->before);
 	}
 	return 0;
 }
 
-void slot_commit(struct slot *slot)
+void stress_process_commit(struct stress_process *process)
 {
-	struct slot_notifier *that =
-		&slot->notifiers[slot->fails_blockably];
+	struct stress_process_notifier *that =
+		&process->notifiers[process->fails_blockably];
 	unsigned int id;
 
 	for (id = 0; id <= STRESS_IDS; id++) {
-		slot->notifiers[id].before = slot->notifiers[id].now;
-		slot->notifiers[id].settled = true;
+		process->notifiers[id].before = process->notifiers[id].now;
+		process->notifiers[id].settled = true;
 	}
-	slot->removed = (struct model) { .forgets = slot->removed.forgets };
-	memset(slot->removed_failures, 0, sizeof(slot->removed_failures));
-	slot->reaped = 1;
+	process->removed = (struct expected_warns) { .forgets = process->removed.forgets };
+	memset(process->removed_failures, 0, sizeof(process->removed_failures));
+	process->reaped = 1;
 	if (!that->kind || !(that->armed & HMM_DMIRROR_BLOCKABLE))
-		slot->fails_blockably = 0;
+		process->fails_blockably = 0;
 }
 
-uint64_t slot_noise(const struct slot *slot)
+uint64_t stress_process_noise(const struct stress_process *process)
 {
 	uint64_t noise = 0;
 	unsigned int id;
 
 	for (id = 0; id <= STRESS_IDS; id++) {
-		const struct slot_notifier *n = &slot->notifiers[id];
+		const struct stress_process_notifier *n = &process->notifiers[id];
 		uint64_t hits = n->now.hits - n->hits_before;
 
 		if (n->kind && n->armed && hits < n->times)
@@ -246,33 +248,33 @@ uint64_t slot_noise(const struct slot *slot)
 }
 
 /* From here on it does not fail, and the noise that it did not make is free. */
-int slot_disarm(struct slot *slot, unsigned int id)
+int stress_process_disarm(struct stress_process *process, unsigned int id)
 {
-	struct slot_notifier *n = &slot->notifiers[id];
+	struct stress_process_notifier *n = &process->notifiers[id];
 	__u64 hits;
 	int err;
 
 	if (!n->armed)
 		return 0;
-	err = dmirror_disarm_hits(slot->victim.device, id, &hits);
+	err = dmirror_disarm_hits(process->victim.device, id, &hits);
 	if (err)
-		return stress_fail(slot->stress, STRESS_FAULT_RESULT,
+		return stress_fail(process->stress, STRESS_FAULT_RESULT,
 				   "disarm notifier %u of process %u: %s", id,
-				   slot->number, strerror(-err));
-	atomic_fetch_sub(&slot->stress->noise_ordered,
+				   process->number, strerror(-err));
+	atomic_fetch_sub(&process->stress->noise_ordered,
 			 (n->times - hits) * n->noise);
 	n->armed = 0;
 	return 0;
 }
 
-static void forget(struct slot *slot, unsigned int id)
+static void forget(struct stress_process *process, unsigned int id)
 {
-	struct slot_notifier *n = &slot->notifiers[id];
+	struct stress_process_notifier *n = &process->notifiers[id];
 	unsigned int event;
 
-	model_add(&slot->removed, n->kind, &n->now, &n->before);
+	expected_warns_add(&process->removed, n->kind, &n->now, &n->before);
 	for (event = 0; event < HMM_DMIRROR_NR_EVENTS; event++)
-		slot->removed_failures[event] += failures_of(n, event);
+		process->removed_failures[event] += failures_of(n, event);
 	memset(n, 0, sizeof(*n));
 }
 
@@ -280,12 +282,12 @@ static void forget(struct slot *slot, unsigned int id)
  * Counts end with the notifier. One that is disarmed fails no more, so its
  * failures are complete before it is removed, whatever else it is called for.
  */
-int slot_retire(struct slot *slot, unsigned int id)
+int stress_process_retire(struct stress_process *process, unsigned int id)
 {
-	if (slot_disarm(slot, id) ||
-	    read_paired(slot, slot->stress->threads ? MAX_IN_FLIGHT : 0))
+	if (stress_process_disarm(process, id) ||
+	    read_paired(process, process->stress->threads ? MAX_IN_FLIGHT : 0))
 		return -1;
-	forget(slot, id);
+	forget(process, id);
 	return 0;
 }
 
@@ -294,12 +296,12 @@ int slot_retire(struct slot *slot, unsigned int id)
  * notifier may miss that: when its insertion was deferred to the end of an
  * invalidation that another process made and that has not ended.
  */
-static bool is_released(const struct slot *slot, bool must)
+static bool is_released(const struct stress_process *process, bool must)
 {
 	unsigned int id;
 
 	for (id = 0; id <= STRESS_IDS; id++) {
-		const struct slot_notifier *n = &slot->notifiers[id];
+		const struct stress_process_notifier *n = &process->notifiers[id];
 		uint64_t releases = n->now.releases;
 
 		if (rule_is_interval(n->kind))
@@ -312,37 +314,37 @@ static bool is_released(const struct slot *slot, bool must)
 	return true;
 }
 
-static int wait_released(struct slot *slot)
+static int wait_released(struct stress_process *process)
 {
 	unsigned int waited;
 
-	for (waited = 0; waited < slot->stress->options.patience_ms;
+	for (waited = 0; waited < process->stress->options.patience_ms;
 	     waited += SETTLE_STEP_MS) {
-		if (read_counts(slot))
+		if (read_counts(process))
 			return -1;
-		if (is_released(slot, true))
+		if (is_released(process, true))
 			return 0;
 		usleep(SETTLE_STEP_MS * 1000);
 	}
-	if (slot->stress->threads && is_released(slot, false))
+	if (process->stress->threads && is_released(process, false))
 		return 0;
-	return stress_fail(slot->stress, STRESS_FAULT_PAIRS,
+	return stress_fail(process->stress, STRESS_FAULT_PAIRS,
 			   "a notifier of process %u was not released once when its mm ended",
-			   slot->number);
+			   process->number);
 }
 
-int slot_retire_all(struct slot *slot)
+int stress_process_retire_all(struct stress_process *process)
 {
 	unsigned int id;
 
 	for (id = 0; id <= STRESS_IDS; id++)
-		if (slot->notifiers[id].kind && slot_disarm(slot, id))
+		if (process->notifiers[id].kind && stress_process_disarm(process, id))
 			return -1;
-	if (wait_released(slot) ||
-	    read_paired(slot, slot->stress->threads ? MAX_IN_FLIGHT : 0))
+	if (wait_released(process) ||
+	    read_paired(process, process->stress->threads ? MAX_IN_FLIGHT : 0))
 		return -1;
 	for (id = 0; id <= STRESS_IDS; id++)
-		if (slot->notifiers[id].kind)
-			forget(slot, id);
+		if (process->notifiers[id].kind)
+			forget(process, id);
 	return 0;
 }

@@ -8,44 +8,44 @@
 #include "stress/stress_step.h"
 #include "test_hmm_uapi.h"
 
-const char * const op_names[OP_NR_KINDS] = {
+const char * const stress_step_names[STRESS_STEP_NR_KINDS] = {
 	"start", "freeze", "reap", "finish", "add", "del", "arm", "read_begin",
 	"transfer", "change",
 };
 
 /* Steps that make no sense cost nothing, so starting one may come often. */
-static const unsigned int weights[OP_NR_KINDS] = {
-	[OP_START] = 150,
-	[OP_FREEZE] = 12,
-	[OP_REAP] = 120,
-	[OP_FINISH] = 20,
-	[OP_ADD] = 100,
-	[OP_DEL] = 40,
-	[OP_ARM] = 240,
-	[OP_READ_BEGIN] = 40,
-	[OP_TRANSFER] = 20,
-	[OP_CHANGE] = 360,
+static const unsigned int weights[STRESS_STEP_NR_KINDS] = {
+	[STRESS_STEP_START] = 150,
+	[STRESS_STEP_FREEZE] = 12,
+	[STRESS_STEP_REAP] = 120,
+	[STRESS_STEP_FINISH] = 20,
+	[STRESS_STEP_ADD] = 100,
+	[STRESS_STEP_DEL] = 40,
+	[STRESS_STEP_ARM] = 240,
+	[STRESS_STEP_READ_BEGIN] = 40,
+	[STRESS_STEP_TRANSFER] = 20,
+	[STRESS_STEP_CHANGE] = 360,
 };
 
-static const unsigned int change_weights[ARENA_NR_CHANGES] = {
-	[ARENA_WRITE] = 25,
-	[ARENA_READ] = 6,
-	[ARENA_DONTNEED] = 12,
-	[ARENA_FREE] = 5,
-	[ARENA_COLLAPSE] = 4,
-	[ARENA_UNMAP] = 8,
-	[ARENA_MAP] = 10,
-	[ARENA_PROTECT] = 12,
-	[ARENA_MOVE] = 5,
-	[ARENA_FORK] = 3,
-	[ARENA_PUNCH] = 5,
-	[ARENA_MIGRATE] = 4,
-	[ARENA_SOFT_DIRTY] = 1,
-	[ARENA_PAGEOUT] = 4,
-	[ARENA_GUARD] = 2,
-	[ARENA_UFFD_PROTECT] = 4,
-	[ARENA_UFFD_MOVE] = 3,
-	[ARENA_SCAN] = 3,
+static const unsigned int change_weights[STRESS_MEMORY_NR_CHANGES] = {
+	[STRESS_MEMORY_WRITE] = 25,
+	[STRESS_MEMORY_READ] = 6,
+	[STRESS_MEMORY_DONTNEED] = 12,
+	[STRESS_MEMORY_FREE] = 5,
+	[STRESS_MEMORY_COLLAPSE] = 4,
+	[STRESS_MEMORY_UNMAP] = 8,
+	[STRESS_MEMORY_MAP] = 10,
+	[STRESS_MEMORY_PROTECT] = 12,
+	[STRESS_MEMORY_MOVE] = 5,
+	[STRESS_MEMORY_FORK] = 3,
+	[STRESS_MEMORY_PUNCH] = 5,
+	[STRESS_MEMORY_MIGRATE] = 4,
+	[STRESS_MEMORY_SOFT_DIRTY] = 1,
+	[STRESS_MEMORY_PAGEOUT] = 4,
+	[STRESS_MEMORY_GUARD] = 2,
+	[STRESS_MEMORY_UFFD_PROTECT] = 4,
+	[STRESS_MEMORY_UFFD_MOVE] = 3,
+	[STRESS_MEMORY_SCAN] = 3,
 };
 
 /* Half of all legal failures, the rest spread over what is not */
@@ -76,12 +76,12 @@ static unsigned int weighted(struct random *random, const unsigned int *weight,
 	return i;
 }
 
-static void random_range(struct random *random, struct arena_op *range)
+static void random_range(struct random *random, struct stress_memory_range *range)
 {
 	unsigned int pages, max;
 
-	range->area = random_below(random, ARENA_NR_AREAS);
-	pages = arena_pages(range->area);
+	range->area = random_below(random, STRESS_MEMORY_NR_AREAS);
+	pages = stress_memory_pages(range->area);
 	range->page = random_below(random, pages);
 	max = pages - range->page;
 	if (max > pages / 4)
@@ -90,7 +90,7 @@ static void random_range(struct random *random, struct arena_op *range)
 	range->arg = random_next(random);
 }
 
-static void random_fail_point(struct random *random, struct op *op)
+static void random_fail_point(struct random *random, struct stress_step *step)
 {
 	static const uint8_t contexts[] = {
 		0, HMM_DMIRROR_BLOCKABLE, HMM_DMIRROR_BLOCKABLE,
@@ -99,83 +99,84 @@ static void random_fail_point(struct random *random, struct op *op)
 		HMM_DMIRROR_BLOCKABLE | HMM_DMIRROR_NON_BLOCKABLE,
 	};
 
-	op->contexts = contexts[random_below(random, NR(contexts))];
-	op->ret = rets[random_below(random, NR(rets))];
-	op->skip = random_below(random, 4) ? 0 : random_below(random, 4);
-	op->times = 1 + random_below(random, 6);
-	op->everywhere = random_below(random, 4);
+	step->contexts = contexts[random_below(random, NR(contexts))];
+	step->ret = rets[random_below(random, NR(rets))];
+	step->skip = random_below(random, 4) ? 0 : random_below(random, 4);
+	step->times = 1 + random_below(random, 6);
+	step->everywhere = random_below(random, 4);
 	if (!random_below(random, 4))
-		op->events = 1 << events[random_below(random, NR(events))];
+		step->events = 1 << events[random_below(random, NR(events))];
 }
 
-static unsigned int random_own_slot(struct op_stream *stream)
+static unsigned int random_own_slot(struct stress_step_stream *stream)
 {
-	const struct op_world *world = stream->world;
-	unsigned int own = (world->slots - stream->thread + world->threads - 1) /
+	const struct stress_step_world *world = stream->world;
+	unsigned int own = (world->processes - stream->thread + world->threads - 1) /
 			   world->threads;
 
 	return stream->thread +
 	       world->threads * random_below(&stream->random, own);
 }
 
-void op_begin(struct op_stream *stream, const struct op_world *world,
-	      uint64_t seed, unsigned int thread)
+void stress_step_begin(struct stress_step_stream *stream,
+		       const struct stress_step_world *world, uint64_t seed,
+		       unsigned int thread)
 {
-	*stream = (struct op_stream) { .world = world, .thread = thread };
+	*stream = (struct stress_step_stream) { .world = world, .thread = thread };
 	random_seed(&stream->random, seed, thread);
 }
 
-void op_next(struct op_stream *stream, struct op *op)
+void stress_step_next(struct stress_step_stream *stream, struct stress_step *step)
 {
 	struct random *random = &stream->random;
 
-	memset(op, 0, sizeof(*op));
-	op->kind = stream->started ? weighted(random, weights, OP_NR_KINDS) :
-				     OP_START;
+	memset(step, 0, sizeof(*step));
+	step->kind = stream->started ? weighted(random, weights, STRESS_STEP_NR_KINDS) :
+				     STRESS_STEP_START;
 	stream->started = true;
-	op->thread = stream->thread;
-	op->slot = random_below(random, stream->world->slots);
-	op->id = 1 + random_below(random, stream->world->ids);
-	op->what = random_below(random, 4);
-	random_range(random, &op->range);
+	step->thread = stream->thread;
+	step->process = random_below(random, stream->world->processes);
+	step->id = 1 + random_below(random, stream->world->ids);
+	step->what = random_below(random, 4);
+	random_range(random, &step->range);
 
-	switch (op->kind) {
-	case OP_START:
-	case OP_FREEZE:
-	case OP_FINISH:
-		op->slot = random_own_slot(stream);
+	switch (step->kind) {
+	case STRESS_STEP_START:
+	case STRESS_STEP_FREEZE:
+	case STRESS_STEP_FINISH:
+		step->process = random_own_slot(stream);
 		break;
-	case OP_ADD:
-		op->what = RULE_INTERVAL +
+	case STRESS_STEP_ADD:
+		step->what = RULE_INTERVAL +
 			   random_below(random, RULE_IDLE);
-		op->everywhere = !random_below(random, 4);
-		op->locked = (op->what == RULE_INTERVAL ||
-			      op->what == RULE_HLIST) &&
+		step->everywhere = !random_below(random, 4);
+		step->locked = (step->what == RULE_INTERVAL ||
+			      step->what == RULE_HLIST) &&
 			     !random_below(random, 4);
 		break;
-	case OP_ARM:
+	case STRESS_STEP_ARM:
 		/* The notifier of the mirror itself, too */
 		if (!random_below(random, 8))
-			op->id = 0;
-		random_fail_point(random, op);
+			step->id = 0;
+		random_fail_point(random, step);
 		break;
-	case OP_TRANSFER:
-		op->what = random_below(random, ARENA_NR_TRANSFERS);
+	case STRESS_STEP_TRANSFER:
+		step->what = random_below(random, STRESS_MEMORY_NR_TRANSFERS);
 		break;
-	case OP_CHANGE:
-		op->range.change = weighted(random, change_weights,
-					    ARENA_NR_CHANGES);
+	case STRESS_STEP_CHANGE:
+		step->range.change = weighted(random, change_weights,
+					      STRESS_MEMORY_NR_CHANGES);
 		break;
 	}
 }
 
-static int describe_range(const struct op *op, char *text, size_t size)
+static int describe_range(const struct stress_step *step, char *text, size_t size)
 {
-	if (op->everywhere)
+	if (step->everywhere)
 		return snprintf(text, size, " everywhere");
 	return snprintf(text, size, " in %s pages %u to %u",
-			arena_area_names[op->range.area], op->range.page,
-			op->range.page + op->range.pages - 1);
+			stress_memory_area_names[step->range.area], step->range.page,
+			step->range.page + step->range.pages - 1);
 }
 
 static const char * const kind_names[] = {
@@ -190,57 +191,57 @@ static const char * const context_names[] = {
 	"never", "non-blockable", "blockable", "blockable or not",
 };
 
-static void describe_fail_point(const struct op *op, char *text, size_t size)
+static void describe_fail_point(const struct stress_step *step, char *text, size_t size)
 {
 	int len = snprintf(text, size, " %u: %d if %s, after %u, %u times",
-			   op->id, op->ret, context_names[op->contexts],
-			   op->skip, op->times);
+			   step->id, step->ret, context_names[step->contexts],
+			   step->skip, step->times);
 
-	len += describe_range(op, text + len, size - len);
-	if (op->events)
-		snprintf(text + len, size - len, ", events %#x", op->events);
+	len += describe_range(step, text + len, size - len);
+	if (step->events)
+		snprintf(text + len, size - len, ", events %#x", step->events);
 }
 
-void op_describe(const struct op *op, char *text, size_t size)
+void stress_step_describe(const struct stress_step *step, char *text, size_t size)
 {
-	int len = snprintf(text, size, "thread %u, process %u: %s", op->thread,
-			   op->slot, op_names[op->kind]);
+	int len = snprintf(text, size, "thread %u, process %u: %s", step->thread,
+			   step->process, stress_step_names[step->kind]);
 
 	text += len;
 	size -= len;
-	switch (op->kind) {
-	case OP_START:
+	switch (step->kind) {
+	case STRESS_STEP_START:
 		snprintf(text, size, "%s%s",
-			 op->what & OP_START_MIRROR ? " with a mirror" : "",
-			 op->what & OP_START_INTERVALS ?
+			 step->what & STRESS_STEP_START_MIRROR ? " with a mirror" : "",
+			 step->what & STRESS_STEP_START_INTERVALS ?
 				" that may have interval notifiers" : "");
 		break;
-	case OP_FINISH:
-		snprintf(text, size, "%s", op->what & OP_FINISH_FROZEN ? "" :
-			 op->what & OP_FINISH_BY_EXIT ? " by exit" : " by kill");
+	case STRESS_STEP_FINISH:
+		snprintf(text, size, "%s", step->what & STRESS_STEP_FINISH_FROZEN ? "" :
+			 step->what & STRESS_STEP_FINISH_BY_EXIT ? " by exit" : " by kill");
 		break;
-	case OP_ADD:
-		len = snprintf(text, size, " %u: %s%s", op->id,
-			       kind_names[op->what],
-			       op->locked ? " with the lock held" : "");
-		if (rule_is_interval(op->what))
-			describe_range(op, text + len, size - len);
+	case STRESS_STEP_ADD:
+		len = snprintf(text, size, " %u: %s%s", step->id,
+			       kind_names[step->what],
+			       step->locked ? " with the lock held" : "");
+		if (rule_is_interval(step->what))
+			describe_range(step, text + len, size - len);
 		break;
-	case OP_DEL:
-	case OP_READ_BEGIN:
-		snprintf(text, size, " %u", op->id);
+	case STRESS_STEP_DEL:
+	case STRESS_STEP_READ_BEGIN:
+		snprintf(text, size, " %u", step->id);
 		break;
-	case OP_ARM:
-		describe_fail_point(op, text, size);
+	case STRESS_STEP_ARM:
+		describe_fail_point(step, text, size);
 		break;
-	case OP_TRANSFER:
-		len = snprintf(text, size, " %s", arena_transfer_names[op->what]);
-		describe_range(op, text + len, size - len);
+	case STRESS_STEP_TRANSFER:
+		len = snprintf(text, size, " %s", stress_memory_transfer_names[step->what]);
+		describe_range(step, text + len, size - len);
 		break;
-	case OP_CHANGE:
+	case STRESS_STEP_CHANGE:
 		len = snprintf(text, size, " %s",
-			       arena_change_names[op->range.change]);
-		describe_range(op, text + len, size - len);
+			       stress_memory_change_names[step->range.change]);
+		describe_range(step, text + len, size - len);
 		break;
 	}
 }

@@ -13,30 +13,30 @@
 #include "stress/random.h"
 #include "stress/stress_memory.h"
 
-enum op_kind {
-	OP_START,	/* a process in the slot; what: OP_START_... */
-	OP_FREEZE,
-	OP_REAP,
-	OP_FINISH,	/* what: OP_FINISH_... */
-	OP_ADD,		/* what: the kind of notifier */
-	OP_DEL,
-	OP_ARM,		/* contexts, ret, events, range, skip, times; 0: disarms */
-	OP_READ_BEGIN,
-	OP_TRANSFER,	/* what: ARENA_DEVICE_... */
-	OP_CHANGE,	/* of the process's memory, in range */
-	OP_NR_KINDS,
+enum stress_step_kind {
+	STRESS_STEP_START,	/* starts the process; what: STRESS_STEP_START_... */
+	STRESS_STEP_FREEZE,
+	STRESS_STEP_REAP,
+	STRESS_STEP_FINISH,	/* what: STRESS_STEP_FINISH_... */
+	STRESS_STEP_ADD,	/* what: the kind of notifier */
+	STRESS_STEP_DEL,
+	STRESS_STEP_ARM,	/* contexts, ret, events, range, skip, times; 0: disarms */
+	STRESS_STEP_READ_BEGIN,
+	STRESS_STEP_TRANSFER,	/* what: STRESS_MEMORY_DEVICE_... */
+	STRESS_STEP_CHANGE,	/* of the process's memory, in range */
+	STRESS_STEP_NR_KINDS,
 };
 
-#define OP_START_MIRROR		0x1	/* /dev/hmm_dmirror0, else the bare node */
-#define OP_START_INTERVALS	0x2	/* may have interval notifiers */
+#define STRESS_STEP_START_MIRROR	0x1	/* /dev/hmm_dmirror0, else the bare node */
+#define STRESS_STEP_START_INTERVALS	0x2	/* may have interval notifiers */
 
-#define OP_FINISH_BY_EXIT	0x1	/* not by a signal, unless it is frozen */
-#define OP_FINISH_FROZEN	0x2	/* only if it is frozen */
+#define STRESS_STEP_FINISH_BY_EXIT	0x1	/* not by a signal, unless it is frozen */
+#define STRESS_STEP_FINISH_FROZEN	0x2	/* only if it is frozen */
 
-struct op {
+struct stress_step {
 	uint8_t kind;
 	uint8_t thread;
-	uint8_t slot;
+	uint8_t process;
 	uint8_t id;
 	uint8_t what;
 	uint8_t contexts;
@@ -44,37 +44,38 @@ struct op {
 	uint8_t times;
 	int32_t ret;
 	uint32_t events;
-	struct arena_op range;
+	struct stress_memory_range range;
 	bool everywhere;	/* not just in range */
 	bool locked;		/* added as HMM_DMIRROR_LOCKED says */
 };
 
-extern const char * const op_names[OP_NR_KINDS];
+extern const char * const stress_step_names[STRESS_STEP_NR_KINDS];
 
 /* How many processes and threads there are, and notifiers in each process */
-struct op_world {
-	unsigned int slots;
+struct stress_step_world {
+	unsigned int processes;
 	unsigned int threads;
 	unsigned int ids;
 };
 
 /*
- * The steps of one thread, one by one. Slots are owned by one thread each, slot
- * number modulo number of threads, and only the owner starts and ends processes
- * there; that is what it does first.
+ * The steps of one thread, one by one. Each process is owned by one thread, that of
+ * its number modulo the number of threads, and only the owner starts and ends it;
+ * that is what it does first.
  */
-struct op_stream {
-	const struct op_world *world;
+struct stress_step_stream {
+	const struct stress_step_world *world;
 	unsigned int thread;
 	bool started;
 	struct random random;
 };
 
-void op_begin(struct op_stream *stream, const struct op_world *world,
-	      uint64_t seed, unsigned int thread);
-void op_next(struct op_stream *stream, struct op *op);
+void stress_step_begin(struct stress_step_stream *stream,
+		       const struct stress_step_world *world, uint64_t seed,
+		       unsigned int thread);
+void stress_step_next(struct stress_step_stream *stream, struct stress_step *step);
 
 /* One line, without a newline */
-void op_describe(const struct op *op, char *text, size_t size);
+void stress_step_describe(const struct stress_step *step, char *text, size_t size);
 
 #endif

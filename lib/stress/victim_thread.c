@@ -9,16 +9,16 @@
 
 #define STACK_SIZE	(64 * 1024)
 
-static void *hand_main(void *arg)
+static void *victim_thread_main(void *arg)
 {
-	struct hand hand = *(struct hand *)arg;
+	struct victim_thread victim_thread = *(struct victim_thread *)arg;
 
 	free(arg);
-	victim_obey(hand.orders, hand.answers);
+	victim_obey(victim_thread.orders, victim_thread.answers);
 	return NULL;
 }
 
-static int start_thread(struct hand *hand)
+static int start_thread(struct victim_thread *victim_thread)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
@@ -26,22 +26,22 @@ static int start_thread(struct hand *hand)
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	return -pthread_create(&thread, &attr, hand_main, hand);
+	return -pthread_create(&thread, &attr, victim_thread_main, victim_thread);
 }
 
 /* In the victim: the caller's ends of two new pipes as two halves, or -errno */
 static long do_start(const struct victim_args *args)
 {
-	struct hand *hand = malloc(sizeof(*hand));
+	struct victim_thread *victim_thread = malloc(sizeof(*victim_thread));
 	int orders[2], answers[2], err;
 
 	(void)args;
-	if (!hand)
+	if (!victim_thread)
 		return -ENOMEM;
 	if (pipe2(orders, O_CLOEXEC) || pipe2(answers, O_CLOEXEC))
 		return -errno;
-	*hand = (struct hand) { .orders = orders[0], .answers = answers[1] };
-	err = start_thread(hand);
+	*victim_thread = (struct victim_thread) { .orders = orders[0], .answers = answers[1] };
+	err = start_thread(victim_thread);
 	return err ? err : (long)orders[1] << 32 | answers[0];
 }
 
@@ -50,7 +50,7 @@ static long do_close(const struct victim_args *args)
 	return close(args->arg[0]) || close(args->arg[1]) ? -errno : 0;
 }
 
-int hand_start(struct hand *hand, struct victim *victim)
+int victim_thread_start(struct victim_thread *victim_thread, struct victim *victim)
 {
 	struct victim_args args = {};
 	long result;
@@ -61,7 +61,7 @@ int hand_start(struct hand *hand, struct victim *victim)
 		return err ? err : (int)result;
 	args.arg[0] = result >> 32;
 	args.arg[1] = (unsigned int)result;
-	*hand = (struct hand) {
+	*victim_thread = (struct victim_thread) {
 		.orders = victim_getfd(victim, args.arg[0]),
 		.answers = victim_getfd(victim, args.arg[1]),
 		.bound_ms = VICTIM_BOUND_MS,
@@ -69,25 +69,25 @@ int hand_start(struct hand *hand, struct victim *victim)
 	err = victim_call(victim, do_close, &args, &result);
 	if (err || result < 0)
 		return err ? err : (int)result;
-	return hand->orders < 0 || hand->answers < 0 ? -EBADF : 0;
+	return victim_thread->orders < 0 || victim_thread->answers < 0 ? -EBADF : 0;
 }
 
-void hand_close(struct hand *hand)
+void victim_thread_close(struct victim_thread *victim_thread)
 {
-	close(hand->orders);
-	close(hand->answers);
-	*hand = (struct hand) { .orders = -1, .answers = -1 };
+	close(victim_thread->orders);
+	close(victim_thread->answers);
+	*victim_thread = (struct victim_thread) { .orders = -1, .answers = -1 };
 }
 
-int hand_call(struct hand *hand, int gone,
-	      long (*fn)(const struct victim_args *),
+int victim_thread_call(struct victim_thread *victim_thread, int gone,
+		       long (*fn)(const struct victim_args *),
 	      const struct victim_args *args, long *result)
 {
 	struct victim victim = {
-		.orders = hand->orders,
-		.answers = hand->answers,
-		.ordered = hand->ordered++,
-		.bound_ms = hand->bound_ms,
+		.orders = victim_thread->orders,
+		.answers = victim_thread->answers,
+		.ordered = victim_thread->ordered++,
+		.bound_ms = victim_thread->bound_ms,
 	};
 	int err = victim_order(&victim, fn, args);
 

@@ -8,22 +8,22 @@
 
 #include "core/victim.h"
 
-struct hand {
+struct victim_thread {
 	int orders, answers;
 	uint64_t ordered;	/* as in struct victim */
 	int bound_ms;
 };
 
 /* Starts a thread in the victim. Returns 0 or -errno. */
-int hand_start(struct hand *hand, struct victim *victim);
-void hand_close(struct hand *hand);
+int victim_thread_start(struct victim_thread *victim_thread, struct victim *victim);
+void victim_thread_close(struct victim_thread *victim_thread);
 
 /*
  * As victim_call(). Also -EPIPE when @gone gets readable: a frozen victim does
  * not hang up.
  */
-int hand_call(struct hand *hand, int gone,
-	      long (*fn)(const struct victim_args *),
+int victim_thread_call(struct victim_thread *victim_thread, int gone,
+		       long (*fn)(const struct victim_args *),
 	      const struct victim_args *args, long *result);
 
 #endif

@@ -23,9 +23,9 @@
 #define FIRST_FD	100
 #define NR_FILES	8
 #define NR_THREADS	4
-#define PAGE		4096UL
+#define CHANGE_PAGE		4096UL
 #define PAGES		16
-#define EVERYWHERE	(-PAGE)
+#define EVERYWHERE	(-CHANGE_PAGE)
 /* Ids below it are of hlist notifiers, so that who arms one knows its success. */
 #define FIRST_INTERVAL	8
 
@@ -39,7 +39,7 @@ union arg {
 };
 
 static __thread uint64_t state;
-static char pages[PAGES * PAGE] __attribute__((aligned(4096)));
+static char pages[PAGES * CHANGE_PAGE] __attribute__((aligned(4096)));
 static struct fuzz_report *report;
 
 static uint64_t rnd(uint64_t bound)
@@ -73,11 +73,11 @@ static void *pointer(void *good)
 	static char *volatile edge;
 
 	if (!edge) {
-		char *two = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+		char *two = mmap(NULL, 2 * CHANGE_PAGE, PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-		munmap(two + PAGE, PAGE);
-		edge = two + PAGE;
+		munmap(two + CHANGE_PAGE, CHANGE_PAGE);
+		edge = two + CHANGE_PAGE;
 	}
 	switch (rnd(32)) {
 	case 0:		return NULL;
@@ -107,8 +107,8 @@ static void fill_add(struct hmm_dmirror_notifier *arg)
 		return;
 	}
 	arg->kind = interval[rnd(2)];
-	arg->start = rnd(64) * PAGE + one_in(50);
-	arg->end = one_in(3) ? arg->start + rnd(5) * PAGE : EVERYWHERE;
+	arg->start = rnd(64) * CHANGE_PAGE + one_in(50);
+	arg->end = one_in(3) ? arg->start + rnd(5) * CHANGE_PAGE : EVERYWHERE;
 }
 
 static void fill_fail_point(struct hmm_dmirror_fail_point *arg)
@@ -144,7 +144,7 @@ static void fill_calls(struct hmm_dmirror_calls *arg)
 static void fill_cmd(struct hmm_dmirror_cmd *arg)
 {
 	arg->addr = one_in(10) ? odd_number() : (uintptr_t)pages;
-	arg->ptr = (uintptr_t)pointer(pages + PAGE);
+	arg->ptr = (uintptr_t)pointer(pages + CHANGE_PAGE);
 	arg->npages = rnd(PAGES);
 }
 
@@ -211,7 +211,7 @@ static void one_call(int fd)
 
 static void change_mm(void)
 {
-	size_t size = 64 * PAGE;
+	size_t size = 64 * CHANGE_PAGE;
 	char *at = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
@@ -235,10 +235,10 @@ static void open_anew(int fd)
 
 static void map_device(int fd)
 {
-	size_t size = (1 + rnd(4)) * PAGE;
+	size_t size = (1 + rnd(4)) * CHANGE_PAGE;
 	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			one_in(2) ? MAP_SHARED : MAP_PRIVATE, fd,
-			rnd(4) * PAGE);
+			rnd(4) * CHANGE_PAGE);
 
 	if (at != MAP_FAILED)
 		munmap(at, size);

@@ -95,14 +95,14 @@ static void share(int forks)
 /* One step, which starts a process, with so many forks, and a log or not */
 static int run_with(int forks, bool breaks, struct stress_result *result)
 {
-	static const struct op start = { .kind = OP_START };
+	static const struct stress_step start = { .kind = STRESS_STEP_START };
 	struct warn_watch watch = { .kmsg.fd = -1 };
 	struct stress_options options = {
 		.watch = &watch,
 		.forgets = RULE_NR_SITES,
 		.patience_ms = 100,
-		.ops = &start,
-		.nr_ops = 1,
+		.steps = &start,
+		.nr_steps = 1,
 	};
 	int err;
 
@@ -122,7 +122,7 @@ static void no_fork(void)
 	CHECK(!result.fault && !*result.why, "%d: %s", result.fault, result.why);
 }
 
-static void no_fork_of_the_conductor(void)
+static void no_fork_of_the_driver(void)
 {
 	struct stress_result result;
 	int err = run_with(1, false, &result);
@@ -132,7 +132,7 @@ static void no_fork_of_the_conductor(void)
 	CHECK(!strncmp(result.why, "fork: ", 6), "%s", result.why);
 }
 
-/* There is a fault, but no conductor to be killed for it. */
+/* There is a fault, but no driver to be killed for it. */
 static void nobody_to_kill(void)
 {
 	struct stress_result result;
@@ -248,7 +248,7 @@ static void the_first_fault_stays(void)
 
 static const struct unit_test tests[] = {
 	{ "no_fork", no_fork },
-	{ "no_fork_of_the_conductor", no_fork_of_the_conductor },
+	{ "no_fork_of_the_driver", no_fork_of_the_driver },
 	{ "nobody_to_kill", nobody_to_kill },
 	{ "no_fork_of_a_victim", no_fork_of_a_victim },
 	{ "no_device", no_device },

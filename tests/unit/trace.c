@@ -70,11 +70,11 @@ static void feed(const char *text, size_t first_read, size_t other_reads)
 static void check_callers(const char *text, size_t first_read, size_t other_reads)
 {
 	static const char * const names[] = { "zap", "unmap_vmas", "ksm_do_scan" };
-	struct caller callers[4];
+	struct start_trace_caller callers[4];
 	int i, nr;
 
 	feed(text, first_read, other_reads);
-	nr = callers_take(callers, 4);
+	nr = start_trace_take(callers, 4);
 	CHECK(nr == 3, "%d at %zu, %zu", nr, first_read, other_reads);
 	for (i = 0; i < nr; i++)
 		CHECK(!strcmp(callers[i].name, names[i]), "%s at %zu, %zu",
@@ -111,7 +111,7 @@ static void long_texts_are_whole(void)
 {
 	static const size_t sizes[] = { 1, 100, 4095, 4096, 4097, 8191, 8192, 65536 };
 	char text[MANY * 128] = "", *end = text;
-	struct caller callers[MANY];
+	struct start_trace_caller callers[MANY];
 	unsigned int i;
 	int nr, line;
 
@@ -119,7 +119,7 @@ static void long_texts_are_whole(void)
 		end += sprintf(end, CALLER "caller_%d\n", line);
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		feed(text, sizes[i], sizes[i]);
-		nr = callers_take(callers, MANY);
+		nr = start_trace_take(callers, MANY);
 		CHECK(nr == MANY, "%d at %zu", nr, sizes[i]);
 		for (line = 0; line < MANY; line++)
 			CHECK(atoi(callers[line].name + strlen("caller_")) == line,
@@ -133,7 +133,7 @@ static void losses_are_told(void)
 		LOST WARNED, WARNED LOST_ANY WARNED, WARNED TOO_BIG WARNED,
 		WARNED PLACE "half a line",
 	};
-	struct caller callers[4];
+	struct start_trace_caller callers[4];
 	size_t at;
 	int i, ret;
 
@@ -143,7 +143,7 @@ static void losses_are_told(void)
 			ret = detector_trace_read();
 			CHECK(ret == -EPIPE, "%d of %d at %zu", ret, i, at);
 			feed(texts[i], at, 8192);
-			ret = callers_take(callers, 4);
+			ret = start_trace_take(callers, 4);
 			CHECK(ret == -EPIPE, "%d of %d at %zu", ret, i, at);
 		}
 	/* and are not there for the next one */
@@ -153,11 +153,11 @@ static void losses_are_told(void)
 
 static void names_are_no_losses(void)
 {
-	struct caller callers[4];
+	struct start_trace_caller callers[4];
 	int ret;
 
 	feed("  LOST-12      [000] ...1.   123.456789: " CALLED "zap\n", 8192, 8192);
-	ret = callers_take(callers, 4);
+	ret = start_trace_take(callers, 4);
 	CHECK(ret == 1, "%d", ret);
 }
 

@@ -141,29 +141,29 @@ static void hands_drop_late_answers(void)
 {
 	struct victim_args fast = { .arg = { 2, 0 } }, late = { .arg = { 1, SLOW_MS } };
 	struct victim victim = started();
-	struct hand hand;
+	struct victim_thread thread;
 	int gone[2], err;
 	long result = -1;
 
 	CHECK(!pipe2(gone, O_CLOEXEC), "%s", strerror(errno));
-	err = hand_start(&hand, &victim);
+	err = victim_thread_start(&thread, &victim);
 	CHECK(!err, "%s", strerror(-err));
-	hand.bound_ms = SHORT_MS;
-	err = hand_call(&hand, gone[0], slow, &late, &result);
+	thread.bound_ms = SHORT_MS;
+	err = victim_thread_call(&thread, gone[0], slow, &late, &result);
 	CHECK(err == -ETIMEDOUT, "%d", err);
-	hand.bound_ms = VICTIM_BOUND_MS;
-	err = hand_call(&hand, gone[0], slow, &fast, &result);
+	thread.bound_ms = VICTIM_BOUND_MS;
+	err = victim_thread_call(&thread, gone[0], slow, &fast, &result);
 	CHECK(!err && result == 2, "%d, %ld", err, result);
 
 	/* Nor does a late one hide that no more will come. */
-	hand.bound_ms = SHORT_MS;
-	err = hand_call(&hand, gone[0], slow, &late, &result);
+	thread.bound_ms = SHORT_MS;
+	err = victim_thread_call(&thread, gone[0], slow, &late, &result);
 	CHECK(err == -ETIMEDOUT, "%d", err);
 	usleep(SLOW_MS * 1000);
 	CHECK(write(gone[1], "", 1) == 1, "%s", strerror(errno));
 	late.arg[1] = VICTIM_BOUND_MS;
-	hand.bound_ms = VICTIM_BOUND_MS;
-	err = hand_call(&hand, gone[0], slow, &late, &result);
+	thread.bound_ms = VICTIM_BOUND_MS;
+	err = victim_thread_call(&thread, gone[0], slow, &late, &result);
 	CHECK(err == -EPIPE, "%d", err);
 	CHECK(!victim_finish(&victim), "finish");
 }
