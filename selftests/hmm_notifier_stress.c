@@ -307,7 +307,7 @@ static unsigned int shrink(struct __test_metadata *_metadata,
 	attempt.options.least_warns = 0;
 	attempt.options.patience_ms = SHRINK_PATIENCE_MS;
 	nr = shrink_steps(steps, nr_steps, SHRINK_TRIES, still_fails, &attempt);
-	TH_LOG("the shortest sequence found that fails so, of %u steps:", steps);
+	TH_LOG("the shortest sequence found that fails so, of %u steps:", nr_steps);
 	for (i = 0; i < nr; i++) {
 		stress_step_describe(&steps[i], text, sizeof(text));
 		TH_LOG("  %2u. %s", i + 1, text);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "stress/stress_driver.h"
 #include "stress/stress_process.h"
 
 struct driver {

@@ -12,7 +12,7 @@
 
 #include <pthread.h>
 
-#include "stress/stress.h"
+#include "stress/stress_state.h"
 #include "stress/victim_thread.h"
 
 struct stress_process_notifier {

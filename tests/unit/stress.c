@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "stress/stress.h"
 #include "stress/stress_process.h"
 #include "unit.h"
 #include "wraps.h"
