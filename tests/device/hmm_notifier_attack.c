@@ -234,10 +234,16 @@ TEST_F_TIMEOUT(attack, hold_ends_in_sum, 90)
 	EXPECT_EQ(0, wait_gone(pid, 1000L * (HMM_DMIRROR_HOLD_SECONDS + 10)));
 }
 
+/* A guest that says nothing for long is taken for one that hangs. */
+static void say(const char *what)
+{
+	printf("# %s\n", what);
+	fflush(stdout);
+}
+
 static void say_alive(void)
 {
-	printf("# still attacking\n");
-	fflush(stdout);
+	say("still attacking");
 }
 
 static unsigned int number(const char *variable, unsigned int otherwise)
@@ -308,6 +314,7 @@ TEST_F_TIMEOUT(attack, survives_everything, 100000)
 		 &report);
 	TH_LOG("seed %u: %u processes, %lu ioctls, %lu did something", seed,
 	       report.generations, report.calls, report.done);
+	say(report.why ?: "looking for leaks");
 	self->device = dmirror_open(DMIRROR_BARE);
 	scan_for_leaks();
 
