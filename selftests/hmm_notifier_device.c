@@ -315,6 +315,38 @@ TEST_F(device, finds_its_own_huge_page)
 	check_device_memory(_metadata, at, CHANGE_HUGE);
 }
 
+/*
+ * hmm_range_fault() reports a page that is in the device as it is mapped, see
+ * hmm_vma_handle_pte(): no write goes around fork(), and nobody WARNs.
+ */
+TEST_F(device, cannot_write_what_a_fork_protects)
+{
+	static unsigned char buffer[CHANGE_PAGE];
+	int err, fd = dmirror_open(DMIRROR_MIRROR);
+	void *page = mmap(NULL, CHANGE_PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pid_t child;
+
+	ASSERT_LE(0, fd);
+	ASSERT_NE(MAP_FAILED, page);
+	change_fill((uintptr_t)page, CHANGE_PAGE);
+	err = dmirror_migrate_to_device(fd, (uintptr_t)page, buffer, 1);
+	if (err == -EOPNOTSUPP)
+		SKIP(return, "no CONFIG_DEVICE_PRIVATE");
+	ASSERT_EQ(0, err);
+	child = fork();
+	if (!child)
+		pause();
+	ASSERT_LT(0, child);
+
+	EXPECT_EQ(-EFAULT, dmirror_write(fd, (uintptr_t)page, buffer, 1));
+	EXPECT_EQ(0, change_filled((uintptr_t)page, CHANGE_PAGE));
+
+	ASSERT_EQ(0, kill_task(child, SIGKILL));
+	ASSERT_EQ(child, waitpid(child, NULL, 0));
+	EXPECT_EQ(0, close(fd));
+}
+
 /* An mm that is gone gets no new notifier. */
 TEST_F(device, refuses_a_dead_mm)
 {
