@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
-#include <netdb.h>
 #include <numa.h>
 #include <sched.h>
 #include <signal.h>
@@ -25,25 +24,6 @@ int memory_hog_node(void)
 		    numa_node_size64(node, NULL) > 0)
 			return node;
 	return -1;
-}
-
-/*
- * libnuma can bind to where a network address is, for which it wants these. A
- * static program should have neither them nor the linker's warning of them.
- */
-int getaddrinfo(const char *node, const char *service,
-		const struct addrinfo *hints, struct addrinfo **result)
-{
-	(void)node;
-	(void)service;
-	(void)hints;
-	(void)result;
-	return EAI_FAIL;
-}
-
-void freeaddrinfo(struct addrinfo *result)
-{
-	(void)result;
 }
 
 static long do_bind(const struct victim_args *args)
