@@ -10,7 +10,7 @@ import typing
 from runner import TOP
 from runner.errors import BadUsage
 
-DEFAULT = ("contract", "device", "errno", "often")
+DEFAULT = ("contract", "device", "errno", "some_fail")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@
  * The blockable context is a munmap() by the victim. The non-blockable one is
  * process_mrelease() of the victim while it stands still in do_exit(), which
  * runs the OOM reaper's code with no race. Not tested here: failing now and
- * then, or here and there (hmm_notifier_often), the reaper itself
+ * then, or here and there (hmm_notifier_some_fail), the reaper itself
  * (hmm_notifier_oom), other callers (hmm_notifier_mmap).
  */
 #include <errno.h>

@@ -70,7 +70,8 @@ def large(where: pathlib.Path) -> None:
     """A run of four programs, whole"""
     rests = ["", "", f" # XFAIL known bug: {BUG}", " # SKIP no CONFIG_THIS", ""]
     programs = {f"hmm_notifier_{p}": {f"{p}.v{i}.holds": rests[i % 5] for i in range(nr)}
-                for p, nr in (("contract", 40), ("device", 10), ("errno", 3), ("often", 7))}
+                for p, nr in (("contract", 40), ("device", 10), ("errno", 3),
+                              ("some_fail", 7))}
     begun = {f"{p}:{t}": rest for p, tests in programs.items()
              for t, rest in tests.items() if "SKIP" not in rest}
     files = {"ktap.log": "\n".join(ktap(programs)) + "\n",

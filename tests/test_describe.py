@@ -17,7 +17,7 @@ REASONS = {"contract": ["no two-pass interval notifiers (Linux 7.1 and later)"],
            "device": ["no CONFIG_DEVICE_PRIVATE"], "errno": ["kernel.warn_limit is set"],
            "mmap": ["CONFIG_DEVICE_PRIVATE", "MADV_GUARD_INSTALL (6.13)"],
            "oom": ["no memory controller in cgroup v2 (CONFIG_MEMCG)"],
-           "unsafe": ["no lockdep (CONFIG_PROVE_LOCKING), or it is off"]}
+           "unsafe_alloc": ["no lockdep (CONFIG_PROVE_LOCKING), or it is off"]}
 USED = {"contract": ["BUG_INTERVAL_TREE_NOT_ENDED", "BUG_RANGE_END_TWICE"],
         "device": ["BUG_HMM_WRONG_PAGE"], "mmap": ["BUG_RANGE_END_TWICE"],
         "oom": ["BUG_INTERVAL_TREE_NOT_ENDED"]}
