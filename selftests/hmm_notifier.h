@@ -138,11 +138,11 @@ static inline unsigned int sum_warns(const unsigned int warns[RULE_NR_SITES])
 
 /* Of one callback of @notifier */
 static inline unsigned int warns_of(const struct rule_notifier *notifier,
-				    bool blockable)
+				    enum rule_context context)
 {
 	struct rule_result result;
 
-	rule_predict(notifier, 1, blockable, &result);
+	rule_predict(notifier, 1, context, &result);
 	return sum_warns(result.warns);
 }
 

@@ -14,9 +14,6 @@
 
 #include "hmm_notifier.h"
 
-#define NON_BLOCKABLE	0
-#define BLOCKABLE	1
-
 #define MAX_NOTIFIERS	3
 
 /*
@@ -27,7 +24,7 @@ FIXTURE(rule) {
 };
 
 FIXTURE_VARIANT(rule) {
-	bool blockable;
+	enum rule_context context;
 	unsigned int nr;
 	/* in the order in which they are added */
 	struct rule_notifier notifiers[MAX_NOTIFIERS];
@@ -35,9 +32,9 @@ FIXTURE_VARIANT(rule) {
 
 #define VALUE(kind, KIND, name, value)					\
 	FIXTURE_VARIANT_ADD(rule, kind##_nonblock_##name) {		\
-		NON_BLOCKABLE, 1, { { RULE_##KIND, value } } };		\
+		RULE_NON_BLOCKABLE, 1, { { RULE_##KIND, value } } };	\
 	FIXTURE_VARIANT_ADD(rule, kind##_block_##name) {		\
-		BLOCKABLE, 1, { { RULE_##KIND, value } } }
+		RULE_BLOCKABLE, 1, { { RULE_##KIND, value } } }
 
 #define VALUES(kind, KIND)						\
 	VALUE(kind, KIND, 0, 0);					\
@@ -60,9 +57,9 @@ VALUE(two_pass, INTERVAL_TWO_PASS, false, false);
 /* Beside others; the names tell kinds and values in the order of adding. */
 #define BESIDE(name, nr, ...)						\
 	FIXTURE_VARIANT_ADD(rule, nonblock_##name) {			\
-		NON_BLOCKABLE, nr, { __VA_ARGS__ } };			\
+		RULE_NON_BLOCKABLE, nr, { __VA_ARGS__ } };			\
 	FIXTURE_VARIANT_ADD(rule, block_##name) {			\
-		BLOCKABLE, nr, { __VA_ARGS__ } }
+		RULE_BLOCKABLE, nr, { __VA_ARGS__ } }
 
 #define H(ret)	{ RULE_HLIST, ret }
 #define E(ret)	{ RULE_HLIST_END, ret }
@@ -168,7 +165,7 @@ FIXTURE_SETUP(rule)
 
 	SETUP_OR_SKIP(DMIRROR_BARE);
 	ASK_OR_SKIP(why_not_these(variant->notifiers, variant->nr));
-	make_plan(&plan, variant->notifiers, variant->nr, variant->blockable);
+	make_plan(&plan, variant->notifiers, variant->nr, variant->context);
 	if (sum_warns(plan.expected.warns))
 		ASK_OR_SKIP(consent_splat());
 	if (leaks_interval_count(&plan))
@@ -180,16 +177,17 @@ FIXTURE_SETUP(rule)
 		ASSERT_EQ(0, scene_add(&self->scene, i + 1, n));
 		/* Armed to succeed, too: so each test proves what was called. */
 		ASSERT_EQ(0, fail_point_arm(self->scene.victim.device, 0,
-					    variant->blockable, i + 1, n->ret));
+					    variant->context, i + 1, n->ret));
 	}
-	if (!variant->blockable)
+	if (variant->context == RULE_NON_BLOCKABLE)
 		ASSERT_EQ(0, victim_freeze(&self->scene.victim));
 }
 
 SCENE_TEARDOWN(rule)
 
 /* The message of each failure, in the order of the calls */
-static void check_messages(struct __test_metadata *_metadata, bool blockable,
+static void check_messages(struct __test_metadata *_metadata,
+			   enum rule_context context,
 			   const struct plan *plan,
 			   const struct warn_report *report)
 {
@@ -207,7 +205,7 @@ static void check_messages(struct __test_metadata *_metadata, bool blockable,
 			TH_LOG("%s", report->message[message].callback);
 		}
 		EXPECT_EQ(order[i].ret, report->message[message].ret);
-		EXPECT_EQ(blockable, report->message[message].blockable);
+		EXPECT_EQ(context, report->message[message].context);
 		message++;
 	}
 }
@@ -240,20 +238,20 @@ static void expected_sequence(const struct plan *plan, char *text, size_t size)
 static void check_calls(struct __test_metadata *_metadata,
 			struct scene *scene,
 			const struct hmm_dmirror_call *calls, int nr_calls,
-			bool blockable, const struct plan *plan)
+			enum rule_context context, const struct plan *plan)
 {
 	const struct rule_result *expected = &plan->expected;
-	bool ended_twice = blockable && expected->messages;
+	bool ended_twice = context == RULE_BLOCKABLE && expected->messages;
 	char want[80], got[80];
 	unsigned int i;
 
 	ASSERT_LE(0, nr_calls);
 	expected_sequence(plan, want, sizeof(want));
-	calls_sequence(calls, nr_calls, blockable, 0, got, sizeof(got));
+	calls_sequence(calls, nr_calls, context, 0, got, sizeof(got));
 	EXPECT_STREQ(want, got);
 	for (i = 0; i < plan->nr; i++) {
 		struct calls_seen seen = calls_seen(calls, nr_calls,
-						      plan->ids[i], blockable,
+						      plan->ids[i], context,
 						      0);
 
 		/* The failure happened, and so did the successes. */
@@ -283,17 +281,17 @@ TEST_F(rule, holds)
 	unsigned int id;
 	int result, nr;
 
-	make_plan(&plan, variant->notifiers, variant->nr, variant->blockable);
+	make_plan(&plan, variant->notifiers, variant->nr, variant->context);
 	expected = plan.expected;
 	scene_expect(&self->scene, expected.warns, expected.messages);
 	self->scene.may_hang = leaks_interval_count(&plan);
 
-	result = variant->blockable ? victim_munmap(&self->scene.victim, 0) :
+	result = variant->context == RULE_BLOCKABLE ? victim_munmap(&self->scene.victim, 0) :
 				      victim_reap(&self->scene.victim);
 
 	/* First of all, as the device's failure to fail is not the kernel's. */
 	nr = dmirror_calls(self->scene.victim.device, calls, HMM_DMIRROR_NR_CALLS);
-	check_calls(_metadata, &self->scene, calls, nr, variant->blockable,
+	check_calls(_metadata, &self->scene, calls, nr, variant->context,
 		    &plan);
 	/* The end of the mm is another one. */
 	for (id = 1; id <= variant->nr; id++)
@@ -304,7 +302,7 @@ TEST_F(rule, holds)
 		  victim_resident(&self->scene.victim, 0));
 	EXPECT_EQ(expected.fails ? VICTIM_MAPPING_PAGES : 0,
 		  victim_intact(&self->scene.victim, 0));
-	check_messages(_metadata, variant->blockable, &plan,
+	check_messages(_metadata, variant->context, &plan,
 		       &self->scene.report);
 }
 
@@ -349,7 +347,7 @@ FIXTURE_SETUP(release)
 	for (i = 0; i < variant->nr; i++) {
 		const struct rule_notifier *n = &variant->notifiers[i];
 		struct hmm_dmirror_fail_point fail =
-			fail_point_in(0, BLOCKABLE, i + 1, n->ret);
+			fail_point_in(0, RULE_BLOCKABLE, i + 1, n->ret);
 
 		fail.events = 1 << HMM_DMIRROR_EVENT_RELEASE;
 		ASSERT_EQ(0, scene_add(&self->scene, i + 1, n));
@@ -388,7 +386,7 @@ TEST_F(release, holds)
 
 	nr = dmirror_calls(self->scene.victim.device, calls, HMM_DMIRROR_NR_CALLS);
 	check_calls(_metadata, &self->scene, calls, only_release(calls, nr),
-		    BLOCKABLE, &plan);
+		    RULE_BLOCKABLE, &plan);
 	EXPECT_EQ(0, dmirror_counts(self->scene.victim.device, HLIST_ID, &hlist));
 	EXPECT_EQ(1, hlist.releases);
 }

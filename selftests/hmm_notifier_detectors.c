@@ -86,32 +86,32 @@ FIXTURE(detector) {
 FIXTURE_VARIANT(detector) {
 	const char *(*why_not)(void);
 	long (*count)(struct kmsg *kmsg);
-	bool blockable;
+	enum rule_context context;
 	struct rule_notifier notifier;
 };
 
 /* The flag first: the others set it. */
-#define SEEN(name, blockable, kind, ret)				\
+#define SEEN(name, context, kind, ret)					\
 	FIXTURE_VARIANT_ADD(detector, taint_sees_##name) {		\
-		why_no_taint, count_taint, blockable, { kind, ret } };	\
+		why_no_taint, count_taint, context, { kind, ret } };	\
 	FIXTURE_VARIANT_ADD(detector, warn_count_sees_##name) {		\
-		why_no_count, count_by_kernel, blockable, { kind, ret } }; \
+		why_no_count, count_by_kernel, context, { kind, ret } }; \
 	FIXTURE_VARIANT_ADD(detector, tracepoint_sees_##name) {		\
-		why_no_trace, count_in_trace, blockable, { kind, ret } }; \
+		why_no_trace, count_in_trace, context, { kind, ret } }; \
 	FIXTURE_VARIANT_ADD(detector, console_sees_##name) {		\
-		why_no_console, count_titles, blockable, { kind, ret } }
+		why_no_console, count_titles, context, { kind, ret } }
 
-SEEN(blockable_eagain, true, RULE_HLIST, -EAGAIN);
-SEEN(blockable_errno, true, RULE_HLIST, -ENOMEM);
-SEEN(nonblock_errno, false, RULE_HLIST, -ENOMEM);
-SEEN(failure_with_range_end, false, RULE_HLIST_END, -EAGAIN);
-SEEN(blockable_interval_false, true, RULE_INTERVAL, false);
+SEEN(blockable_eagain, RULE_BLOCKABLE, RULE_HLIST, -EAGAIN);
+SEEN(blockable_errno, RULE_BLOCKABLE, RULE_HLIST, -ENOMEM);
+SEEN(nonblock_errno, RULE_NON_BLOCKABLE, RULE_HLIST, -ENOMEM);
+SEEN(failure_with_range_end, RULE_NON_BLOCKABLE, RULE_HLIST_END, -EAGAIN);
+SEEN(blockable_interval_false, RULE_BLOCKABLE, RULE_INTERVAL, false);
 
 /* For who boots a kernel to see it panic, and wants to know that it was there */
 static void announce(const FIXTURE_VARIANT(detector) *variant)
 {
 	const struct rule_outcome *outcome =
-		rule_expect(variant->notifier.kind, variant->blockable,
+		rule_expect(variant->notifier.kind, variant->context,
 			    variant->notifier.ret);
 	int site, first, last;
 
@@ -131,9 +131,9 @@ FIXTURE_SETUP(detector)
 	self->scene.watch.trace = false;
 	ASSERT_EQ(0, kmsg_open(&self->kmsg));
 	ASSERT_EQ(0, scene_add(&self->scene, 1, &variant->notifier));
-	ASSERT_EQ(0, fail_point_arm(self->scene.victim.device, 0, variant->blockable, 1,
+	ASSERT_EQ(0, fail_point_arm(self->scene.victim.device, 0, variant->context, 1,
 				    variant->notifier.ret));
-	if (!variant->blockable)
+	if (variant->context == RULE_NON_BLOCKABLE)
 		ASSERT_EQ(0, victim_freeze(&self->scene.victim));
 	announce(variant);
 }
@@ -148,12 +148,12 @@ TEST_F(detector, as_one)
 
 	scene_expect_hits(&self->scene,
 			  rule_expect(variant->notifier.kind,
-				      variant->blockable,
+				      variant->context,
 				      variant->notifier.ret), 1);
 	before = variant->count(&self->kmsg);
 	ASSERT_LE(0, before);
 
-	if (variant->blockable)
+	if (variant->context == RULE_BLOCKABLE)
 		victim_munmap(&self->scene.victim, 0);
 	else
 		victim_reap(&self->scene.victim);
@@ -161,7 +161,7 @@ TEST_F(detector, as_one)
 	/* The end of the mm is another one. */
 	ASSERT_EQ(0, dmirror_disarm_hits(self->scene.victim.device, 1, &hits));
 	ASSERT_EQ(1, hits);
-	ASSERT_EQ(1, warns_of(&variant->notifier, variant->blockable));
+	ASSERT_EQ(1, warns_of(&variant->notifier, variant->context));
 	EXPECT_EQ(before + 1, variant->count(&self->kmsg));
 }
 

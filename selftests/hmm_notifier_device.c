@@ -207,11 +207,11 @@ TEST_F(device, is_not_shared)
 
 	ASSERT_EQ(0, dmirror_counts(self->scene.victim.device, 1, &first));
 	ASSERT_EQ(0, dmirror_counts(fd, 1, &second));
-	EXPECT_LT(dmirror_sum(second.calls[DMIRROR_BLOCKABLE]),
-		  dmirror_sum(first.calls[DMIRROR_BLOCKABLE]));
-	EXPECT_LE(1, dmirror_sum(second.calls[DMIRROR_BLOCKABLE]));
-	EXPECT_EQ(dmirror_sum(second.calls[DMIRROR_BLOCKABLE]),
-		  dmirror_sum(second.ends[DMIRROR_BLOCKABLE]));
+	EXPECT_LT(dmirror_sum(second.calls[RULE_BLOCKABLE]),
+		  dmirror_sum(first.calls[RULE_BLOCKABLE]));
+	EXPECT_LE(1, dmirror_sum(second.calls[RULE_BLOCKABLE]));
+	EXPECT_EQ(dmirror_sum(second.calls[RULE_BLOCKABLE]),
+		  dmirror_sum(second.ends[RULE_BLOCKABLE]));
 	EXPECT_EQ(0, close(fd));
 }
 

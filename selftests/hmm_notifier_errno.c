@@ -8,8 +8,6 @@
 
 #include "hmm_notifier.h"
 
-#define NON_BLOCKABLE 0
-
 FIXTURE(sweep) {
 	struct scene scene;
 };
@@ -57,7 +55,7 @@ TEST_F(sweep, only_eagain_is_legal)
 
 	for (error = variant->first; error <= variant->last; error++) {
 		scene_expect_hits(&self->scene,
-				  rule_expect(RULE_HLIST, NON_BLOCKABLE, -error),
+				  rule_expect(RULE_HLIST, RULE_NON_BLOCKABLE, -error),
 				  1);
 
 		EXPECT_EQ(-EAGAIN, reap_with(&self->scene.victim, -error));

@@ -25,9 +25,6 @@
 #include "core/vm_settings.h"
 #include "hmm_notifier.h"
 
-#define NON_BLOCKABLE	0
-#define BLOCKABLE	1
-
 FIXTURE(change) {
 	struct scene scene;
 	struct device_view held;
@@ -91,7 +88,7 @@ FIXTURE_SETUP(change)
 	const char *lack;
 
 	SETUP_OR_SKIP(node);
-	if (warns_of(&variant->notifier, BLOCKABLE))
+	if (warns_of(&variant->notifier, RULE_BLOCKABLE))
 		ASK_OR_SKIP(consent_splat());
 	vm_settings_start();
 	lack = change->lacks ? change->lacks() : NULL;
@@ -179,12 +176,12 @@ static void check_report(struct __test_metadata *_metadata,
 	const struct warn_report *report = &scene->report;
 	unsigned int i;
 
-	scene_expect_hits(scene, rule_expect(notifier->kind, BLOCKABLE,
+	scene_expect_hits(scene, rule_expect(notifier->kind, RULE_BLOCKABLE,
 					     notifier->ret), hits);
 	SCENE_CHECK(scene);
 	for (i = 0; i < report->messages && i < WARN_MAX_MESSAGES; i++) {
 		EXPECT_EQ(notifier->ret, report->message[i].ret);
-		EXPECT_EQ(BLOCKABLE, report->message[i].blockable);
+		EXPECT_EQ(RULE_BLOCKABLE, report->message[i].context);
 	}
 }
 
@@ -337,7 +334,7 @@ TEST_F(ending, is_told)
 				  rule_expect(RULE_INTERVAL, RULE_RELEASE,
 					      variant->notifier.ret), 1);
 		scene_expect_hits(&self->scene,
-				  rule_expect(RULE_INTERVAL, BLOCKABLE,
+				  rule_expect(RULE_INTERVAL, RULE_BLOCKABLE,
 					      variant->notifier.ret), 1);
 	}
 	ASSERT_EQ(0, device_view_look(&view, device, 1));
@@ -377,7 +374,7 @@ FIXTURE_SETUP(reap)
 	const char *node = mirror ? DMIRROR_MIRROR : DMIRROR_BARE;
 
 	SETUP_OR_SKIP(node);
-	if (warns_of(&variant->notifier, NON_BLOCKABLE))
+	if (warns_of(&variant->notifier, RULE_NON_BLOCKABLE))
 		ASK_OR_SKIP(consent_splat());
 	vm_settings_start();
 	site_report_begin(&change_reap);
@@ -395,7 +392,7 @@ SCENE_TEARDOWN(reap)
 TEST_F(reap, leaves_what_failed)
 {
 	const struct rule_outcome *outcome = rule_expect(variant->notifier.kind,
-							 NON_BLOCKABLE,
+							 RULE_NON_BLOCKABLE,
 							 variant->notifier.ret);
 	bool end = variant->notifier.kind == RULE_HLIST_END;
 	struct hmm_dmirror_fail_point fail = {

@@ -32,7 +32,7 @@ static int calls(const struct victim *victim)
 	struct hmm_dmirror_counts counts;
 	int err = dmirror_counts(victim->device, 1, &counts);
 
-	return err ? err : (int)dmirror_sum(counts.calls[DMIRROR_NON_BLOCKABLE]);
+	return err ? err : (int)dmirror_sum(counts.calls[RULE_NON_BLOCKABLE]);
 }
 
 TEST_F(mrelease, of_the_dying_reaps)

@@ -60,7 +60,7 @@ static const char *why_no_victim(const struct oom_plan *plan)
 	const struct rule_notifier notifier = { plan->kind, plan->ret };
 	const char *why = oom_why_not(plan->place);
 
-	if (!why && (warns_of(&notifier, false) || plan->act))
+	if (!why && (warns_of(&notifier, RULE_NON_BLOCKABLE) || plan->act))
 		why = consent_splat();
 	if (!why && plan->act && !kernel_checks_sleep())
 		why = "no check for sleeping (CONFIG_DEBUG_ATOMIC_SLEEP)";

@@ -18,7 +18,7 @@
 static inline const struct rule_outcome *
 outcome_of(const struct oom_plan *plan)
 {
-	return rule_expect(plan->kind, false, plan->ret);
+	return rule_expect(plan->kind, RULE_NON_BLOCKABLE, plan->ret);
 }
 
 /* In how many tries the plan has something fail; see struct oom_plan */
@@ -102,7 +102,7 @@ static inline void check_warns(struct __test_metadata *_metadata,
 	EXPECT_EQ(outcome->message * seen->hits, seen->report.messages);
 	for (i = 0; i < seen->report.messages && i < WARN_MAX_MESSAGES; i++) {
 		EXPECT_EQ(plan->ret, seen->report.message[i].ret);
-		EXPECT_FALSE(seen->report.message[i].blockable);
+		EXPECT_EQ(RULE_NON_BLOCKABLE, seen->report.message[i].context);
 	}
 	EXPECT_EQ(plan->kind == RULE_HLIST_END ? seen->starts : 0, seen->ends);
 	EXPECT_EQ(expected_splats(plan), seen->report.others) {

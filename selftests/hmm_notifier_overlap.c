@@ -67,7 +67,7 @@ static int calls_of(int device, unsigned int id)
 	struct hmm_dmirror_counts counts;
 	int err = dmirror_counts(device, id, &counts);
 
-	return err ?: (int)dmirror_sum(counts.calls[DMIRROR_BLOCKABLE]);
+	return err ?: (int)dmirror_sum(counts.calls[RULE_BLOCKABLE]);
 }
 
 /* A call that may wait, made by a child: see bounded_call() */
@@ -399,8 +399,8 @@ TEST_F(two, are_told_of_the_reaper)
 	EXPECT_EQ(0, victim_resident(&self->scene.victim, 0));
 	EXPECT_EQ(0, dmirror_counts(self->scene.victim.device, 1, &first));
 	EXPECT_EQ(0, dmirror_counts(self->scene.victim.device, 2, &last));
-	EXPECT_EQ(1, dmirror_sum(first.calls[DMIRROR_NON_BLOCKABLE]));
-	EXPECT_EQ(1, dmirror_sum(last.calls[DMIRROR_NON_BLOCKABLE]));
+	EXPECT_EQ(1, dmirror_sum(first.calls[RULE_NON_BLOCKABLE]));
+	EXPECT_EQ(1, dmirror_sum(last.calls[RULE_NON_BLOCKABLE]));
 }
 
 static int refuse_release(int device, unsigned int id)

@@ -60,9 +60,9 @@ TEST_F(locked, holds)
 
 	scene_expect_hits(&self->scene,
 			  rule_expect(variant->notifier.kind,
-				      DMIRROR_NON_BLOCKABLE,
+				      RULE_NON_BLOCKABLE,
 				      variant->notifier.ret), 1);
-	ASSERT_EQ(0, fail_point_arm(self->scene.victim.device, 0, DMIRROR_NON_BLOCKABLE, 1,
+	ASSERT_EQ(0, fail_point_arm(self->scene.victim.device, 0, RULE_NON_BLOCKABLE, 1,
 				    variant->notifier.ret));
 	ASSERT_EQ(0, victim_freeze(&self->scene.victim));
 
@@ -92,7 +92,7 @@ TEST_F(locked, is_given_back)
 	EXPECT_EQ(0, victim_munmap(&self->scene.victim, 0));
 
 	EXPECT_EQ(0, dmirror_counts(device, 1, &counts));
-	EXPECT_EQ(1, dmirror_sum(counts.calls[DMIRROR_BLOCKABLE]));
+	EXPECT_EQ(1, dmirror_sum(counts.calls[RULE_BLOCKABLE]));
 }
 
 TEST_HARNESS_MAIN

@@ -9,9 +9,6 @@
 
 #include "hmm_notifier.h"
 
-#define NON_BLOCKABLE	0
-#define BLOCKABLE	1
-
 #define H(ret)	{ RULE_HLIST, ret }
 #define E(ret)	{ RULE_HLIST_END, ret }
 #define I(ret)	{ RULE_INTERVAL, ret }
@@ -26,7 +23,7 @@ FIXTURE(often) {
 };
 
 FIXTURE_VARIANT(often) {
-	bool blockable;
+	enum rule_context context;
 	struct rule_notifier notifier;
 	unsigned int skip;
 	unsigned int times;
@@ -38,30 +35,30 @@ FIXTURE_VARIANT(often) {
 #define THIRD	2, 1, { false, false, true, false }
 #define LATER	1, 2, { false, true, true, false }
 
-#define OFTEN(name, blockable, notifier)				\
+#define OFTEN(name, context, notifier)				\
 	FIXTURE_VARIANT_ADD(often, name##_always) {			\
-		blockable, notifier, ALWAYS };				\
+		context, notifier, ALWAYS };				\
 	FIXTURE_VARIANT_ADD(often, name##_once) {			\
-		blockable, notifier, ONCE };				\
+		context, notifier, ONCE };				\
 	FIXTURE_VARIANT_ADD(often, name##_third) {			\
-		blockable, notifier, THIRD };				\
+		context, notifier, THIRD };				\
 	FIXTURE_VARIANT_ADD(often, name##_second_and_third) {		\
-		blockable, notifier, LATER }
+		context, notifier, LATER }
 
-OFTEN(hlist_nonblock_eagain, NON_BLOCKABLE, H(-EAGAIN));
-OFTEN(hlist_nonblock_enomem, NON_BLOCKABLE, H(-ENOMEM));
-OFTEN(hlist_block_eagain, BLOCKABLE, H(-EAGAIN));
-OFTEN(interval_nonblock_false, NON_BLOCKABLE, I(false));
-OFTEN(interval_block_false, BLOCKABLE, I(false));
+OFTEN(hlist_nonblock_eagain, RULE_NON_BLOCKABLE, H(-EAGAIN));
+OFTEN(hlist_nonblock_enomem, RULE_NON_BLOCKABLE, H(-ENOMEM));
+OFTEN(hlist_block_eagain, RULE_BLOCKABLE, H(-EAGAIN));
+OFTEN(interval_nonblock_false, RULE_NON_BLOCKABLE, I(false));
+OFTEN(interval_block_false, RULE_BLOCKABLE, I(false));
 
 FIXTURE_SETUP(often)
 {
 	SETUP_OR_SKIP(DMIRROR_BARE);
-	if (warns_of(&variant->notifier, variant->blockable))
+	if (warns_of(&variant->notifier, variant->context))
 		ASK_OR_SKIP(consent_splat());
 	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 1);
 	ASSERT_EQ(0, scene_add(&self->scene, 1, &variant->notifier));
-	if (!variant->blockable)
+	if (variant->context == RULE_NON_BLOCKABLE)
 		ASSERT_EQ(0, victim_freeze(&self->scene.victim));
 }
 
@@ -70,10 +67,10 @@ SCENE_TEARDOWN(often)
 /* A fail point hits the calls that it names, and each hit is judged alone. */
 TEST_F(often, fails_just_then)
 {
-	struct hmm_dmirror_fail_point fail = fail_point_in(0, variant->blockable, 1,
+	struct hmm_dmirror_fail_point fail = fail_point_in(0, variant->context, 1,
 						     variant->notifier.ret);
 	const struct rule_outcome *failed = rule_expect(variant->notifier.kind,
-							variant->blockable,
+							variant->context,
 							variant->notifier.ret);
 	unsigned int hits = 0, round;
 	int result;
@@ -83,7 +80,7 @@ TEST_F(often, fails_just_then)
 	ASSERT_EQ(0, dmirror_arm(self->scene.victim.device, &fail));
 
 	for (round = 0; round < ROUNDS; round++) {
-		result = variant->blockable ?
+		result = variant->context == RULE_BLOCKABLE ?
 				victim_dontneed(&self->scene.victim, 0) :
 				victim_reap(&self->scene.victim);
 		EXPECT_EQ(variant->hit[round] && failed->fails ? -EAGAIN : 0,
@@ -115,7 +112,7 @@ FIXTURE_VARIANT_ADD(partly, interval_false) { I(false) };
 FIXTURE_SETUP(partly)
 {
 	SETUP_OR_SKIP(DMIRROR_BARE);
-	if (warns_of(&variant->notifier, NON_BLOCKABLE))
+	if (warns_of(&variant->notifier, RULE_NON_BLOCKABLE))
 		ASK_OR_SKIP(consent_splat());
 	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 3);
 	ASSERT_EQ(0, scene_add(&self->scene, 1, &variant->notifier));
@@ -130,10 +127,10 @@ TEST_F(partly, reaps_the_others)
 	__u64 hits;
 
 	scene_expect_hits(&self->scene,
-			  rule_expect(variant->notifier.kind, NON_BLOCKABLE,
+			  rule_expect(variant->notifier.kind, RULE_NON_BLOCKABLE,
 				      variant->notifier.ret), 1);
 
-	ASSERT_EQ(0, fail_point_arm(self->scene.victim.device, 1, NON_BLOCKABLE, 1,
+	ASSERT_EQ(0, fail_point_arm(self->scene.victim.device, 1, RULE_NON_BLOCKABLE, 1,
 				    variant->notifier.ret));
 	EXPECT_EQ(-EAGAIN, victim_reap(&self->scene.victim));
 	EXPECT_EQ(0, dmirror_disarm_hits(self->scene.victim.device, 1, &hits));
@@ -195,11 +192,11 @@ TEST_F(mirror, keeps_nothing_stale)
 
 	ASK_OR_SKIP(consent_splat());
 	scene_expect_hits(&self->scene,
-			  rule_expect(RULE_INTERVAL, BLOCKABLE, false), 1);
+			  rule_expect(RULE_INTERVAL, RULE_BLOCKABLE, false), 1);
 
 	ASSERT_EQ((long)victim_start_of(0), first_word(device));
 
-	ASSERT_EQ(0, fail_point_arm(device, 0, BLOCKABLE, 0, false));
+	ASSERT_EQ(0, fail_point_arm(device, 0, RULE_BLOCKABLE, 0, false));
 	EXPECT_EQ(0, victim_dontneed(&self->scene.victim, 0));
 	EXPECT_EQ(0, dmirror_disarm_hits(device, 0, &hits));
 	ASSERT_EQ(1, hits);
@@ -216,7 +213,7 @@ TEST_F(mirror, keeps_what_it_refused)
 	ASSERT_EQ((long)victim_start_of(0), first_word(device));
 	ASSERT_EQ(0, victim_freeze(&self->scene.victim));
 
-	ASSERT_EQ(0, fail_point_arm(device, 0, NON_BLOCKABLE, 0, false));
+	ASSERT_EQ(0, fail_point_arm(device, 0, RULE_NON_BLOCKABLE, 0, false));
 	EXPECT_EQ(-EAGAIN, victim_reap(&self->scene.victim));
 	EXPECT_EQ(0, dmirror_disarm_hits(device, 0, &hits));
 	ASSERT_EQ(1, hits);

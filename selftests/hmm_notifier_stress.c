@@ -99,8 +99,8 @@ static int probe_range_end_twice(unsigned int *bugs)
 	err = err ?: dmirror_arm(victim.device, &fail);
 	err = err ?: victim_munmap(&victim, 0);
 	err = err ?: dmirror_counts(victim.device, 1, &counts);
-	ends = dmirror_sum(counts.ends[DMIRROR_BLOCKABLE]);
-	if (!err && dmirror_sum(counts.calls[DMIRROR_BLOCKABLE]) + 1 == ends)
+	ends = dmirror_sum(counts.ends[RULE_BLOCKABLE]);
+	if (!err && dmirror_sum(counts.calls[RULE_BLOCKABLE]) + 1 == ends)
 		*bugs |= STRESS_BUG_RANGE_END_TWICE;
 	err = victim_finish(&victim) ?: err;
 	return victim_close(&victim) ?: err;
@@ -179,10 +179,10 @@ FIXTURE_SETUP(stress)
 		.watch = &self->scene.watch,
 	};
 	scene_expect_hits(&self->scene,
-			  rule_expect(RULE_HLIST, true, -EAGAIN), 1);
+			  rule_expect(RULE_HLIST, RULE_BLOCKABLE, -EAGAIN), 1);
 	ASSERT_EQ(0, probe_range_end_twice(&self->options.bugs));
 	scene_expect_hits(&self->scene,
-			  rule_expect(RULE_HLIST, false, -EAGAIN), 1);
+			  rule_expect(RULE_HLIST, RULE_NON_BLOCKABLE, -EAGAIN), 1);
 	ASSERT_EQ(0, probe_tree_not_ended(&self->options.bugs));
 	/* What is unread is the run's. */
 	SCENE_CHECK(&self->scene);

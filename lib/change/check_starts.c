@@ -32,8 +32,7 @@ static void note_strange(struct check_starts *starts, const char *what,
 			 "%s: event %u of %#llx to %#llx, %sblockable, by %.60s",
 			 what, call->event, (unsigned long long)call->start,
 			 (unsigned long long)call->end,
-			 call->flags & HMM_DMIRROR_CALL_WAS_BLOCKABLE ?
-			 "" : "non-", caller);
+			 dmirror_context(call) == RULE_BLOCKABLE ? "" : "non-", caller);
 }
 
 /* The first of these that was not seen yet, or the last one seen */
@@ -106,7 +105,8 @@ static void take_start(struct check_starts *starts,
 		       const struct hmm_dmirror_call *call, int at,
 		       int nr_callers, unsigned int change)
 {
-	bool blockable = call->flags & HMM_DMIRROR_CALL_WAS_BLOCKABLE;
+	enum rule_context context = change & CHANGE_NON_BLOCKABLE ?
+		RULE_NON_BLOCKABLE : RULE_BLOCKABLE;
 	const char *caller = "";
 	int i, site;
 
@@ -116,7 +116,7 @@ static void take_start(struct check_starts *starts,
 	site = i < 0 ? -1 : starts->expected[i].site;
 	if (at >= 0)
 		caller = caller_of(site, at, nr_callers, change);
-	if (i < 0 || blockable != !(change & CHANGE_NON_BLOCKABLE)) {
+	if (i < 0 || dmirror_context(call) != context) {
 		note_strange(starts, "start", call, caller);
 		return;
 	}

@@ -6,7 +6,6 @@
 
 #include "core/bounded.h"
 #include "core/dmirror.h"
-#include "core/rule.h"
 
 /* The ABI: what the kernel was compiled with must be what we were. */
 _Static_assert(sizeof(struct hmm_dmirror_notifier) == 48, "ABI");
@@ -160,6 +159,12 @@ uint64_t dmirror_sum(const __u64 counts[HMM_DMIRROR_NR_EVENTS])
 	for (i = 0; i < HMM_DMIRROR_NR_EVENTS; i++)
 		sum += counts[i];
 	return sum;
+}
+
+enum rule_context dmirror_context(const struct hmm_dmirror_call *call)
+{
+	return call->flags & HMM_DMIRROR_CALL_WAS_BLOCKABLE ? RULE_BLOCKABLE :
+							      RULE_NON_BLOCKABLE;
 }
 
 int dmirror_calls(int fd, struct hmm_dmirror_call *calls, unsigned int nr)

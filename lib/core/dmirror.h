@@ -10,16 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/rule.h"
 #include "test_hmm_uapi.h"
 
 #define DMIRROR_MIRROR	"/dev/hmm_dmirror0"
 #define DMIRROR_BARE	"/dev/hmm_dmirror_bare"
-
-/* Contexts as index into struct hmm_dmirror_counts */
-enum dmirror_context {
-	DMIRROR_NON_BLOCKABLE,
-	DMIRROR_BLOCKABLE,
-};
 
 /*
  * Opens a node for the mm of the calling process. Returns the file descriptor
@@ -52,8 +47,14 @@ int dmirror_disarm_hits(int fd, unsigned int id, __u64 *hits);
 
 int dmirror_counts(int fd, unsigned int id, struct hmm_dmirror_counts *counts);
 
-/* Sums over all events of one of the arrays in struct hmm_dmirror_counts */
+/*
+ * Sums over all events of one of the arrays in struct hmm_dmirror_counts, whose first
+ * index is RULE_NON_BLOCKABLE or RULE_BLOCKABLE.
+ */
 uint64_t dmirror_sum(const __u64 counts[HMM_DMIRROR_NR_EVENTS]);
+
+/* RULE_NON_BLOCKABLE or RULE_BLOCKABLE */
+enum rule_context dmirror_context(const struct hmm_dmirror_call *call);
 
 /*
  * Reads the calls since the last reset into @calls and resets. Returns how many

@@ -6,24 +6,24 @@
 #include "core/fail_point.h"
 
 struct hmm_dmirror_fail_point fail_point_in(unsigned int mapping,
-					    bool blockable, unsigned int id,
+					    enum rule_context context, unsigned int id,
 						int ret)
 {
 	return (struct hmm_dmirror_fail_point) {
 		.id = id,
 		.ret = ret,
-		.contexts = blockable ? HMM_DMIRROR_BLOCKABLE :
-					HMM_DMIRROR_NON_BLOCKABLE,
+		/* SAME_AS_RULE() in dmirror.c */
+		.contexts = 1 << context,
 		.start = victim_start_of(mapping),
 		.end = victim_end_of(mapping),
 	};
 }
 
-int fail_point_arm(int device, unsigned int mapping, bool blockable,
+int fail_point_arm(int device, unsigned int mapping, enum rule_context context,
 		   unsigned int id, int ret)
 {
 	struct hmm_dmirror_fail_point fail =
-		fail_point_in(mapping, blockable, id, ret);
+		fail_point_in(mapping, context, id, ret);
 
 	return dmirror_arm(device, &fail);
 }
@@ -39,16 +39,16 @@ int fail_point_add_notifier(int device, unsigned int id,
 				 notifier->no_finish ? HMM_DMIRROR_NO_FINISH : 0);
 }
 
-static bool is_in(const struct hmm_dmirror_call *call, bool blockable,
+static bool is_in(const struct hmm_dmirror_call *call, enum rule_context context,
 		  unsigned int mapping)
 {
 	return call->end > victim_start_of(mapping) &&
 	       call->start < victim_end_of(mapping) &&
-	       !!(call->flags & HMM_DMIRROR_CALL_WAS_BLOCKABLE) == blockable;
+	       dmirror_context(call) == context;
 }
 
 struct calls_seen calls_seen(const struct hmm_dmirror_call *calls, int nr,
-			     unsigned int id, bool blockable,
+			     unsigned int id, enum rule_context context,
 			       unsigned int mapping)
 {
 	struct calls_seen seen = {};
@@ -57,7 +57,7 @@ struct calls_seen calls_seen(const struct hmm_dmirror_call *calls, int nr,
 	for (i = 0; i < nr; i++) {
 		const struct hmm_dmirror_call *c = &calls[i];
 
-		if (c->id != id || !is_in(c, blockable, mapping))
+		if (c->id != id || !is_in(c, context, mapping))
 			continue;
 		seen.calls += c->call == HMM_DMIRROR_CALL_START;
 		seen.ends += c->call == HMM_DMIRROR_CALL_END;
@@ -71,7 +71,7 @@ struct calls_seen calls_seen(const struct hmm_dmirror_call *calls, int nr,
 }
 
 void calls_sequence(const struct hmm_dmirror_call *calls, int nr,
-		    bool blockable, unsigned int mapping, char *text,
+		    enum rule_context context, unsigned int mapping, char *text,
 		     size_t size)
 {
 	size_t len = 0;
@@ -82,7 +82,7 @@ void calls_sequence(const struct hmm_dmirror_call *calls, int nr,
 		bool start = calls[i].call == HMM_DMIRROR_CALL_START;
 
 		if ((start || calls[i].call == HMM_DMIRROR_CALL_FINISH) &&
-		    is_in(&calls[i], blockable, mapping))
+		    is_in(&calls[i], context, mapping))
 			len += snprintf(text + len, size - len, "%s%u ",
 					start ? "start" : "finish",
 					calls[i].id);

@@ -17,9 +17,9 @@
 
 /* A fail point for all calls in @mapping, to be changed or armed as it is */
 struct hmm_dmirror_fail_point fail_point_in(unsigned int mapping,
-					    bool blockable, unsigned int id,
+					    enum rule_context context, unsigned int id,
 						int ret);
-int fail_point_arm(int device, unsigned int mapping, bool blockable,
+int fail_point_arm(int device, unsigned int mapping, enum rule_context context,
 		   unsigned int id, int ret);
 
 /* Adds a notifier; an interval one over mappings 0 to 7. */
@@ -36,12 +36,12 @@ struct calls_seen {
 };
 
 struct calls_seen calls_seen(const struct hmm_dmirror_call *calls, int nr,
-			     unsigned int id, bool blockable,
+			     unsigned int id, enum rule_context context,
 			       unsigned int mapping);
 
 /* Which starts and second passes came there, by id: "start1 start2 finish1 " */
 void calls_sequence(const struct hmm_dmirror_call *calls, int nr,
-		    bool blockable, unsigned int mapping, char *text,
+		    enum rule_context context, unsigned int mapping, char *text,
 		     size_t size);
 
 /*

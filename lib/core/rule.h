@@ -27,7 +27,7 @@ enum rule_site {
 	RULE_NR_SITES,
 };
 
-/* How a callback is called; true and false do for the first two. */
+/* How a callback is called */
 enum rule_context {
 	RULE_NON_BLOCKABLE,
 	RULE_BLOCKABLE,

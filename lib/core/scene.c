@@ -95,8 +95,8 @@ int scene_soundness(const struct scene *scene)
 
 static uint64_t both(const __u64 counts[2][HMM_DMIRROR_NR_EVENTS])
 {
-	return dmirror_sum(counts[DMIRROR_NON_BLOCKABLE]) +
-	       dmirror_sum(counts[DMIRROR_BLOCKABLE]);
+	return dmirror_sum(counts[RULE_NON_BLOCKABLE]) +
+	       dmirror_sum(counts[RULE_BLOCKABLE]);
 }
 
 /* Starts that need an end, or first passes that need a second one */

@@ -141,22 +141,25 @@ static void count_message(struct warn_report *report, const char *text,
 			  const char *failed)
 {
 	struct warn_message message = {};
-	char context[16];
+	char said[16];
 	int end = 0;
 
 	/* Exactly that, to the last character */
 	if (sscanf(failed, " callback failed with %d in %15[a-z-] context.%n",
-		   &message.ret, context, &end) != 2 || !end || failed[end])
+		   &message.ret, said, &end) != 2 || !end || failed[end])
 		return;
 	snprintf(message.callback, sizeof(message.callback), "%.*s",
 		 (int)(failed - text), text);
-	message.blockable = !strcmp(context, "blockable");
-	if (!message.blockable && strcmp(context, "non-blockable"))
+	if (!strcmp(said, "blockable"))
+		message.context = RULE_BLOCKABLE;
+	else if (!strcmp(said, "non-blockable"))
+		message.context = RULE_NON_BLOCKABLE;
+	else
 		return;
 	if (report->messages < WARN_MAX_MESSAGES)
 		report->message[report->messages] = message;
 	report->messages++;
-	report->messages_by[message.blockable][message.ret == -EAGAIN]++;
+	report->messages_by[message.context][message.ret == -EAGAIN]++;
 }
 
 static void count_record(struct warn_report *report, const char *text)

@@ -17,7 +17,7 @@
 struct warn_message {
 	char callback[64];	/* "function+offset/size [module]" */
 	int ret;
-	bool blockable;
+	enum rule_context context;
 };
 
 struct warn_report {
@@ -26,7 +26,7 @@ struct warn_report {
 	char first_other[256];
 	unsigned int messages;
 	struct warn_message message[WARN_MAX_MESSAGES];
-	unsigned int messages_by[2][2];	/* [blockable][with -EAGAIN] */
+	unsigned int messages_by[2][2];	/* [context][with -EAGAIN] */
 	char why[256];			/* explains an error of warn_stop() */
 };
 

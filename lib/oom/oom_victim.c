@@ -258,7 +258,7 @@ static int count_calls(struct oom_victim *ov)
 
 	nr = dmirror_calls(ov->victim.device, calls, HMM_DMIRROR_NR_CALLS);
 	for (call = calls; call < calls + nr; call++) {
-		if (call->flags & HMM_DMIRROR_CALL_WAS_BLOCKABLE ||
+		if (dmirror_context(call) == RULE_BLOCKABLE ||
 		    call->id != notifier_id(ov->plan))
 			continue;
 		seen->ends += call->call == HMM_DMIRROR_CALL_END;

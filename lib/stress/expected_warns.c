@@ -21,18 +21,19 @@ static int representative(enum rule_kind kind, bool again)
 }
 
 static void add_failures(struct expected_warns *expected, enum rule_kind kind,
-			 bool blockable, bool again, bool release, uint64_t nr)
+			 enum rule_context context, bool again, bool release,
+			 uint64_t nr)
 {
 	int ret = representative(kind, again);
 	const struct rule_outcome *outcome =
-		rule_expect(kind, release ? RULE_RELEASE : blockable, ret);
+		rule_expect(kind, release ? RULE_RELEASE : context, ret);
 	unsigned int site;
 
 	for (site = 0; site < RULE_NR_SITES; site++)
 		if (site != expected->forgets)
 			expected->warns[site] += outcome->warns[site] * nr;
-	expected->messages[blockable][again] += outcome->message * nr;
-	expected->failures[kind][blockable][again] += nr;
+	expected->messages[context][again] += outcome->message * nr;
+	expected->failures[kind][context][again] += nr;
 }
 
 void expected_warns_add(struct expected_warns *expected, enum rule_kind kind,
@@ -83,7 +84,8 @@ bool expected_warns_agrees(const struct expected_warns *expected,
 			   const struct warn_report *said, char *why,
 			   size_t size)
 {
-	unsigned int site, blockable, again;
+	enum rule_context context;
+	unsigned int site, again;
 
 	for (site = 0; site < RULE_NR_SITES; site++)
 		if (expected->warns[site] != said->warns[site]) {
@@ -92,17 +94,17 @@ bool expected_warns_agrees(const struct expected_warns *expected,
 				 said->warns[site]);
 			return false;
 		}
-	for (blockable = 0; blockable < 2; blockable++)
+	for (context = RULE_NON_BLOCKABLE; context <= RULE_BLOCKABLE; context++)
 		for (again = 0; again < 2; again++) {
-			uint64_t predicted = expected->messages[blockable][again];
-			unsigned int came = said->messages_by[blockable][again];
+			uint64_t predicted = expected->messages[context][again];
+			unsigned int came = said->messages_by[context][again];
 
 			if (predicted == came)
 				continue;
 			snprintf(why, size,
 				 "messages of %s, %sblockable: %" PRIu64 " predicted, %u came",
 				 again ? "-EAGAIN" : "other values",
-				 blockable ? "" : "non-", predicted, came);
+				 context == RULE_BLOCKABLE ? "" : "non-", predicted, came);
 			return false;
 		}
 	return true;
@@ -111,16 +113,16 @@ bool expected_warns_agrees(const struct expected_warns *expected,
 void expected_warns_noise(enum rule_kind kind, unsigned int contexts, int ret,
 			  unsigned int *warns, unsigned int *messages)
 {
-	unsigned int blockable, site, sum;
+	enum rule_context context;
+	unsigned int site, sum;
 
 	*warns = 0;
 	*messages = 0;
-	for (blockable = 0; blockable < 2; blockable++) {
+	for (context = RULE_NON_BLOCKABLE; context <= RULE_BLOCKABLE; context++) {
 		const struct rule_outcome *outcome =
-			rule_expect(kind, blockable, ret);
+			rule_expect(kind, context, ret);
 
-		if (!(contexts & (blockable ? HMM_DMIRROR_BLOCKABLE :
-					      HMM_DMIRROR_NON_BLOCKABLE)))
+		if (!(contexts & 1 << context))
 			continue;
 		for (sum = 0, site = 0; site < RULE_NR_SITES; site++)
 			sum += outcome->warns[site];

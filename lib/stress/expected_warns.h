@@ -18,7 +18,7 @@
 
 struct expected_warns {
 	uint64_t warns[RULE_NR_SITES];
-	uint64_t messages[2][2];	/* [blockable][with -EAGAIN] */
+	uint64_t messages[2][2];	/* [context][with -EAGAIN] */
 
 	/* What that comes from; -EAGAIN is false for interval notifiers. */
 	uint64_t calls[EXPECTED_WARNS_NR_KINDS][2];

@@ -29,10 +29,10 @@ static uint64_t failures_of(const struct stress_process_notifier *n, unsigned in
 
 	if (!n->kind || rule_is_interval(n->kind))
 		return 0;
-	return now->again[DMIRROR_BLOCKABLE][event] -
-	       before->again[DMIRROR_BLOCKABLE][event] +
-	       now->other[DMIRROR_BLOCKABLE][event] -
-	       before->other[DMIRROR_BLOCKABLE][event];
+	return now->again[RULE_BLOCKABLE][event] -
+	       before->again[RULE_BLOCKABLE][event] +
+	       now->other[RULE_BLOCKABLE][event] -
+	       before->other[RULE_BLOCKABLE][event];
 }
 
 /*
@@ -47,7 +47,7 @@ static long surplus_ends(const struct stress_process *process, unsigned int cont
 	unsigned int id;
 
 	if (!(process->stress->options.bugs & STRESS_BUG_RANGE_END_TWICE) ||
-	    context != DMIRROR_BLOCKABLE)
+	    context != RULE_BLOCKABLE)
 		return 0;
 	for (id = 0; id <= STRESS_IDS; id++)
 		sum += failures_of(&process->notifiers[id], event);
@@ -305,7 +305,7 @@ static bool is_released(const struct stress_process *process, bool must)
 		uint64_t releases = n->now.releases;
 
 		if (rule_is_interval(n->kind))
-			releases = n->now.calls[DMIRROR_BLOCKABLE]
+			releases = n->now.calls[RULE_BLOCKABLE]
 					       [HMM_DMIRROR_EVENT_RELEASE];
 		if (n->kind && n->kind != RULE_IDLE && releases != 1 &&
 		    (must || !rule_is_interval(n->kind)))

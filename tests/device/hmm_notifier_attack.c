@@ -299,8 +299,8 @@ static long calls_of_one_change(void)
 	    dmirror_counts(fd, 1, &before) || change_one_page() ||
 	    dmirror_counts(fd, 1, &after) || close(fd))
 		return -1;
-	return after.calls[DMIRROR_BLOCKABLE][HMM_DMIRROR_EVENT_UNMAP] -
-	       before.calls[DMIRROR_BLOCKABLE][HMM_DMIRROR_EVENT_UNMAP];
+	return after.calls[RULE_BLOCKABLE][HMM_DMIRROR_EVENT_UNMAP] -
+	       before.calls[RULE_BLOCKABLE][HMM_DMIRROR_EVENT_UNMAP];
 }
 
 /* Whatever is asked of it, its processes end, it can be unloaded, and works. */
