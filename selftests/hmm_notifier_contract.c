@@ -167,9 +167,9 @@ FIXTURE_SETUP(rule)
 	ASK_OR_SKIP(why_not_these(variant->notifiers, variant->nr));
 	make_plan(&plan, variant->notifiers, variant->nr, variant->context);
 	if (sum_warns(plan.expected.warns))
-		ASK_OR_SKIP(consent_splat());
+		ASK_OR_SKIP(consent_why_not_splat());
 	if (leaks_interval_count(&plan))
-		ASK_OR_SKIP(consent_hang());
+		ASK_OR_SKIP(consent_why_not_hang());
 	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 1);
 	for (i = 0; i < variant->nr; i++) {
 		const struct rule_notifier *n = &variant->notifiers[i];
@@ -341,7 +341,7 @@ FIXTURE_SETUP(release)
 	ASK_OR_SKIP(why_not_these(variant->notifiers, variant->nr));
 	make_plan(&plan, variant->notifiers, variant->nr, RULE_RELEASE);
 	if (sum_warns(plan.expected.warns))
-		ASK_OR_SKIP(consent_splat());
+		ASK_OR_SKIP(consent_why_not_splat());
 	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 1);
 	ASSERT_EQ(0, scene_add(&self->scene, HLIST_ID, &hlist));
 	for (i = 0; i < variant->nr; i++) {

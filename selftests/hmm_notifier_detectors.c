@@ -55,25 +55,25 @@ static long count_titles(struct kmsg *kmsg)
 	return ret < 0 ? ret : counted;
 }
 
-static const char *why_no_trace(void)
+static const char *why_not_trace(void)
 {
 	return detector_trace_start() ? NULL :
 		"no error_report tracepoint (5.17, CONFIG_TRACING)";
 }
 
-static const char *why_no_count(void)
+static const char *why_not_count(void)
 {
 	return detector_warn_count() < 0 ? "no /sys/kernel/warn_count (6.2)" :
 					   NULL;
 }
 
-static const char *why_no_taint(void)
+static const char *why_not_taint(void)
 {
 	return detector_taint() == 1 ?
 		"a WARN has tainted this kernel since it booted" : NULL;
 }
 
-static const char *why_no_console(void)
+static const char *why_not_console(void)
 {
 	return NULL;
 }
@@ -93,13 +93,13 @@ FIXTURE_VARIANT(detector) {
 /* The flag first: the others set it. */
 #define SEEN(name, context, kind, ret)					\
 	FIXTURE_VARIANT_ADD(detector, taint_sees_##name) {		\
-		why_no_taint, count_taint, context, { kind, ret } };	\
+		why_not_taint, count_taint, context, { kind, ret } };	\
 	FIXTURE_VARIANT_ADD(detector, warn_count_sees_##name) {		\
-		why_no_count, count_by_kernel, context, { kind, ret } }; \
+		why_not_count, count_by_kernel, context, { kind, ret } }; \
 	FIXTURE_VARIANT_ADD(detector, tracepoint_sees_##name) {		\
-		why_no_trace, count_in_trace, context, { kind, ret } }; \
+		why_not_trace, count_in_trace, context, { kind, ret } }; \
 	FIXTURE_VARIANT_ADD(detector, console_sees_##name) {		\
-		why_no_console, count_titles, context, { kind, ret } }
+		why_not_console, count_titles, context, { kind, ret } }
 
 SEEN(blockable_eagain, RULE_BLOCKABLE, RULE_HLIST, -EAGAIN);
 SEEN(blockable_errno, RULE_BLOCKABLE, RULE_HLIST, -ENOMEM);
@@ -124,7 +124,7 @@ static void announce(const FIXTURE_VARIANT(detector) *variant)
 FIXTURE_SETUP(detector)
 {
 	SETUP_OR_SKIP(DMIRROR_BARE);
-	ASK_OR_SKIP(consent_splat());
+	ASK_OR_SKIP(consent_why_not_splat());
 	ASK_OR_SKIP(variant->why_not());
 	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 1);
 	/* There is one reader of the trace. */

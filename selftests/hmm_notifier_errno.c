@@ -24,7 +24,7 @@ FIXTURE_VARIANT_ADD(sweep, errno_512_to_531) { 512, 531 };
 FIXTURE_SETUP(sweep)
 {
 	SETUP_OR_SKIP(DMIRROR_BARE);
-	ASK_OR_SKIP(consent_splat());
+	ASK_OR_SKIP(consent_why_not_splat());
 	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 1);
 	ASSERT_EQ(0, dmirror_add(self->scene.victim.device, 1, HMM_DMIRROR_HLIST, 0, 0));
 	ASSERT_EQ(0, victim_freeze(&self->scene.victim));

@@ -85,16 +85,16 @@ FIXTURE_SETUP(change)
 {
 	const struct change *change = variant->change;
 	const char *node = takes_mirror(variant) ? DMIRROR_MIRROR : DMIRROR_BARE;
-	const char *lack;
+	const char *why;
 
 	SETUP_OR_SKIP(node);
 	if (warns_of(&variant->notifier, RULE_BLOCKABLE))
-		ASK_OR_SKIP(consent_splat());
+		ASK_OR_SKIP(consent_why_not_splat());
 	vm_settings_start();
-	lack = change->lacks ? change->lacks() : NULL;
-	if (lack) {
-		site_report_lacks(change, lack);
-		SKIP(return, "%s", lack);
+	why = change->why_not ? change->why_not() : NULL;
+	if (why) {
+		site_report_lacks(change, why);
+		SKIP(return, "%s", why);
 	}
 	site_report_begin(change);
 	SCENE_BEGIN_VICTIM(&self->scene, node, 0);
@@ -283,7 +283,7 @@ FIXTURE_SETUP(ending)
 
 	SETUP_OR_SKIP(node);
 	if (fails(&variant->notifier))
-		ASK_OR_SKIP(consent_splat());
+		ASK_OR_SKIP(consent_why_not_splat());
 	vm_settings_start();
 	site_report_begin(variant->change);
 	SCENE_BEGIN_VICTIM(&self->scene, node, 0);
@@ -375,7 +375,7 @@ FIXTURE_SETUP(reap)
 
 	SETUP_OR_SKIP(node);
 	if (warns_of(&variant->notifier, RULE_NON_BLOCKABLE))
-		ASK_OR_SKIP(consent_splat());
+		ASK_OR_SKIP(consent_why_not_splat());
 	vm_settings_start();
 	site_report_begin(&change_reap);
 	self->id = mirror ? 0 : 1;

@@ -55,17 +55,17 @@ static void __attribute__((constructor)) make_stages(void)
 }
 
 /* Why there can be no such victim; NULL if there can */
-static const char *why_no_victim(const struct oom_plan *plan)
+static const char *why_not_victim(const struct oom_plan *plan)
 {
 	const struct rule_notifier notifier = { plan->kind, plan->ret };
 	const char *why = oom_why_not(plan->place);
 
 	if (!why && (warns_of(&notifier, RULE_NON_BLOCKABLE) || plan->act))
-		why = consent_splat();
+		why = consent_why_not_splat();
 	if (!why && plan->act && !kernel_checks_sleep())
 		why = "no check for sleeping (CONFIG_DEBUG_ATOMIC_SLEEP)";
 	if (!why && plan->beside_interval)
-		why = consent_hang();
+		why = consent_why_not_hang();
 	return why;
 }
 
@@ -100,7 +100,7 @@ static unsigned int gather(enum stage_nr stage, const struct part *last,
 
 			if (part == last)
 				return nr;
-			if (part->stage != stage || why_no_victim(&part->plan))
+			if (part->stage != stage || why_not_victim(&part->plan))
 				continue;
 			if (plans && nr < OOM_MAX_VICTIMS)
 				plans[nr] = part->plan;
@@ -175,7 +175,7 @@ static const struct oom_seen *victim_of(struct __test_metadata *_metadata,
 #define VICTIM_OR_SKIP(part) do {					\
 	SETUP_OR_SKIP((part)->plan.mirror ? DMIRROR_MIRROR :		\
 					    DMIRROR_BARE);		\
-	ASK_OR_SKIP(why_no_victim(&(part)->plan));			\
+	ASK_OR_SKIP(why_not_victim(&(part)->plan));			\
 	SCENE_BEGIN(&self->scene);					\
 	self->seen = victim_of(_metadata, &self->scene, part);		\
 } while (0)

@@ -378,7 +378,7 @@ FIXTURE(two) {
 FIXTURE_SETUP(two)
 {
 	SETUP_OR_SKIP(DMIRROR_BARE);
-	ASK_OR_SKIP(consent_splat());
+	ASK_OR_SKIP(consent_why_not_splat());
 	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 1);
 	ASSERT_EQ(0, add_interval(self->scene.victim.device, 1, 0, 0, 1));
 	ASSERT_EQ(0, add_interval(self->scene.victim.device, 2, 0,

@@ -260,7 +260,7 @@ TEST_F(registration, without_memory_leaves_nothing)
 
 	if (access(FAIL_NTH, W_OK) || access(FAILSLAB, R_OK))
 		SKIP(return, "no failslab (CONFIG_FAILSLAB, CONFIG_FAULT_INJECTION_DEBUG_FS)");
-	ASK_OR_SKIP(consent_machine());
+	ASK_OR_SKIP(consent_why_not_machine());
 	ASSERT_TRUE(failslab_start());
 	for (disturb.usec = 0, disturb.nth = 1; result == NO_MEMORY; disturb.nth++)
 		result = try_in_child(self->vmas, variant->kind, variant->flags,

@@ -43,7 +43,7 @@ static int add_locked(int device, unsigned int id, enum rule_kind kind)
 FIXTURE_SETUP(locked)
 {
 	SETUP_OR_SKIP(DMIRROR_BARE);
-	ASK_OR_SKIP(consent_splat());
+	ASK_OR_SKIP(consent_why_not_splat());
 	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 1);
 	if (variant->beside)
 		ASSERT_EQ(0, dmirror_add(self->scene.victim.device, 3,

@@ -55,7 +55,7 @@ FIXTURE_SETUP(often)
 {
 	SETUP_OR_SKIP(DMIRROR_BARE);
 	if (warns_of(&variant->notifier, variant->context))
-		ASK_OR_SKIP(consent_splat());
+		ASK_OR_SKIP(consent_why_not_splat());
 	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 1);
 	ASSERT_EQ(0, scene_add(&self->scene, 1, &variant->notifier));
 	if (variant->context == RULE_NON_BLOCKABLE)
@@ -113,7 +113,7 @@ FIXTURE_SETUP(partly)
 {
 	SETUP_OR_SKIP(DMIRROR_BARE);
 	if (warns_of(&variant->notifier, RULE_NON_BLOCKABLE))
-		ASK_OR_SKIP(consent_splat());
+		ASK_OR_SKIP(consent_why_not_splat());
 	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 3);
 	ASSERT_EQ(0, scene_add(&self->scene, 1, &variant->notifier));
 	ASSERT_EQ(0, victim_freeze(&self->scene.victim));
@@ -190,7 +190,7 @@ TEST_F(mirror, keeps_nothing_stale)
 	int device = self->scene.victim.device;
 	__u64 hits;
 
-	ASK_OR_SKIP(consent_splat());
+	ASK_OR_SKIP(consent_why_not_splat());
 	scene_expect_hits(&self->scene,
 			  rule_expect(RULE_INTERVAL, RULE_BLOCKABLE, false), 1);
 

@@ -159,10 +159,10 @@ FIXTURE(stress) {
 FIXTURE_SETUP(stress)
 {
 	SETUP_OR_SKIP(DMIRROR_BARE);
-	ASK_OR_SKIP(consent_splat());
+	ASK_OR_SKIP(consent_why_not_splat());
 	/* What is looked for first can hang. */
-	ASK_OR_SKIP(consent_hang());
-	ASK_OR_SKIP(consent_machine());
+	ASK_OR_SKIP(consent_why_not_hang());
+	ASK_OR_SKIP(consent_why_not_machine());
 	vm_settings_start();
 	SCENE_BEGIN(&self->scene);
 	self->options = (struct stress_options) {

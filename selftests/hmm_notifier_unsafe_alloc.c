@@ -46,7 +46,7 @@ FIXTURE_SETUP(callback)
 	};
 
 	SETUP_OR_SKIP(DMIRROR_BARE);
-	ASK_OR_SKIP(consent_splat());
+	ASK_OR_SKIP(consent_why_not_splat());
 	if (!kernel_checks_locks())
 		SKIP(return, "no lockdep (CONFIG_PROVE_LOCKING), or it is off");
 	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 1);

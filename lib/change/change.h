@@ -57,7 +57,7 @@ enum change_flags {
  * the memory is not as it has to be afterwards.
  */
 struct change {
-	const char *(*lacks)(void);	/* why this kernel can't, or NULL */
+	const char *(*why_not)(void);	/* why this kernel can't, or NULL */
 	long (*prepare)(uintptr_t at);
 	long (*act)(uintptr_t at);
 	long (*check)(uintptr_t at);

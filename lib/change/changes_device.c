@@ -26,7 +26,7 @@ static int try_device(void *arg)
 	return dmirror_migrate_to_device(fd, (uintptr_t)word, buffer, 1);
 }
 
-static const char *lacks_device_memory(void)
+static const char *why_not_device_memory(void)
 {
 	return bounded_call(try_device, NULL) ? "CONFIG_DEVICE_PRIVATE" : NULL;
 }
@@ -73,7 +73,7 @@ static long is_all_on_device(uintptr_t at)
 }
 
 const struct change change_migrate_to_device = {
-	.lacks = lacks_device_memory,
+	.why_not = why_not_device_memory,
 	.prepare = change_private,
 	.act = migrate,
 	.check = is_all_on_device,
@@ -96,7 +96,7 @@ static long are_zero_on_device(uintptr_t at)
 }
 
 const struct change change_migrate_hole_to_device = {
-	.lacks = lacks_device_memory,
+	.why_not = why_not_device_memory,
 	.prepare = map_nothing,
 	.act = migrate,
 	.check = are_zero_on_device,
@@ -128,7 +128,7 @@ static long is_in_memory(uintptr_t at)
 }
 
 const struct change change_migrate_to_system = {
-	.lacks = lacks_device_memory,
+	.why_not = why_not_device_memory,
 	.prepare = map_on_device,
 	.act = migrate_back,
 	.check = is_in_memory,
@@ -155,7 +155,7 @@ static long first_is_in_memory(uintptr_t at)
 }
 
 const struct change change_device_fault = {
-	.lacks = lacks_device_memory,
+	.why_not = why_not_device_memory,
 	.prepare = map_on_device,
 	.act = touch,
 	.check = first_is_in_memory,
@@ -182,7 +182,7 @@ static long is_exclusive(uintptr_t at)
 }
 
 const struct change change_exclusive = {
-	.lacks = lacks_device_memory,
+	.why_not = why_not_device_memory,
 	.prepare = change_private,
 	.act = take_exclusively,
 	.check = is_exclusive,
@@ -209,7 +209,7 @@ static long first_is_shared(uintptr_t at)
 }
 
 const struct change change_exclusive_fault = {
-	.lacks = lacks_device_memory,
+	.why_not = why_not_device_memory,
 	.prepare = map_exclusive,
 	.act = touch,
 	.check = first_is_shared,

@@ -22,7 +22,7 @@
  * The pages of a child that outlived its victim come back when it has died: so
  * wait for them, 2 s at most. Seen to take less than 10 ms.
  */
-static const char *lacks_pages(void)
+static const char *why_not_pages(void)
 {
 	int tries;
 
@@ -67,7 +67,7 @@ static long fork_and_see(uintptr_t at)
 }
 
 const struct change change_hugetlb_fork = {
-	.lacks = lacks_pages,
+	.why_not = why_not_pages,
 	.prepare = map_private,
 	.act = fork_and_see,
 	.check = all_filled,
@@ -103,7 +103,7 @@ static long is_copied(uintptr_t at)
 }
 
 const struct change change_hugetlb_cow = {
-	.lacks = lacks_pages,
+	.why_not = why_not_pages,
 	.prepare = share_with_child,
 	.act = write_second,
 	.check = is_copied,
@@ -131,7 +131,7 @@ static long has_moved(uintptr_t at)
 }
 
 const struct change change_hugetlb_mremap = {
-	.lacks = lacks_pages,
+	.why_not = why_not_pages,
 	.prepare = map_private,
 	.act = move,
 	.check = has_moved,
@@ -155,7 +155,7 @@ static long is_protected(uintptr_t at)
 }
 
 const struct change change_hugetlb_mprotect = {
-	.lacks = lacks_pages,
+	.why_not = why_not_pages,
 	.prepare = map_private,
 	.act = protect,
 	.check = is_protected,
@@ -204,7 +204,7 @@ static long is_truncated(uintptr_t at)
 }
 
 const struct change change_hugetlb_truncate = {
-	.lacks = lacks_pages,
+	.why_not = why_not_pages,
 	.prepare = map_shared,
 	.act = truncate_half,
 	.check = is_truncated,
@@ -251,7 +251,7 @@ static long is_unshared(uintptr_t at)
 }
 
 const struct change change_hugetlb_unshare = {
-	.lacks = lacks_pages,
+	.why_not = why_not_pages,
 	.prepare = map_twice,
 	.act = cut,
 	.check = is_unshared,

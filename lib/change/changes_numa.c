@@ -39,7 +39,7 @@ static bool two_nodes(int *from, int *to)
 	return true;
 }
 
-static const char *lacks_nodes(void)
+static const char *why_not_nodes(void)
 {
 	int from, to;
 
@@ -121,7 +121,7 @@ static long move(uintptr_t at)
 }
 
 const struct change change_move_pages = {
-	.lacks = lacks_nodes,
+	.why_not = why_not_nodes,
 	.prepare = map_on_first,
 	.act = move,
 	.check = is_on_second,
@@ -141,7 +141,7 @@ static long bind(uintptr_t at)
 }
 
 const struct change change_mbind = {
-	.lacks = lacks_nodes,
+	.why_not = why_not_nodes,
 	.prepare = map_on_first,
 	.act = bind,
 	.check = is_on_second,
@@ -164,7 +164,7 @@ static long migrate(uintptr_t at)
 }
 
 const struct change change_migrate_pages = {
-	.lacks = lacks_nodes,
+	.why_not = why_not_nodes,
 	.prepare = map_on_first,
 	.act = migrate,
 	.check = is_on_second,
@@ -174,13 +174,13 @@ const struct change change_migrate_pages = {
 
 #define BALANCING "/proc/sys/kernel/numa_balancing"
 
-static const char *lacks_balancing(void)
+static const char *why_not_balancing(void)
 {
 	if (sysfile_number(BALANCING) < 0)
 		return "CONFIG_NUMA_BALANCING";
 	if (sysfile_number("/sys/kernel/debug/sched/numa_balancing/scan_delay_ms") < 0)
 		return "debugfs sched/numa_balancing (CONFIG_SCHED_DEBUG)";
-	return lacks_nodes() ?: consent_machine();
+	return why_not_nodes() ?: consent_why_not_machine();
 }
 
 /*
@@ -216,7 +216,7 @@ static long all_filled(uintptr_t at)
 }
 
 const struct change change_numa_hinting = {
-	.lacks = lacks_balancing,
+	.why_not = why_not_balancing,
 	.prepare = map_on_first,
 	.act = spend_time,
 	.check = all_filled,

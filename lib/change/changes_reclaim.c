@@ -52,7 +52,7 @@ static long is_swapped(uintptr_t at)
 }
 
 const struct change change_pageout = {
-	.lacks = disk_why_no_swap,
+	.why_not = disk_why_not_swap,
 	.prepare = map_here,
 	.act = page_out,
 	.check = is_swapped,
@@ -103,7 +103,7 @@ static long is_clean(uintptr_t at)
 }
 
 const struct change change_write_back = {
-	.lacks = disk_why_no_fs,
+	.why_not = disk_why_not_fs,
 	.prepare = map_file,
 	.act = write_back,
 	.check = is_clean,
@@ -132,7 +132,7 @@ static long is_out(uintptr_t at)
 }
 
 const struct change change_pageout_file = {
-	.lacks = disk_why_no_fs,
+	.why_not = disk_why_not_fs,
 	.prepare = map_clean_file,
 	.act = page_out_file,
 	.check = is_out,
@@ -143,12 +143,12 @@ const struct change change_pageout_file = {
 
 #define KSM "/sys/kernel/mm/ksm/"
 
-static const char *lacks_ksm(void)
+static const char *why_not_ksm(void)
 {
 	if (access(KSM "run", W_OK))
 		return "CONFIG_KSM";
 	return access("/proc/self/ksm_merging_pages", R_OK) ?
-		"/proc/PID/ksm_merging_pages (5.19)" : consent_machine();
+		"/proc/PID/ksm_merging_pages (5.19)" : consent_why_not_machine();
 }
 
 /* Pages 0 and 1 are twins, like nothing else. */
@@ -208,7 +208,7 @@ static long are_merged(uintptr_t at)
 }
 
 const struct change change_merge = {
-	.lacks = lacks_ksm,
+	.why_not = why_not_ksm,
 	.prepare = map_twins,
 	.act = have_ksmd_merge,
 	.check = are_merged,

@@ -18,16 +18,16 @@
 
 #define THP "/sys/kernel/mm/transparent_hugepage/"
 
-static const char *lacks_thp(void)
+static const char *why_not_thp(void)
 {
 	return sysfile_number(THP "hpage_pmd_size") == CHANGE_HUGE ? NULL :
 		"CONFIG_TRANSPARENT_HUGEPAGE with pages of 2 MiB";
 }
 
-static const char *lacks_collapse(void)
+static const char *why_not_collapse(void)
 {
 	return kernel_version() < LINUX_VERSION(6, 1) ? "MADV_COLLAPSE (6.1)" :
-						  lacks_thp();
+						  why_not_thp();
 }
 
 static bool is_huge(uintptr_t at)
@@ -54,7 +54,7 @@ static long part_is_unmapped(uintptr_t at)
 }
 
 const struct change change_thp_munmap = {
-	.lacks = lacks_thp,
+	.why_not = why_not_thp,
 	.prepare = change_map_huge,
 	.act = unmap_part,
 	.check = part_is_unmapped,
@@ -76,7 +76,7 @@ static long is_split(uintptr_t at)
 }
 
 const struct change change_thp_mprotect = {
-	.lacks = lacks_thp,
+	.why_not = why_not_thp,
 	.prepare = change_map_huge,
 	.act = protect_part,
 	.check = is_split,
@@ -99,7 +99,7 @@ static long part_is_zero(uintptr_t at)
 }
 
 const struct change change_thp_dontneed = {
-	.lacks = lacks_thp,
+	.why_not = why_not_thp,
 	.prepare = change_map_huge,
 	.act = drop_part,
 	.check = part_is_zero,
@@ -110,10 +110,10 @@ const struct change change_thp_dontneed = {
 	},
 };
 
-static const char *lacks_split(void)
+static const char *why_not_split(void)
 {
 	return access("/sys/kernel/debug/split_huge_pages", W_OK) ?
-		"CONFIG_DEBUG_FS" : lacks_thp();
+		"CONFIG_DEBUG_FS" : why_not_thp();
 }
 
 static long split_folio(uintptr_t at)
@@ -125,7 +125,7 @@ static long split_folio(uintptr_t at)
 }
 
 const struct change change_thp_split_folio = {
-	.lacks = lacks_split,
+	.why_not = why_not_split,
 	.prepare = change_map_huge,
 	.act = split_folio,
 	.check = is_split,
@@ -186,7 +186,7 @@ static long is_collapsed(uintptr_t at)
 }
 
 const struct change change_collapse = {
-	.lacks = lacks_collapse,
+	.why_not = why_not_collapse,
 	.prepare = map_room,
 	.act = collapse_room,
 	.check = is_collapsed,
@@ -233,13 +233,13 @@ static long have_khugepaged_collapse(uintptr_t at)
 	return err ?: parked;
 }
 
-static const char *lacks_khugepaged(void)
+static const char *why_not_khugepaged(void)
 {
-	return lacks_thp() ?: consent_machine();
+	return why_not_thp() ?: consent_why_not_machine();
 }
 
 const struct change change_khugepaged = {
-	.lacks = lacks_khugepaged,
+	.why_not = why_not_khugepaged,
 	.prepare = map_room,
 	.act = have_khugepaged_collapse,
 	.check = is_collapsed,
@@ -274,7 +274,7 @@ static long is_shmem_collapsed(uintptr_t at)
 }
 
 const struct change change_collapse_shmem = {
-	.lacks = lacks_collapse,
+	.why_not = why_not_collapse,
 	.prepare = map_shmem_room,
 	.act = collapse_room,
 	.check = is_shmem_collapsed,
@@ -307,7 +307,7 @@ static long map_shmem_small(uintptr_t at)
 }
 
 const struct change change_collapse_mapped = {
-	.lacks = lacks_collapse,
+	.why_not = why_not_collapse,
 	.prepare = map_shmem_small,
 	.act = collapse_room,
 	.check = is_shmem_collapsed,
@@ -320,9 +320,9 @@ const struct change change_collapse_mapped = {
 	},
 };
 
-static const char *lacks_huge_zero(void)
+static const char *why_not_huge_zero(void)
 {
-	return sysfile_number(THP "use_zero_page") == 1 ? lacks_thp() :
+	return sysfile_number(THP "use_zero_page") == 1 ? why_not_thp() :
 		"transparent_hugepage/use_zero_page";
 }
 
@@ -352,7 +352,7 @@ static long rest_is_zero(uintptr_t at)
 }
 
 const struct change change_cow_huge_zero = {
-	.lacks = lacks_huge_zero,
+	.why_not = why_not_huge_zero,
 	.prepare = map_huge_zero,
 	.act = write_first,
 	.check = rest_is_zero,

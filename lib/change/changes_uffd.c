@@ -18,7 +18,7 @@ static bool has_features(uint64_t features)
 	return fd >= 0;
 }
 
-static const char *lacks_wp(void)
+static const char *why_not_wp(void)
 {
 	return has_features(UFFD_FEATURE_PAGEFAULT_FLAG_WP) ? NULL :
 		"CONFIG_USERFAULTFD with write protection";
@@ -52,7 +52,7 @@ static long is_write_protected(uintptr_t at)
 }
 
 const struct change change_uffd_wp = {
-	.lacks = lacks_wp,
+	.why_not = why_not_wp,
 	.prepare = register_wp,
 	.act = write_protect,
 	.check = is_write_protected,
@@ -61,7 +61,7 @@ const struct change change_uffd_wp = {
 	},
 };
 
-static const char *lacks_move(void)
+static const char *why_not_move(void)
 {
 	return has_features(UFFD_FEATURE_MOVE) ? NULL : "UFFDIO_MOVE (6.8)";
 }
@@ -109,7 +109,7 @@ static long page_has_moved(uintptr_t at)
 }
 
 const struct change change_uffd_move = {
-	.lacks = lacks_move,
+	.why_not = why_not_move,
 	.prepare = prepare_move_page,
 	.act = move_page,
 	.check = page_has_moved,
@@ -140,14 +140,14 @@ static long huge_has_moved(uintptr_t at)
 	return change_zero(at, CHANGE_SIZE);
 }
 
-static const char *lacks_move_huge(void)
+static const char *why_not_move_huge(void)
 {
 	return sysfile_number("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size") ==
-		CHANGE_HUGE ? lacks_move() : "CONFIG_TRANSPARENT_HUGEPAGE";
+		CHANGE_HUGE ? why_not_move() : "CONFIG_TRANSPARENT_HUGEPAGE";
 }
 
 const struct change change_uffd_move_huge = {
-	.lacks = lacks_move_huge,
+	.why_not = why_not_move_huge,
 	.prepare = prepare_move_huge,
 	.act = move_huge,
 	.check = huge_has_moved,
@@ -156,7 +156,7 @@ const struct change change_uffd_move_huge = {
 	},
 };
 
-static const char *lacks_scan(void)
+static const char *why_not_scan(void)
 {
 	if (kernel_version() < LINUX_VERSION(6, 7))
 		return "PAGEMAP_SCAN (6.7)";
@@ -198,7 +198,7 @@ static long scans_what_is_written(uintptr_t at)
 }
 
 const struct change change_pagemap_scan = {
-	.lacks = lacks_scan,
+	.why_not = why_not_scan,
 	.prepare = register_wp_async,
 	.act = scan_and_protect,
 	.check = scans_what_is_written,

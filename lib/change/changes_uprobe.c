@@ -29,7 +29,7 @@
 #define BREAKPOINT	0
 #endif
 
-static const char *lacks_uprobes(void)
+static const char *why_not_uprobes(void)
 {
 	if (!BREAKPOINT)
 		return "the breakpoint of this architecture";
@@ -91,7 +91,7 @@ static long has_breakpoint(uintptr_t at)
 }
 
 const struct change change_uprobe_insert = {
-	.lacks = lacks_uprobes,
+	.why_not = why_not_uprobes,
 	.prepare = map_code,
 	.act = insert_probe,
 	.check = has_breakpoint,
@@ -126,7 +126,7 @@ static long has_no_breakpoint(uintptr_t at)
 }
 
 const struct change change_uprobe_remove = {
-	.lacks = lacks_uprobes,
+	.why_not = why_not_uprobes,
 	.prepare = map_probed,
 	.act = remove_probe,
 	.check = has_no_breakpoint,

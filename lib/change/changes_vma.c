@@ -193,7 +193,7 @@ const struct change change_mprotect = {
 	},
 };
 
-static const char *lacks_soft_dirty(void)
+static const char *why_not_soft_dirty(void)
 {
 	volatile long here = 1;
 
@@ -219,7 +219,7 @@ static long is_clean(uintptr_t at)
 }
 
 const struct change change_soft_dirty = {
-	.lacks = lacks_soft_dirty,
+	.why_not = why_not_soft_dirty,
 	.prepare = change_private,
 	.act = clear_soft_dirty,
 	.check = is_clean,

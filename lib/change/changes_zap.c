@@ -140,7 +140,7 @@ const struct change change_truncate = {
 	},
 };
 
-static const char *lacks_guards(void)
+static const char *why_not_guards(void)
 {
 	return kernel_version() < LINUX_VERSION(6, 13) ?
 		"MADV_GUARD_INSTALL (6.13)" : NULL;
@@ -165,7 +165,7 @@ static long is_guarded(uintptr_t at)
 }
 
 const struct change change_guard_install = {
-	.lacks = lacks_guards,
+	.why_not = why_not_guards,
 	.prepare = change_private,
 	.act = install_guard,
 	.check = is_guarded,

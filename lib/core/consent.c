@@ -12,7 +12,7 @@ static bool is_asked_for(const char *what)
 
 #define IS_SET(name)	(sysfile_number("/proc/sys/" name) > 0)
 
-const char *consent_splat(void)
+const char *consent_why_not_splat(void)
 {
 	/* Said by who has booted a kernel to see it panic */
 	if (getenv("HMM_NOTIFIER_MAY_PANIC"))
@@ -28,7 +28,7 @@ const char *consent_splat(void)
 	return NULL;
 }
 
-const char *consent_hang(void)
+const char *consent_why_not_hang(void)
 {
 	if (IS_SET("kernel/hung_task_panic"))
 		return "kernel.hung_task_panic is set";
@@ -37,14 +37,14 @@ const char *consent_hang(void)
 	return NULL;
 }
 
-const char *consent_machine(void)
+const char *consent_why_not_machine(void)
 {
 	if (!is_asked_for("HMM_NOTIFIER_MACHINE"))
 		return "changing the machine is not asked for (HMM_NOTIFIER_MACHINE=1)";
 	return NULL;
 }
 
-const char *consent_oom(void)
+const char *consent_why_not_oom(void)
 {
 	/* 1 is for the whole machine only. */
 	if (sysfile_number("/proc/sys/vm/panic_on_oom") > 1)
@@ -52,7 +52,7 @@ const char *consent_oom(void)
 	return NULL;
 }
 
-const char *consent_global_oom(void)
+const char *consent_why_not_global_oom(void)
 {
 	if (IS_SET("vm/panic_on_oom"))
 		return "vm.panic_on_oom is set";

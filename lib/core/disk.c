@@ -70,18 +70,18 @@ static int start_fs(pid_t program)
 	return err ?: ledger_mount(program, zram, FS);
 }
 
-const char *disk_why_no_swap(void)
+const char *disk_why_not_swap(void)
 {
-	const char *why = consent_machine();
+	const char *why = consent_why_not_machine();
 
 	if (why)
 		return why;
 	return machine_once(start_swap) ? "swap (CONFIG_ZRAM, CONFIG_SWAP)" : NULL;
 }
 
-const char *disk_why_no_fs(void)
+const char *disk_why_not_fs(void)
 {
-	const char *why = consent_machine();
+	const char *why = consent_why_not_machine();
 
 	if (why)
 		return why;

@@ -8,8 +8,8 @@
 #define HMM_NOTIFIER_CORE_DISK_H
 
 /* What is missing for that, or NULL: it is there */
-const char *disk_why_no_swap(void);
-const char *disk_why_no_fs(void);
+const char *disk_why_not_swap(void);
+const char *disk_why_not_fs(void);
 
 /* Where the file system is */
 const char *disk_fs(void);

@@ -307,19 +307,19 @@ static pid_t program(void)
 
 int machine_set(const char *path, const char *value)
 {
-	return consent_machine() ? -EPERM :
+	return consent_why_not_machine() ? -EPERM :
 	       ask_about(do_set, program(), path, value);
 }
 
 int machine_set_for_now(const char *path, const char *value)
 {
-	return consent_machine() ? -EPERM :
+	return consent_why_not_machine() ? -EPERM :
 	       ask_about(do_set, getpid(), path, value);
 }
 
 int machine_enable(const char *controller)
 {
-	return consent_machine() ? -EPERM :
+	return consent_why_not_machine() ? -EPERM :
 	       ask_about(do_enable, program(), "", controller);
 }
 
@@ -385,7 +385,7 @@ static bool is_own(const char *path)
 int machine_write(const char *path, const char *text)
 {
 	if (!is_own(path) && (strcmp(path, "/proc/sysrq-trigger") ||
-			      consent_global_oom()))
+			      consent_why_not_global_oom()))
 		return -EPERM;
 	return ledger_write_text(path, text);
 }

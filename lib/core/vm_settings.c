@@ -57,6 +57,6 @@ static int tune(pid_t program)
 
 void vm_settings_start(void)
 {
-	if (!consent_machine())
+	if (!consent_why_not_machine())
 		machine_once(tune);
 }

@@ -23,7 +23,7 @@ const char *cgroup_why_not(const char *controller)
 		       "no memory controller in cgroup v2 (CONFIG_MEMCG)";
 	if (sysfile_has(ROOT "/cgroup.subtree_control", controller))
 		return NULL;
-	why = consent_machine();
+	why = consent_why_not_machine();
 	if (!why && machine_enable(controller))
 		why = "can't enable the controller in " ROOT "/cgroup.subtree_control";
 	return why;

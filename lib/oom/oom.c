@@ -36,11 +36,11 @@ static bool is_node_place(enum oom_place place)
 
 const char *oom_why_not(enum oom_place place)
 {
-	const char *why = consent_oom();
+	const char *why = consent_why_not_oom();
 
 	/* All but the first take memory from others, or may kill them. */
 	if (!why && place != OOM_MEMCG)
-		why = consent_global_oom();
+		why = consent_why_not_global_oom();
 	if (why)
 		return why;
 	if (place == OOM_SYSRQ && access("/proc/sysrq-trigger", W_OK))
