@@ -41,12 +41,13 @@ class Boot:
     log_limit: int = 64        # of any one log
     started: float = dataclasses.field(default_factory=time.time)
     verbose: bool = False
+    quiet: bool = False
 
 
 class Guest:
     def __init__(self, boot: Boot, machine: host.Host):
         self.boot, self.machine = boot, machine
-        self.show = progress.Progress(boot.job, boot.verbose)
+        self.show = progress.Progress(boot.job, boot.verbose, boot.quiet)
         self.times: typing.Dict[str, float] = {}
         self.logs = {n: Tail(boot.results / f"{n}.log") for n in LOGS}
         self.ktap_done = False

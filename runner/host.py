@@ -15,7 +15,7 @@ from runner.errors import BadHost, Interrupted, OurFault
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # They change what our programs do; ARCH and so on are set where they are meant.
-UNWANTED = ("CDPATH", "BASH_ENV", "ENV", "ARCH", "CROSS_COMPILE", "SELFTESTS", "MAKEFLAGS",
+UNWANTED = ("CDPATH", "BASH_ENV", "ENV", "ARCH", "CROSS_COMPILE", "MAKEFLAGS",
             "MAKELEVEL", "GREP_OPTIONS", "POSIXLY_CORRECT")
 PYTHON = (sys.executable, "-E", "-s", "-B")
 
@@ -83,11 +83,17 @@ def signal_name(number: int) -> str:
 
 
 class Host:
-    """What runs programs. env is for all of them."""
+    """What runs programs. env is for all of them; arch is Debian's name of another
+    architecture that is built for, and cross what the names of its tools begin with."""
 
-    def __init__(self) -> None:
+    def __init__(self, arch: str = "") -> None:
         self.guard = guard.Guard()
         self.env = environment()
+        self.arch, self.cross = arch, "aarch64-linux-gnu-" if arch else ""
+        self.closed = False
+        self.running: typing.Set["subprocess.Popen[bytes]"] = set()
+        if arch:
+            self.env.update(ARCH=arch, CROSS_COMPILE=self.cross)
 
     @contextlib.contextmanager
     def started(self, cmd: typing.Sequence[typing.Union[str, os.PathLike[str]]],
@@ -98,7 +104,10 @@ class Host:
             with DEFERRED:
                 child = subprocess.Popen(cmd, env=self.env, start_new_session=True,
                                          stdin=subprocess.DEVNULL, **more)
+                self.running.add(child)
                 self.guard.tell("group", child.pid)
+            if self.closed:
+                raise Interrupted
             yield child
         except OSError as e:
             if child:
@@ -112,7 +121,15 @@ class Host:
         if child.poll() is None or guard.alive(child.pid):
             guard.end([child.pid], child.poll)
         child.wait()
+        self.running.discard(child)
         self.guard.tell("no-group", child.pid)
+
+    def end_all(self) -> None:
+        """For good: what other threads wait for, and what they would start"""
+        self.closed = True
+        children = list(self.running)
+        guard.end([child.pid for child in children],
+                  lambda: [child.poll() for child in children])
 
     def run(self, *cmd: typing.Union[str, os.PathLike[str]]) -> int:
         """The exit code of a program that says what it has to say by itself."""
@@ -132,8 +149,8 @@ class Host:
     @staticmethod
     def code(cmd: typing.Sequence[typing.Union[str, os.PathLike[str]]], code: int) -> int:
         if code < 0:
-            name = next(str(word) for word in cmd if not str(word).startswith("-")
-                        and str(word) != sys.executable)
+            name = next(word for word in map(str, cmd) if not word.startswith("-")
+                        and word not in (sys.executable, str(TOP / "runner")))
             raise OurFault(f"{os.path.basename(name)} was killed by {signal_name(-code)}")
         return code
 

@@ -1,51 +1,53 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The job: which tests run in the guest, and in which bounds. It differs from run to
-run, so it goes to the guest beside the initramfs."""
+"""The job: which tests run in the guest, and in which bounds. It differs from boot to
+boot, so it goes to the guest beside the initramfs."""
+from __future__ import annotations
+
 import dataclasses
 import pathlib
 import shlex
+import shutil
 import typing
 
-from runner import VM, host, kernel
-from runner.errors import NoTest, OurFault, writing
+from runner.errors import writing
 from runner.options import Options
 
-
-def tests(machine: host.Host, built: kernel.Built, what: str,
-          globs: typing.Sequence[str]) -> typing.List[str]:
-    """list: the names that match; job: a line for each program that runs them."""
-    code, out = machine.output(*host.PYTHON, VM / "tests.py", built.directory / "tests",
-                               what, *globs)
-    if code not in (0, NoTest.code):
-        raise OurFault("the names of the tests can't be read")
-    if not out:
-        raise NoTest(f"no test matches {' '.join(globs)}")
-    return out.splitlines()
+Exports = typing.Iterable[typing.Tuple[str, str]]
+QUIET = 45  # The harness itself gives up a test after 30 s; longer silence is a hang.
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """directory is named job and holds tests, expected and env, which init reads."""
+    """directory is named job and holds tests, expected and env, which init reads. Of the
+    seconds timeout and silence bound one program, total all of them."""
     directory: pathlib.Path
-    programs: int
-    expected: typing.List[str]
-    total: int  # seconds for all of it
+    lines: list[str]        # a program each, with its arguments
+    expected: list[str]     # the full names of the tests
+    exports: Exports        # what the programs find in their environment
+    timeout: int
+    silence: int
+    total: int
+
+    def write(self, more: typing.Iterable[pathlib.Path] = ()) -> Job:
+        """more: files that go with it"""
+        texts = {"tests": self.lines, "expected": self.expected, "env": self.env()}
+        with writing(self.directory):
+            self.directory.mkdir()
+            for name, text in texts.items():
+                (self.directory / name).write_text("".join(f"{line}\n" for line in text))
+            for f in more:
+                shutil.copy(f, self.directory)
+        return self
+
+    def env(self) -> list[str]:
+        return [f"TIMEOUT={self.timeout}", f"SILENCE={self.silence}",
+                *(f"export {name}={shlex.quote(value)}"
+                  for name, value in (("HMM_NOTIFIER_VM", "1"), *self.exports))]
 
 
-def make(opt: Options, machine: host.Host, built: kernel.Built, tmp: pathlib.Path) -> Job:
-    lines = tests(machine, built, "job", opt.globs)
-    expected = tests(machine, built, "list", opt.globs)
-    directory = tmp / "job"
-    with writing(directory):
-        directory.mkdir()
-        for name, text in (("tests", lines), ("expected", expected), ("env", env(opt))):
-            (directory / name).write_text("".join(f"{line}\n" for line in text))
-    return Job(directory, len(lines), expected, (opt.timeout + 10) * len(lines) + 60)
-
-
-def env(opt: Options) -> typing.List[str]:
-    exports = [("HMM_NOTIFIER_VM", "1"), ("HMM_NOTIFIER_STRESS_SECONDS", str(opt.stress)),
-               ("HMM_NOTIFIER_SEED", opt.seed), *opt.guest_env]
-    # The harness itself gives up a test after 30 s; longer silence is a hang.
-    return [f"TIMEOUT={opt.timeout}", f"SILENCE={min(opt.timeout, 45)}",
-            *(f"export {name}={shlex.quote(value)}" for name, value in exports)]
+def of(opt: Options, lines: list[str], expected: list[str], tmp: pathlib.Path) -> Job:
+    """As the command line wants it"""
+    exports = (("HMM_NOTIFIER_STRESS_SECONDS", str(opt.stress)),
+               ("HMM_NOTIFIER_SEED", opt.seed), *opt.guest_env)
+    return Job(tmp / "job", lines, expected, exports, opt.timeout, min(opt.timeout, QUIET),
+               (opt.timeout + 10) * len(lines) + 60)

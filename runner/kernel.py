@@ -6,7 +6,7 @@ import hashlib
 import pathlib
 import typing
 
-from runner import VM, host
+from runner import TOP, VM, host
 from runner.errors import BadKernel, OurFault
 from runner.options import Options
 
@@ -43,12 +43,12 @@ def extras(opt: Options) -> typing.List[str]:
     return more
 
 
-def get(opt: Options, machine: host.Host) -> Kernel:
-    code, out = machine.output(VM / "kernel.sh", opt.kernel, *extras(opt))
+def get(machine: host.Host, spec: str, *more: typing.Union[str, pathlib.Path]) -> Kernel:
+    code, out = machine.output(VM / "kernel.sh", spec, *more)
     if code:
         raise BadKernel(code)
     directory = pathlib.Path(out.rstrip("\n"))
-    kernel = Kernel(directory, opt.vmlinuz or directory / "vmlinuz")
+    kernel = Kernel(directory, directory / "vmlinuz")
     if not kernel.release or not kernel.image.exists():
         raise OurFault(f"{directory} is no kernel directory")
     return kernel
@@ -64,10 +64,12 @@ class Built:
         return self.directory / "initramfs.cpio"
 
 
-def build(kernel: Kernel, machine: host.Host, tmp: pathlib.Path) -> Built:
+def build(machine: host.Host, kernel: Kernel, tmp: pathlib.Path,
+          selftests: typing.Optional[pathlib.Path] = None) -> Built:
+    """selftests: other tests than ours"""
     out = tmp / "out"
-    for program in ("build.sh", "initramfs.sh"):
-        code = machine.run(VM / program, kernel.directory, out)
-        if code:
+    for cmd in ([VM / "build.sh", kernel.directory, out, selftests or TOP / "selftests"],
+                [VM / "initramfs.sh", kernel.directory, out]):
+        if machine.run(*cmd):
             raise BadKernel
     return Built(out.resolve())

@@ -8,17 +8,19 @@ import sys
 import time
 import typing
 
-from vm import screen
+from runner import screen
 
 RESULT = re.compile(r"# (ok|not ok) \d+ (\S+)")
 RUNS = re.compile(r"# #\s+RUN\s+(\S+)")
 
 
 class Progress:
-    def __init__(self, job: typing.Union[str, pathlib.Path], verbose: bool):
+    def __init__(self, job: typing.Union[str, pathlib.Path], verbose: bool,
+                 quiet: bool = False):
         expected = pathlib.Path(job, "expected")
         self.total = len(expected.read_text().split()) if expected.exists() else 0
-        self.tty = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self.quiet = quiet
+        self.tty = not quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self.verbose, self.done, self.now, self.began = verbose, 0, "", time.monotonic()
         self.shown = ""
 
@@ -34,6 +36,8 @@ class Progress:
         self.tick()
 
     def print(self, text: str) -> None:
+        if self.quiet:
+            return
         self.clear()
         print(screen.plain(text), file=sys.stderr, flush=True)
 

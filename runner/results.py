@@ -7,24 +7,15 @@ import pathlib
 import time
 import typing
 
+from runner import files
 from runner.errors import BadHost, OurFault, is_full, why, writing
 
 ROOM = 64 << 10  # bytes that the judge needs at least
 
 
 def write_json(path: pathlib.Path, data: object) -> None:
-    """Whole, or not at all."""
-    new = path.with_name(f".{path.name}.new")
     with writing(path):
-        try:
-            with open(new, "w", encoding="utf-8") as f:
-                json.dump(data, f, indent=1)
-                f.write("\n")
-                f.flush()
-                os.fsync(f.fileno())
-            new.replace(path)
-        finally:
-            new.unlink(missing_ok=True)
+        files.write_json(path, data)
 
 
 def free(directory: pathlib.Path) -> int:

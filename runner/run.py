@@ -1,24 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
 """A run from its start to its end."""
+import dataclasses
 import pathlib
 import shutil
 import time
 import typing
 
-from runner import accel, boot, host, job, kernel, results, verdict, workdir
-from runner.errors import FAIL, PASS, SKIP_COMMIT, writing
+from runner import accel, host, job, kernel, panic, results, testbed, verdict, workdir
+from runner.errors import FAIL, PASS, SKIP_COMMIT, NoTest, writing
 from runner.options import Options
 
 
 class Run:
     def __init__(self, opt: Options):
-        self.opt, self.started, self.machine = opt, time.time(), host.Host()
+        self.opt, self.started, self.machine = opt, time.time(), host.Host(opt.cross)
         self.results: typing.Optional[results.Results] = None
         self.kvm: typing.Optional[accel.Kvm] = None
-        if opt.cross:
-            self.machine.env.update(ARCH=opt.cross, CROSS_COMPILE="aarch64-linux-gnu-")
-        if opt.selftests:
-            self.machine.env["SELFTESTS"] = str(opt.selftests)
 
     def run(self) -> int:
         """The exit code."""
@@ -26,16 +23,29 @@ class Run:
         self.machine.install(["run", *(["source"] if opt.built_here else []),
                               *([opt.cross] if opt.cross else [])], opt.install)
         with workdir.made(self.machine) as tmp:
-            self.kernel = kernel.get(opt, self.machine)
-            self.built = kernel.build(self.kernel, self.machine, tmp)
+            self.testbed = self.make_testbed(tmp)
+            lines, expected = self.testbed.select(opt.globs)
+            if not expected:
+                raise NoTest(f"no test matches {' '.join(opt.globs)}")
             if opt.list:
-                print("\n".join(job.tests(self.machine, self.built, "list", opt.globs)))
+                print("\n".join(expected))
                 return PASS
-            self.job = job.make(opt, self.machine, self.built, tmp)
-            self.accel = self.choose_accel()
+            self.job = job.of(opt, lines, expected, tmp).write()
+            self.testbed.accel = self.choose_accel()
             self.results = results.Results(opt.results)
-            self.describe(self.results)
+            self.testbed.describe(self.job, self.results.directory)
             return self.test(self.results, tmp)
+
+    def make_testbed(self, tmp: pathlib.Path) -> testbed.Testbed:
+        opt, machine = self.opt, self.machine
+        tested = kernel.get(machine, opt.kernel, *kernel.extras(opt))
+        if opt.vmlinuz:
+            tested = dataclasses.replace(tested, image=opt.vmlinuz)
+        built = kernel.build(machine, tested, tmp, opt.selftests)
+        return testbed.Testbed(
+            machine, tested, built, opt.machine, opt.accel,
+            {"spec": opt.kernel, "arch": opt.machine, "suite": machine.describe_suite(),
+             "qemu": machine.version_of(f"qemu-system-{opt.machine}")})
 
     def choose_accel(self) -> str:
         opt = self.opt
@@ -44,46 +54,40 @@ class Run:
         if opt.cross:
             host.say(f"{opt.cross} is emulated: using TCG")
             return "tcg"
-        self.kvm = accel.Kvm(self.machine, opt.machine, self.kernel.image,
-                             self.built.initramfs, self.machine.cache(), opt.kvm_device)
+        bed = self.testbed
+        self.kvm = accel.Kvm(self.machine, bed.arch, bed.kernel.image, bed.built.initramfs,
+                             self.machine.cache(), opt.kvm_device)
         return self.kvm.choose()
 
-    def describe(self, to: results.Results) -> None:
-        verdict.describe(self.opt, self.machine, self.kernel, self.built,
-                         self.job, self.accel, to)
-
     def test(self, to: results.Results, tmp: pathlib.Path) -> int:
-        host.say(f"running {len(self.job.expected)} tests on {self.kernel.release} "
-                 f"({self.accel})")
-        if self.opt.panic_on_warn:
-            return verdict.panic_on_warn(self.opt, self.machine, self.kernel, self.built,
-                                         self.job, self.accel, self.started, to)
+        bed, opt = self.testbed, self.opt
+        host.say(f"running {len(self.job.expected)} tests on {bed.kernel.release} "
+                 f"({bed.accel})")
+        if opt.panic_on_warn:
+            boots = panic.Boots(opt, bed, self.job, to.directory, tmp)
+            return panic.run(boots, self.started)
         ended = self.boot(to, tmp)
-        if self.kvm and self.accel == "kvm" and ended in ("no-boot", "qemu-error"):
+        if self.kvm and bed.accel == "kvm" and ended in ("no-boot", "qemu-error"):
             # it passed its trial, and is of no use all the same
             host.say("no boot with KVM: trying once more with TCG")
             self.kvm.forget()
-            self.accel = "tcg"
-            self.describe(to)
+            bed.accel = "tcg"
             self.boot(to, tmp)
-        if self.opt.keep:
+        if opt.keep:
             self.keep(to)
-        return verdict.judge(self.opt, self.machine, to)
+        return verdict.judge(opt, self.machine, to)
 
     def boot(self, to: results.Results, tmp: pathlib.Path) -> str:
         opt = self.opt
-        return boot.run(boot.Boot(
-            kernel=self.kernel.image, initramfs=self.built.initramfs,
-            job=self.job.directory, results=to.directory, accel=self.accel,
-            arch=opt.machine, append=opt.append, boot_timeout=opt.boot_timeout,
-            timeout=self.job.total, silence=min(opt.timeout, 45) + 45,
-            log_limit=opt.log_limit, started=self.started, verbose=opt.verbose),
-            self.machine, tmp)
+        return self.testbed.boot(
+            self.job, to.directory, tmp, append=opt.append, boot_timeout=opt.boot_timeout,
+            log_limit=opt.log_limit, started=self.started, verbose=opt.verbose)
 
     def keep(self, to: results.Results) -> None:
         with writing(to.directory):
-            shutil.copy(self.built.initramfs, to.directory)
-            shutil.copytree(self.built.directory / "modules", to.directory / "modules")
+            built = self.testbed.built
+            shutil.copy(built.initramfs, to.directory)
+            shutil.copytree(built.directory / "modules", to.directory / "modules")
 
     def bisect_status(self, code: int) -> int:
         """A kernel on which no test began did not boot, whatever the reason."""

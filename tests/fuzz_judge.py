@@ -25,10 +25,10 @@ import traceback
 import xml.etree.ElementTree as ET
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "vm")]
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 import goodrun  # noqa: E402
-import judge  # noqa: E402
 import mutations  # noqa: E402
+from runner import judge  # noqa: E402
 
 SECONDS, MEMORY = 5, 512 << 20
 CONTROL = re.compile(r"[^\n\x20-\x7e\xa0-\uffff]")
@@ -72,11 +72,10 @@ def judge_one(good: pathlib.Path, where: pathlib.Path, seed: int, n: int) -> dic
         else:
             (where / name).write_bytes(data)
     out, code, faults, began = io.StringIO(), -1, [], time.process_time()
-    sys.argv = ["judge.py", str(where)]
     signal.setitimer(signal.ITIMER_PROF, SECONDS) # the default action is the end
     try:
         with contextlib.redirect_stdout(out):
-            code = judge.main()
+            code = judge.main([str(where)])
         faults = list(faults_of(where, code, out.getvalue(), mutant.must_fail))
     except BaseException as e:
         at = traceback.extract_tb(e.__traceback__)[-1]

@@ -5,7 +5,7 @@ import unittest
 
 import goodrun
 from goodrun import BUG
-from support import TempDir, VM, sh
+from support import RUNNER, TempDir, sh
 
 PROGRAM = "hmm_notifier_x"
 TESTS = {
@@ -45,7 +45,7 @@ class Judged:
                 {"ended": ended, "detail": "" if ended == "power-off" else "it ended so"}))
         for name, text in files.items():
             self.write(name.replace("_json", ".json"), text)
-        done = sh(VM / "judge.py", *args, self.dir)
+        done = sh(*RUNNER, "judge", *args, self.dir)
         self.code, self.out = done.returncode, done.stdout
         self.summary = json.loads((self.dir / "summary.json").read_text())
         self.tests = {t["name"]: (t["result"], t["reason"])

@@ -17,7 +17,9 @@ BASES = sorted((p.parent.name for p in TOP.glob("kernel-patches/*/series")),
                key=lambda b: [int(n) for n in b.split(".")])
 # Of these a kernel is built, which takes a while the first time.
 BUILT = os.environ.get("CHECK_BASES", " ".join(BASES)).split()
-sys.path[:0] = [str(VM), str(TOP)]
+sys.path[:0] = [str(TOP)]
+# A part of the runner by itself, from wherever
+RUNNER = (sys.executable, "-B", TOP / "runner")
 
 
 def take_long(test):
@@ -50,6 +52,12 @@ def pristine_module(kernel, where):
     r = sh("make", "-C", kernel / "build", f"M={where}", "modules")
     assert r.returncode == 0, r.stdout
     return where / "test_hmm.ko"
+
+
+@functools.cache
+def machine():
+    from runner import host
+    return host.Host()
 
 
 @functools.cache

@@ -17,12 +17,11 @@ class Cache(unittest.TestCase):
 
     def test_build(self):
         out = TempDir(self, "").path / "out"
-        env = {"SELFTESTS": str(STANDINS[1])}
 
         def build():
-            r = sh(VM / "build.sh", kernel_dir(), out, env=env)
+            r = sh(VM / "build.sh", kernel_dir(), out, STANDINS[1])
             self.assertEqual(r.returncode, 0, r.stdout)
-            i = sh(VM / "initramfs.sh", kernel_dir(), out, env=env)
+            i = sh(VM / "initramfs.sh", kernel_dir(), out)
             self.assertEqual(i.returncode, 0, i.stdout)
             return r.stdout + i.stdout
 

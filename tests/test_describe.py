@@ -5,10 +5,10 @@ import re
 import unittest
 
 import goodrun
-from support import BASES, TOP, TempDir, VM, kernel_dir, sh
+from support import BASES, TOP, TempDir, kernel_dir, machine
 
-import describe
-import given
+from runner import describe, given, kernel, testbed
+from runner.job import Job
 
 HEADER = (TOP / "selftests/hmm_notifier.h").read_text()
 BUGS = dict(re.findall(r'^#define (BUG_\w+) \\\n\t"known bug: (.*)"$', HEADER, re.M))
@@ -37,17 +37,13 @@ class KnownBugs(unittest.TestCase):
 
 class Described(unittest.TestCase):
     def setUp(self):
-        self.out = TempDir(self, "").path / "out"
-        built = sh(VM / "build.sh", kernel_dir(), self.out)
-        self.assertEqual(built.returncode, 0, built.stdout)
+        self.kernel = kernel.Kernel(kernel_dir(), kernel_dir() / "vmlinuz")
+        self.built = kernel.build(machine(), self.kernel, TempDir(self, "").path)
 
-    def describe(self, *told):
-        results, job = TempDir(self, "").path, TempDir(self, "").path
-        names = sh(VM / "tests.py", self.out / "tests", "list").stdout
-        (job / "expected").write_text(names)
-        done = sh(VM / "describe.py", results, "--kernel", kernel_dir(), "--out", self.out,
-                  "--job", job, *told)
-        self.assertEqual((done.returncode, done.stdout), (0, ""))
+    def describe(self, **told):
+        results = TempDir(self, "").path
+        bed = testbed.Testbed(machine(), self.kernel, self.built, "x86_64", "tcg", told)
+        bed.describe(Job(results, *bed.select([]), (), 1, 1, 1), results)
         return results
 
     def test_reasons_that_the_programs_can_give(self):
@@ -69,7 +65,7 @@ class Described(unittest.TestCase):
     def test_what_is_told_is_data(self):
         mark = TempDir(self, "").path / "ran"
         spec = f'image:/tmp/q"""+str(__import__("os").system("touch {mark}"))+"""/\\N{{DASH}}\'=,B'
-        meta = json.loads((self.describe(f"spec={spec}", "accel=tcg") / "meta.json").read_text())
+        meta = json.loads((self.describe(spec=spec) / "meta.json").read_text())
         self.assertEqual((meta["spec"], meta["accel"]), (spec, "tcg"))
         self.assertEqual(meta["selected"], False)
         self.assertFalse(mark.exists())

@@ -8,9 +8,9 @@ import unittest
 
 import mutations
 from judged import LAST, PROGRAM, Judged, JudgeTest, changed, good_kmsg, good_ktap
-from support import BASES, TOP, TempDir, VM, sh
+from support import BASES, RUNNER, TOP, TempDir, VM, sh
 
-import klog
+from runner import klog
 
 
 class Data(JudgeTest):
@@ -32,7 +32,7 @@ class Data(JudgeTest):
             with self.subTest(name=name):
                 j = Judged(self)
                 (j.dir / name).unlink()
-                done = sh(VM / "judge.py", j.dir)
+                done = sh(*RUNNER, "judge", j.dir)
                 self.assertIn(done.returncode, (1, 4), done.stdout)
 
     def test_nothing_of_it_is_run_or_followed(self):
@@ -46,7 +46,7 @@ class Data(JudgeTest):
         for name in ("summary.json", "junit.xml"):
             (j.dir / name).unlink()
             (j.dir / name).symlink_to(other)
-        self.assertEqual(sh(VM / "judge.py", j.dir, cwd=j.dir).returncode, 0)
+        self.assertEqual(sh(*RUNNER, "judge", j.dir, cwd=j.dir).returncode, 0)
         self.assertFalse((j.dir / "ran").exists())
         self.assertEqual(other.read_text(), "mine")
 
@@ -54,10 +54,10 @@ class Data(JudgeTest):
         j = Judged(self)
         (j.dir / "kmsg.log").unlink()
         os.mkfifo(j.dir / "kmsg.log")
-        self.assertEqual(sh(VM / "judge.py", j.dir, timeout=60).returncode, 1)
+        self.assertEqual(sh(*RUNNER, "judge", j.dir, timeout=60).returncode, 1)
         (j.dir / "ktap.log").unlink()
         (j.dir / "ktap.log").symlink_to("/dev/zero")
-        self.assertEqual(sh(VM / "judge.py", j.dir, timeout=60).returncode, 4)
+        self.assertEqual(sh(*RUNNER, "judge", j.dir, timeout=60).returncode, 4)
 
     def test_plan_behind_the_results(self):
         """The kernel's own parser never comes back from that."""
@@ -70,7 +70,7 @@ class Data(JudgeTest):
         j = Judged(self)
         (j.dir / "junit.xml").unlink()
         (j.dir / "junit.xml").mkdir()
-        done = sh(VM / "judge.py", j.dir)
+        done = sh(*RUNNER, "judge", j.dir)
         self.assertEqual(done.returncode, 70, done.stdout)
         self.assertIn("no verdict", done.stdout)
         self.assertEqual(json.loads((j.dir / "summary.json").read_text())["verdict"], "fail")
@@ -82,19 +82,19 @@ class Data(JudgeTest):
         done = sh("unshare", "-rm", "sh", "-c",
                   f"mount -t tmpfs -o size=40k tmpfs {where} && cd '{j.dir}' &&"
                   f"cp *.log expected meta.json programs.json boot.json {where} &&"
-                  f"'{VM}/judge.py' {where}; echo $?; cat {where}/summary.json")
+                  f"'{TOP}/run_tests.sh' judge {where}; echo $?; cat {where}/summary.json")
         self.assertIn("o space left", done.stdout)
         self.assertIn("\n70\n", done.stdout)
         self.assertIn('"verdict": "fail"', done.stdout)
 
     def test_python_that_looks_for_modules_elsewhere(self):
         j = Judged(self)
-        done = sh(VM / "judge.py", j.dir, env={"PYTHONSAFEPATH": "1"}, cwd=j.dir)
+        done = sh(*RUNNER, "judge", j.dir, env={"PYTHONSAFEPATH": "1"}, cwd=j.dir)
         self.assertEqual(done.returncode, 0, done.stdout)
 
     def test_reader_that_has_seen_enough(self):
         j = Judged(self)
-        done = sh("bash", "-c", f"'{VM}/judge.py' '{j.dir}' | true; echo ${{PIPESTATUS[0]}}")
+        done = sh("bash", "-c", f"'{TOP}/run_tests.sh' judge '{j.dir}' | true; echo ${{PIPESTATUS[0]}}")
         self.assertEqual(done.stdout, "0\n")
 
 

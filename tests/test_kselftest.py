@@ -14,10 +14,9 @@ import sys
 import tarfile
 import unittest
 
-from support import TOP, VM, TempDir, add_tests, pristine_module, sh, take_long
+from support import TOP, VM, TempDir, add_tests, machine, pristine_module, sh, take_long
 
-import describe
-import klog
+from runner import describe, klog
 
 sys.path.insert(0, str(TOP / "tests/proof"))
 import guest  # noqa: E402
@@ -165,8 +164,8 @@ class Guest:
 
     def __init__(self, test, tree, installed):
         tmp = TempDir(test, "").path
-        kernel = guest.Kernel(output(VM / "kernel.sh", f"source:{tree.base}"), tmp,
-                              tmp / "results", None, upstream=False)
+        kernel = guest.Kernel(machine(), pathlib.Path(output(
+            VM / "kernel.sh", f"source:{tree.base}")), tmp, tmp / "results", None, upstream=False)
         root_tar(installed, tmp / "root.tar")
         shutil.copy(pristine_module(kernel.dir, tmp / "lib"), tmp / "pristine.ko")
         silent, splats = ways(installed, tree.target)
@@ -174,7 +173,7 @@ class Guest:
             f'DIR={tree.target}\nSILENT="{silent}"\nSPLATS="{splats}"\n')
         files = [STEPS, tmp / "ways", tmp / "root.tar", tmp / "pristine.ko",
                  kernel.out / "modules/test_hmm.ko"]
-        self.read(test, kernel.boot("kselftest", f"../job/{STEPS.name}\n", [], files,
+        self.read(test, kernel.boot("kselftest", [f"../job/{STEPS.name}"], [], files,
                                     bounds=(850, 275, 900)))
 
     def read(self, test, results):
@@ -208,7 +207,7 @@ class Kselftest(unittest.TestCase):
             self.assertEqual(beside, inside)
             self.leaves_nothing_for_git(tree)
             self.guest = Guest(self, tree, tree.dir / "kselftest")
-            sites = describe.warn_sites(tree.tree)
+            sites = describe.warn_sites(machine(), tree.tree)
         self.assertEqual(self.guest.splats("boot"), [])
         self.skips()
         self.is_silent("insmod", FEW, NOT_ASKED)

@@ -5,8 +5,7 @@ import unittest
 
 from support import TempDir
 
-import judge
-import panic
+from runner import judge, panic
 
 DUE = "hmm_notifier: WARN due at mm/mmu_notifier.c:486-487"
 WARN = "WARNING: CPU: 0 PID: 1 at mm/mmu_notifier.c:487 __mmu_notifier+0x1/0x2"

@@ -14,7 +14,8 @@ import unittest
 
 from support import KERNEL, STANDINS, TOP, TempDir, kernel_dir, sh, shim
 
-from runner import host, options, stopped, verdict, workdir
+from runner import host, kernel, options, stopped, testbed, workdir
+from runner.job import Job
 
 QEMU = """#!{python}
 import os, re, signal, subprocess, sys, time
@@ -102,9 +103,10 @@ class Verdicts(unittest.TestCase):
 
     def test_judge_that_breaks(self):
         top = copy_of_us(self)
-        for text in ("1/0\n", "import sys; sys.exit(0)\n", "import os; os.kill(0, 9)\n"):
-            (top / "vm/judge.py").write_text(text)
-            self.assert_ours(self.run_it(top=top), "judge.py")
+        whole = (top / "runner/judge.py").read_text()
+        for text in ("1/0", "sys.exit(0)", "import os; os.kill(0, 9)"):
+            (top / "runner/judge.py").write_text(f"{whole}\n\ndef main(_):\n    {text}\n")
+            self.assert_ours(self.run_it(top=top), "judge ")
         self.assertEqual(self.run_it("--bisect", top=top).returncode, 255)
 
     def test_no_space_for_the_results(self):
@@ -163,7 +165,7 @@ class Verdicts(unittest.TestCase):
             done = self.run_it(env=env)
             self.assertEqual(done.returncode, 70, done.stdout)
             self.assertNotIn("no test matches", done.stdout)
-            self.assertIn("tests.py: ", done.stdout)
+            self.assertIn("the names of the tests can't be read: ", done.stdout)
 
 
 class Surroundings(unittest.TestCase):
@@ -217,12 +219,11 @@ class Surroundings(unittest.TestCase):
             (where / name).mkdir()
         for name in ('q"""+str(__import__("os").system("touch F"))+"""', r"\N", "a\nb'c\\"):
             spec = f"image:{where}/{name}/bz,BUILD"
-            opt = options.parse(["--kernel", spec, "--results", str(where / "r")])
-            tested = FakeKernel(where / "kernel", origin=spec)
-            to = verdict.results.Results(opt.results)
-            verdict.describe(opt, host.Host(), tested, verdict.kernel.Built(where),
-                             tested.job, "tcg", to)
-            meta = json.loads((to.directory / "meta.json").read_text())
+            told = {"spec": options.parse(["--kernel", spec]).kernel}
+            bed = testbed.Testbed(host.Host(), fake_kernel(where / "kernel", origin=spec),
+                                  kernel.Built(where), "x86_64", "tcg", told)
+            bed.describe(Job(where / "job", [], [], (), 1, 1, 1), where)
+            meta = json.loads((where / "meta.json").read_text())
             self.assertEqual((meta["spec"], meta["origin"]), (spec, spec))
             self.assertEqual(list(where.glob("**/F")), [])
 
@@ -232,7 +233,7 @@ class Surroundings(unittest.TestCase):
         for text in ("CONFIG_PREEMPT_RT=y\n", "CONFIG_PREEMPT_RT=n\n"):
             config.write_text(text)
             opt = options.parse(["--kernel", "source:7.2", "--config", str(config)])
-            *args, key = verdict.kernel.extras(opt)
+            *args, key = kernel.extras(opt)
             self.assertEqual(args, ["--config", str(config), "--as"])
             self.assertRegex(key, "^[a-z0-9]+$")  # as kernel-source.sh wants it
             keys.add(key)
@@ -242,23 +243,14 @@ class Surroundings(unittest.TestCase):
         self.assertIn("--config needs a kernel that is built here", r.stdout)
 
 
-class FakeKernel(verdict.kernel.Kernel):
+def fake_kernel(directory, origin):
     """With the source of the real one."""
-
-    def __new__(cls, directory, origin):
-        job = directory / "job"
-        shutil.rmtree(directory, ignore_errors=True)
-        job.mkdir(parents=True)
-        (job / "expected").write_text("")
-        (directory / "src").symlink_to(kernel_dir() / "src")
-        for name, text in (("release", "6.12.1"), ("base", "6.12"), ("origin", origin)):
-            (directory / name).write_text(text + "\n")
-        self = super().__new__(cls)
-        object.__setattr__(self, "job", verdict.Job(job, 1, [], 1))
-        return self
-
-    def __init__(self, directory, origin):
-        super().__init__(directory, directory / "vmlinuz")
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    (directory / "src").symlink_to(kernel_dir() / "src")
+    for name, text in (("release", "6.12.1"), ("base", "6.12"), ("origin", origin)):
+        (directory / name).write_text(text + "\n")
+    return kernel.Kernel(directory, directory / "vmlinuz")
 
 
 class Ends(unittest.TestCase):

@@ -3,10 +3,13 @@
 import os
 import re
 import subprocess
+import sys
 import time
 import unittest
 
-from support import KERNEL, STANDINS, TOP, VM, TempDir, kernel_dir, sh, shim
+from support import KERNEL, STANDINS, TOP, VM, TempDir, kernel_dir, machine, sh, shim
+
+from runner import programs
 
 
 class Options(unittest.TestCase):
@@ -109,6 +112,14 @@ class Downloads(unittest.TestCase):
         self.assertNotIn(" ", r.stdout.strip())
 
 
+CHOOSE = """\
+import pathlib, sys
+from runner import accel, host
+kernel, initrd, cache = map(pathlib.Path, ("vmlinuz", "initrd", sys.argv[1]))
+print(accel.Kvm(host.Host(), "x86_64", kernel, initrd, cache, sys.argv[2]).choose())
+"""
+
+
 class Accelerator(unittest.TestCase):
     """With a QEMU that only plays: one that dies, one that hangs, one that boots."""
 
@@ -119,8 +130,8 @@ class Accelerator(unittest.TestCase):
         bindir = env["PATH"].split(":")[0]
         os.rename(f"{bindir}/qemu-system-x86-64", f"{bindir}/qemu-system-x86_64")
         began = time.monotonic()
-        out = subprocess.run([VM / "accel.py", "--device", device, "vmlinuz", "initrd",
-                              cache], env={**os.environ, **env}, capture_output=True, text=True,
+        out = subprocess.run([sys.executable, "-c", CHOOSE, cache, device], cwd=TOP,
+                             env={**os.environ, **env}, capture_output=True, text=True,
                              stdin=subprocess.DEVNULL, check=True, timeout=30)
         return out.stdout.strip(), out.stderr, time.monotonic() - began
 
@@ -190,14 +201,11 @@ class Names(unittest.TestCase):
 
     def test_of_each_program(self):
         out = TempDir(self, "").path / "out"
-        for env in ({}, {"SELFTESTS": str(STANDINS[1])}):
-            r = sh(VM / "build.sh", kernel_dir(), out, env=env)
+        for more in ((), (STANDINS[1],)):
+            r = sh(VM / "build.sh", kernel_dir(), out, *more)
             self.assertEqual(r.returncode, 0, r.stdout)
-            for program in sorted((out / "tests").iterdir()):
-                ours = sh(VM / "tests.py", out / "tests", "list", program.name).stdout
-                ours = {n.partition(":")[2] for n in ours.split()
-                        if n.startswith(program.name + ":")}
-                self.assertEqual(ours, self.names_by_harness(program))
+            for program in programs.read(machine(), out / "tests").values():
+                self.assertEqual(set(program.tests), self.names_by_harness(program.path))
 
     def test_warm_build_builds_nothing(self):
         out = TempDir(self, "").path / "out"

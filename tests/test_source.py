@@ -117,7 +117,7 @@ class Tools(unittest.TestCase):
 
     def compile_all(self, cc):
         out = TempDir(self, "").path
-        for src in sorted((TOP / "vm/guest").glob("*.c")):
+        for src in sorted((TOP / "runner/guest").glob("*.c")):
             self.assert_silent(cc, "-O2", "-Wall", "-Wextra", "-Wmissing-prototypes",
                                "-Wshadow", "-Werror", "-c", src, "-o", out / "x.o")
         module = out / "lib"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# build.sh KERNELDIR OUT: what goes into the guest: OUT/modules/test_hmm.ko (patched
+# build.sh KERNELDIR OUT [SELFTESTS]: what goes into the guest: OUT/modules/test_hmm.ko (patched
 # with the series of this base) and the static test programs in OUT/tests.  OUT becomes
 # a link to a directory in the cache that is keyed by all that it is made from, so
 # that a warm run builds nothing.  For another machine, ARCH is Debian's name of it and
@@ -14,12 +14,12 @@ here=$(CDPATH='' cd "$(dirname "$0")" && pwd)
 # shellcheck source=deb.sh
 . "$here/deb.sh"
 
-[ $# = 2 ] || die "usage: build.sh KERNELDIR OUT"
+[ $# -ge 2 ] || die "usage: build.sh KERNELDIR OUT [SELFTESTS]"
 kernel=$(cd "$1" && pwd) || exit 2
 out=$2
 base=$(cat "$kernel/base")
 series=$TOP/kernel-patches/$base
-selftests=$(cd "${SELFTESTS:-$TOP/selftests}" && pwd) || exit 2 # tests/ has stand-ins
+selftests=$(cd "${3:-$TOP/selftests}" && pwd) || exit 2 # tests/ has stand-ins
 [ -f "$series/series" ] || die "there is no series for $base kernels in kernel-patches/"
 
 # The test programs are compiled by the compiler that compiles the module.
@@ -52,7 +52,7 @@ key() {
 		stat -Lc '%s %Y' "$kernel/config" "$kernel/build/Module.symvers" \
 			"$kernel/src/lib/test_hmm.c"
 		cat "$kernel"/src/lib/test_hmm*.[ch] "$kernel/src/mm/mmu_notifier.c" 2>/dev/null
-		cd "$TOP" && find "$series" lib "$selftests" vm/guest \
+		cd "$TOP" && find "$series" lib "$selftests" runner/guest \
 			vm/build.sh vm/initramfs.sh -type f ! -name '*.o' -print0 |
 			sort -z | xargs -0 sha256sum
 	} | sha256sum | cut -c1-16
@@ -126,7 +126,7 @@ build_guest() {
 	mkdir "$new/bin"
 	for prog in bounded kmsg; do
 		"$CC" -O2 -Wall -Wextra -static -o "$new/bin/$prog" \
-			"$here/guest/$prog.c" || die "guest/$prog.c does not build"
+			"$TOP/runner/guest/$prog.c" || die "guest/$prog.c does not build"
 	done
 }
 

@@ -5,9 +5,9 @@
 
 # The requested options, in the order in which later ones win.
 config_request() {
-	cat "$here/config/base.config" "$here/config/$karch.config" \
-		"$here/config/optional.config"
-	[ -z "$variant" ] || cat "$here/config/$variant.config"
+	cat "$TOP/runner/config/base.config" "$TOP/runner/config/$karch.config" \
+		"$TOP/runner/config/optional.config"
+	[ -z "$variant" ] || cat "$TOP/runner/config/$variant.config"
 	cat "$fragment"
 }
 
@@ -31,7 +31,7 @@ config_lost() { # BUILD
 
 	config_differs "$1" | while read -r line; do
 		sym=$(expr "$line" : '#* *\(CONFIG_[A-Za-z0-9_]*\)')
-		grep -Fxq "$line" "$here/config/optional.config" &&
+		grep -Fxq "$line" "$TOP/runner/config/optional.config" &&
 			! grep -rqE "^(menu)?config ${sym#CONFIG_}\$" --include='Kconfig*' \
 				"$work/tree" && continue
 		echo "$line (got: $(grep -E "^(# )?${sym}[= ]" "$1/.config" || echo nothing))"

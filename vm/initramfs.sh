@@ -38,7 +38,7 @@ fill() {
 	cp "$busybox" "$root/bin/busybox"
 	cp "$out"/bin/* "$root/bin/"
 	cp "$out"/tests/* "$root/tests/"
-	cp "$here/guest/init" "$here/guest/probe" "$root/"
+	cp "$TOP"/runner/guest/{init,probe} "$root/"
 	find "$kernel/modules" -name '*.ko' -exec cp {} "$root/modules/" \;
 	cat "$kernel/modules/order" >"$root/modules/order"
 	for ko in "$out"/modules/*.ko; do

@@ -130,7 +130,7 @@ publish() { # BUILD KERNELDIR
 made_from() {
 	echo "$source"
 	"${CROSS_COMPILE:-}gcc" --version
-	cat "$KP"/[0-9]*/* "$here"/config/* "$fragment" "${extra[@]}" \
+	cat "$KP"/[0-9]*/* "$TOP"/runner/config/* "$fragment" "${extra[@]}" \
 		"$here"/{kernel-source,series,tree,config}.sh
 }
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# modules.sh KERNELDIR: puts the modules that vm/guest/modules names, with what
+# modules.sh KERNELDIR: puts the modules that runner/guest/modules names, with what
 # they depend on, into KERNELDIR/modules; the load order into modules/order.
 # A module that is built in, or that this kernel does not have, is left out.
 
@@ -14,7 +14,7 @@ release=$(cat "$dir/release") || exit 2
 mkdir -p "$dir/modules" || exit 2
 : >"$dir/modules/order"
 
-grep -v '^#' "$here/guest/modules" | while read -r name; do
+grep -v '^#' "$TOP/runner/guest/modules" | while read -r name; do
 	[ -n "$name" ] || continue
 	modprobe -d "$dir" -S "$release" --show-depends "$name" 2>/dev/null |
 	awk '$1 == "insmod" { print $2 }' | while read -r file; do

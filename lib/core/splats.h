@@ -2,7 +2,7 @@
 /*
  * How the lines begin by which a kernel says that something is broken, each with a
  * source that prints it; "*" is any text, and the first that fits counts. Included by
- * lib/core/warn.c for a table of them, and read by vm/klog.py, so one pattern a line.
+ * lib/core/warn.c for a table of them, and read by runner/klog.py, so one pattern a line.
  *
  *   REPORT	something is broken
  *   DETAIL	KERN_ERR or worse, but a part of the report above it

@@ -18,12 +18,12 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import guest  # noqa: E402
 from guest import HERE, TOP, Void, run  # noqa: E402
-import judge  # noqa: E402
+from runner import host, judge, kernel, workdir  # noqa: E402
+from runner.errors import Interrupted, Stop  # noqa: E402
 
 SOURCE = "mm/mmu_notifier.c"
 AT_LEAST = 90
@@ -69,14 +69,14 @@ def read_counts(directory):
 
 
 class Coverage:
-    def __init__(self, opt, tmp):
+    def __init__(self, opt, machine, tmp):
         self.opt, self.tmp = opt, tmp
-        self.kernel = guest.Kernel(run(TOP / "vm/kernel-source.sh", "--gcov", opt.kernel),
-                                   tmp, opt.results, opt.accel)
+        built = kernel.get(machine, opt.kernel, "--gcov")
+        self.kernel = guest.Kernel(machine, built.directory, tmp, opt.results, opt.accel)
         self.source = (self.kernel.dir / "src" / SOURCE).read_text().splitlines()
 
     def boot(self, name, lines, expected, files):
-        job = f"../job/gcov.sh reset\n{lines}../job/gcov.sh read\n"
+        job = ["../job/gcov.sh reset", *lines, "../job/gcov.sh read"]
         to = self.kernel.boot(name, job, expected, [HERE / "gcov.sh", *files],
                               bounds=(200, 60, 400))
         directory = self.tmp / f"gcov-{name}"
@@ -180,16 +180,19 @@ def options():
 
 def main():
     opt = options()
-    opt.results = opt.results.resolve()
-    with tempfile.TemporaryDirectory() as tmp:
-        try:
-            coverage = Coverage(opt, pathlib.Path(tmp))
+    opt.results, machine = opt.results.resolve(), host.Host()
+    host.end_at_signals()
+    try:
+        with workdir.made(machine) as tmp:
+            coverage = Coverage(opt, machine, tmp)
             ours, theirs = coverage.ours(), coverage.upstream()
             table(ours, theirs)
             return check(ours, coverage.source, coverage.excuses())
-        except Void as e:
-            print(f"coverage.py: {e}", file=sys.stderr)
-            return 2
+    except Interrupted as e:
+        return e.code
+    except Stop as e:
+        print(f"coverage.py: {e}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

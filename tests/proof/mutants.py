@@ -31,18 +31,17 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
-import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import guest  # noqa: E402
 from guest import HERE, TOP, Void, run  # noqa: E402
-import judge  # noqa: E402
+from runner import host, judge, kernel as kernels, workdir  # noqa: E402
+from runner.errors import Interrupted, Stop  # noqa: E402
 
 MUTANTS = TOP / "kernel-patches/mutants"
 CONTROL_EVERY = 9
-# What the kernels have beyond vm/config/
+# What the kernels have beyond runner/config/
 CONFIGS = {"plain": [], "lockdep": ["--config", HERE / "lockdep.config"]}
 # A third of the CPU time: 14.5 or 9.5 s for what each guest of 6.12 runs. Elsewhere it costs
 # more than it saves, where an invalidation is held for long.
@@ -123,7 +122,7 @@ def merged_patch(source, mutants, tmp):
 def with_source_of(plain, built):
     """The kernel directory, but the suite is built for the unmutated source: see
     merge.py for why the WARNs are where that says. It stays where it is, or
-    vm/build.sh would take it for another kernel each time."""
+    the build would take it for another kernel each time."""
     to = built.with_name("kernel-unmutated")
     to.mkdir(exist_ok=True)
     for f in built.iterdir():
@@ -134,12 +133,13 @@ def with_source_of(plain, built):
 
 
 class Campaign:
-    def __init__(self, opt, tmp):
-        self.opt, self.tmp, self.stop, self.lock = opt, tmp, False, threading.Lock()
+    def __init__(self, opt, machine, tmp):
+        self.opt, self.machine, self.tmp = opt, machine, tmp
+        self.stop = False
 
     def prepare(self, names):
         """Builds what the mutants of these names run on; returns them."""
-        plain = pathlib.Path(run(TOP / "vm/kernel.sh", self.opt.kernel))
+        plain = kernels.get(self.machine, self.opt.kernel).directory
         mutants = read_mutants((plain / "base").read_text().strip())
         patch = merged_patch((plain / "src").resolve(), mutants, self.tmp)
         chosen = [m for m in mutants if not names or
@@ -149,13 +149,12 @@ class Campaign:
         return chosen
 
     def build(self, name, plain, patch):
-        built = pathlib.Path(run(
-            TOP / "vm/kernel-source.sh", "--patch", patch, *CONFIGS[name],
-            "--as", f"mutants{name}", self.opt.kernel))
+        built = kernels.get(self.machine, self.opt.kernel, "--patch", patch, *CONFIGS[name],
+                            "--as", f"mutants{name}").directory
         tmp = self.tmp / name
         tmp.mkdir()
-        return guest.Kernel(with_source_of(plain, built), tmp, self.opt.results / name,
-                            self.opt.accel)
+        return guest.Kernel(self.machine, with_source_of(plain, built), tmp,
+                            self.opt.results / name, self.opt.accel)
 
     def kept(self, mutant):
         """The file for what upstream's tests said of a mutant, each time. That depends on
@@ -166,8 +165,9 @@ class Campaign:
                  *(kernel.out / "module/lib" / f for f in ("test_hmm.c", "test_hmm_uapi.h")),
                  *kernel.upstream]
         key = hashlib.sha256(b"".join(f.read_bytes() for f in files))
-        key.update((guest.UPSTREAM_JOB + mutant.patch.read_text().partition("---\n")[2]).encode())
-        return guest.CACHE / "upstream-runs" / key.hexdigest()[:32]
+        diff = mutant.patch.read_text().partition("---\n")[2]
+        key.update("".join(f"{line}\n" for line in [*guest.UPSTREAM_JOB, diff]).encode())
+        return self.machine.cache() / "upstream-runs" / key.hexdigest()[:32]
 
     def boot(self, kernel, name, number, globs, upstream=True):
         """Boots a mutant; returns what the judge says, upstream's tests, and seconds."""
@@ -179,7 +179,8 @@ class Campaign:
             # First, so that nothing of ours disturbs them; but lockdep tells once, and
             # is then off.
             both = [guest.UPSTREAM_JOB, lines]
-            lines = "".join(both if kernel is self.kernels.get("plain") else both[::-1])
+            first, then = both if kernel is self.kernels.get("plain") else both[::-1]
+            lines = first + then
             files = kernel.upstream
         to = kernel.boot(name, lines, expected, files, f"mm_mutant={number} {QUICK}")
         seconds = time.monotonic() - began
@@ -268,6 +269,8 @@ class Campaign:
                         yield row
             finally:
                 self.stop = True
+                if sys.exc_info()[0]:
+                    self.machine.end_all()
                 for p in (pool, waiting):
                     p.shutdown(cancel_futures=True)
 
@@ -346,28 +349,34 @@ def summary(rows, mutants, seconds):
     return 0 if len(killed) + len(proven) == len(mutants) else 1
 
 
+def run_all(campaign):
+    opt, began = campaign.opt, time.monotonic()
+    chosen = campaign.prepare(opt.names)
+    if not chosen:
+        raise Void("there is no such mutant")
+    campaign.check_globs(chosen)
+    print(f"{len(chosen)} mutants of {opt.kernel} "
+          f"({time.monotonic() - began:.0f} s to build)", flush=True)
+    rows = []
+    for row in campaign.run(chosen):
+        rows.append(row)
+        print(row.line(), flush=True)
+    (opt.results / "table.json").write_text(
+        json.dumps([dataclasses.asdict(r) for r in rows], indent=1))
+    return summary(rows, chosen, time.monotonic() - began)
+
+
 def main():
-    opt, began = options(), time.monotonic()
-    with tempfile.TemporaryDirectory() as tmp:
-        try:
-            campaign = Campaign(opt, pathlib.Path(tmp))
-            chosen = campaign.prepare(opt.names)
-            if not chosen:
-                raise Void("there is no such mutant")
-            campaign.check_globs(chosen)
-            print(f"{len(chosen)} mutants of {opt.kernel} "
-                  f"({time.monotonic() - began:.0f} s to build)", flush=True)
-            rows = []
-            for row in campaign.run(chosen):
-                rows.append(row)
-                with campaign.lock:
-                    print(row.line(), flush=True)
-            (opt.results / "table.json").write_text(
-                json.dumps([dataclasses.asdict(r) for r in rows], indent=1))
-            return summary(rows, chosen, time.monotonic() - began)
-        except Void as e:
-            print(f"mutants.py: void: {e}", file=sys.stderr)
-            return 2
+    opt, machine = options(), host.Host()
+    host.end_at_signals()
+    try:
+        with workdir.made(machine) as tmp:
+            return run_all(Campaign(opt, machine, tmp))
+    except Interrupted as e:
+        return e.code
+    except Stop as e:
+        print(f"mutants.py: void: {e}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What describe.py and boot.py wrote for the judge.  Read back it is somebody's data: of
+"""What testbed.py and boot.py wrote for the judge.  Read back it is somebody's data: of
 the types that it should have, or files.Damaged."""
+from __future__ import annotations
+
 import pathlib
 import re
+import typing
 
-import files
-import klog
+from runner import files, klog
 
 
 def must(what: bool, file: str, why: str) -> None:
@@ -22,7 +24,7 @@ def are_strings(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(v, str) for v in value)
 
 
-def read_meta(results: pathlib.Path) -> dict:
+def read_meta(results: pathlib.Path) -> dict[str, typing.Any]:
     meta = files.read_json(results / "meta.json")
     must(bool(meta), "meta.json", "nothing is known of this run")
     for key, value in meta.items():
@@ -38,7 +40,7 @@ def read_meta(results: pathlib.Path) -> dict:
     return meta
 
 
-def read_boot(results: pathlib.Path) -> dict:
+def read_boot(results: pathlib.Path) -> dict[str, typing.Any]:
     boot = files.read_json(results / "boot.json")
     for key in ("ended", "detail"):
         must(isinstance(boot.get(key, ""), str), "boot.json", f"{key} is no text")
@@ -49,7 +51,7 @@ def read_boot(results: pathlib.Path) -> dict:
     return boot
 
 
-def read_programs(results: pathlib.Path) -> dict[str, dict]:
+def read_programs(results: pathlib.Path) -> dict[str, dict[str, typing.Any]]:
     found = files.read_json(results / "programs.json")
     must(bool(found), "programs.json", "nothing is known of the programs")
     for info in found.values():

@@ -6,6 +6,8 @@ Not with the kernel's own parser: that is made for well-meant streams, goes on f
 over a plan that comes late, and drops what has to be compared here: directives with
 their reasons, exit codes, totals, and what the harness said before a result.
 """
+from __future__ import annotations
+
 import dataclasses
 import re
 from collections.abc import Iterable
@@ -70,7 +72,8 @@ class Reader:
     def __init__(self) -> None:
         self.stream = Stream()
         self.program: Program | None = None     # its lines come now
-        self.test, self.said, self.log = "", "", []
+        self.test, self.said = "", ""
+        self.log: list[str] = []
         self.version = False
 
     def error(self, what: str) -> None:
@@ -153,8 +156,8 @@ class Reader:
         elif self.test:
             self.log.append(line)
 
-    def result(self, p: Program, m: re.Match, line: str) -> None:
-        name, rest = m[3] or self.test, m[4] or "" # 6.1 gives a skipped test no name
+    def result(self, p: Program, m: re.Match[str], line: str) -> None:
+        name, rest = m[3] or self.test, m[4] or ""  # 6.1 gives a skipped test no name
         if int(m[2]) != len(p.results) + 1:
             self.error(f"{p.name}: result {len(p.results) + 1} has another number: "
                        f"{line[:80]}")

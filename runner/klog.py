@@ -9,13 +9,14 @@ The marks that the tests write, each a line:
     hmm_notifier: result REASON     of a test that neither passed nor failed
     hmm_notifier: end NAME
 """
+from __future__ import annotations
+
 import collections
 import dataclasses
-import pathlib
 import re
 from collections.abc import Iterable
 
-import screen
+from runner import TOP, screen
 
 SITES = ("release", "interval", "hlist", "range_end")
 RECORD = re.compile(r"(\d{1,4}),(\d{1,18}),(\d{1,18}),[^;]{0,80};([ -~]*)")
@@ -30,7 +31,7 @@ HEADER = re.compile(r"WARNING: (?:\[.*\] )?(?:CPU: \d+ PID: \d+ at )?"
 KERN_ERR = 3
 SHOWN = 20  # of one section's splats; they are counted on
 
-SPLATS = pathlib.Path(__file__).resolve().parent.parent / "lib/core/splats.h"
+SPLATS = TOP / "lib/core/splats.h"
 ROW = re.compile(r'^SPLAT\((REPORT|DETAIL|NO_REPORT), "([^"]+)"\)', re.M)
 
 
@@ -42,7 +43,7 @@ BEGINS = re.compile("|".join(f"({'.*?'.join(map(re.escape, pattern.split('*')))}
 def kind_of(line: str) -> str:
     """REPORT, DETAIL, NO_REPORT, or "" for what is not in lib/core/splats.h"""
     m = BEGINS.match(line)
-    return GRAMMAR[m.lastindex - 1][0] if m else ""
+    return str(GRAMMAR[m.lastindex - 1][0]) if m and m.lastindex else ""
 
 
 def why_vague(text: str) -> str:
@@ -63,7 +64,7 @@ class Section:
     lines: list[str] = dataclasses.field(default_factory=list)
     splats: list[str] = dataclasses.field(default_factory=list)
     more: int = 0               # splats that are not shown
-    warns: collections.Counter = dataclasses.field(default_factory=collections.Counter)
+    warns: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     accounted: list[str] = dataclasses.field(default_factory=list)
     result: list[str] = dataclasses.field(default_factory=list)
     expect: list[str] = dataclasses.field(default_factory=list)
@@ -85,7 +86,7 @@ class Section:
             return "it accounts for its WARNs twice"
         if not self.accounted:
             return f"it accounts for no WARN, and there came {came}" \
-                if self.warns.total() else ""
+                if sum(self.warns.values()) else ""
         said = ACCOUNTED.fullmatch(self.accounted[0])
         if not said:
             return f"what it accounts for can't be read: {self.accounted[0]}"
@@ -182,7 +183,7 @@ class Reader:
         mark = MARK.fullmatch(lines[0]) if prio >> 3 else None
         if mark:
             self.mark(mark[1], mark[2] or "", when)
-        elif not prio >> 3: # what a program wrote to /dev/kmsg is no splat
+        elif not prio >> 3:  # what a program wrote to /dev/kmsg is no splat
             for line in lines:
                 self.kernel_line(line, prio)
         # a mark belongs to its test, the last one too

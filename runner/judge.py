@@ -1,6 +1,5 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""judge.py [--strict] RESULTS - what a run means; reads only that directory.
+"""run_tests.sh judge [--strict] RESULTS - what a run means; reads only that directory.
 
 Writes junit.xml and kernel-log/, prints the summary, and writes summary.json last: until
 then that says "fail".  Exits 0 when all passed (known bugs aside), 1 when something
@@ -12,33 +11,35 @@ expected has a result, each program its end, what they say of it agrees, the log
 whole, the guest powered off, the kernel's WARNs are those that the tests account for,
 and no splat is without a test that announced it.
 """
+from __future__ import annotations
+
 import argparse
-import json
+import io
 import pathlib
 import re
 import sys
 import traceback
+import typing
+from collections.abc import Callable, Iterable, Iterator
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent)) # PYTHONSAFEPATH
-import files  # noqa: E402
-import given  # noqa: E402
-import klog  # noqa: E402
-import ktap  # noqa: E402
-import report  # noqa: E402
+from runner import files, given, klog, ktap, report
 
 KNOWN_BUG = "known bug: "
 NO_VERDICT = 70  # EX_SOFTWARE
 
+Test = report.Test
+T = typing.TypeVar("T")
 
-def options():
-    p = argparse.ArgumentParser()
+
+def options(argv: list[str]) -> argparse.Namespace:
+    p = argparse.ArgumentParser(prog="run_tests.sh judge")
     p.add_argument("--strict", action="store_true", help="known bugs are failures")
     p.add_argument("--verbose", action="store_true")
     p.add_argument("results", type=pathlib.Path)
-    return p.parse_args()
+    return p.parse_args(argv)
 
 
-def what_failed(result):
+def what_failed(result: ktap.Result) -> str:
     """The lines of a failed test that say why."""
     said = [re.sub(r"^#\s*", "", line) for line in result.log]
     why = [line for line in said if re.search(
@@ -50,29 +51,30 @@ class Judge:
     def __init__(self, directory: pathlib.Path):
         self.dir = directory
         self.damage: list[str] = []
-        self.meta = self.read(given.read_meta, {})
-        self.boot = self.read(given.read_boot, {})
-        self.programs = self.read(given.read_programs, {})
-        self.expected = dict.fromkeys(self.read(given.read_expected, []))
+        self.meta: dict[str, typing.Any] = self.read(given.read_meta, {})
+        self.boot: dict[str, typing.Any] = self.read(given.read_boot, {})
+        self.programs: dict[str, dict[str, typing.Any]] = self.read(given.read_programs, {})
+        none: list[str] = []
+        self.expected = dict.fromkeys(self.read(given.read_expected, none))
         self.stream = self.read(
             lambda d: ktap.read(files.read_lines(d / "ktap.log")), ktap.Stream())
         self.log = self.read(
             lambda d: klog.read(files.read_lines(d / "kmsg.log"),
                                 self.meta.get("warn_sites", {})), klog.Log())
-        self.tests: dict[str, dict] = {}
+        self.tests: dict[str, Test] = {}
 
-    def read(self, reader, default):
+    def read(self, reader: Callable[[pathlib.Path], T], default: T) -> T:
         try:
             return reader(self.dir)
         except files.Damaged as e:
             self.damage.append(str(e))
             return default
 
-    def add(self, name, result, reason, log=()):
+    def add(self, name: str, result: str, reason: str, log: Iterable[str] = ()) -> None:
         self.tests[name] = {"name": name, "result": result, "reason": reason,
                             "seconds": None, "log": list(log)}
 
-    def fail(self, name, reason):
+    def fail(self, name: str, reason: str) -> None:
         """Makes a failure of what was something else, or adds one."""
         test = self.tests.get(name)
         if test and test["result"] == "fail":
@@ -83,32 +85,31 @@ class Judge:
         else:
             self.add(name, "fail", reason)
 
-    def has_failed(self, program):
+    def has_failed(self, program: str) -> bool:
         return any(t["result"] == "fail" and n.partition(":")[0] == program
                    for n, t in self.tests.items())
 
-    def how_it_ended(self):
+    def how_it_ended(self) -> str | None:
         """None, or one sentence on what cut the run off."""
         ended = self.boot.get("ended")
         if ended == "power-off":
             return None
-        detail = self.boot.get("detail") or "nothing says how the guest ended"
-        return {"panic": detail, "no-boot": f"the kernel did not boot: {detail}",
-                }.get(ended, detail)
+        detail = str(self.boot.get("detail") or "nothing says how the guest ended")
+        return f"the kernel did not boot: {detail}" if ended == "no-boot" else detail
 
-    def culprit(self):
+    def culprit(self) -> str:
         """The test that ran when the guest stopped, by the log or by the KTAP."""
         if self.log.sections and self.log.sections[-1].end is None:
             return self.log.sections[-1].name
         return self.stream.running
 
-    def can_say(self, program, text):
+    def can_say(self, program: str, text: str) -> bool:
         """Of two strings that end in the same way, the linker keeps the longer one."""
         return len(text) >= 8 and any(
             s.endswith(text) and not s.removesuffix(text)[-1:].isalnum()
             for s in self.programs.get(program, {}).get("strings", []))
 
-    def classify(self, program, result):
+    def classify(self, program: str, result: ktap.Result) -> tuple[str, str]:
         """(pass|fail|skip|known_bug, reason) of one line of KTAP."""
         text, directive = result.reason, result.directive
         if not result.ok:
@@ -121,7 +122,7 @@ class Judge:
             return "fail", f"ok, but {directive} {text}"
         if not self.can_say(program, text):
             return "fail", f"{directive} without a reason that {program} can give: {text}"
-        if text.startswith(KNOWN_BUG): # 6.1's harness has no XFAIL
+        if text.startswith(KNOWN_BUG):  # 6.1's harness has no XFAIL
             if text.removeprefix(KNOWN_BUG) in self.meta.get("known_bugs", []):
                 return "known_bug", text
             return "fail", f"{text}, which no fix of this kernel's base is for"
@@ -129,7 +130,7 @@ class Judge:
             return "fail", f"XFAIL without a known bug's name: {text}"
         return "skip", text
 
-    def results(self):
+    def results(self) -> None:
         """All that ran, whether it was asked for or the harness can't select."""
         for p in self.stream.programs:
             all_tests = {f"{p.name}:{t}"
@@ -144,7 +145,7 @@ class Judge:
                 elif not r.ok:
                     self.add(r.name, "fail", f"not asked for: {what_failed(r)}", r.log)
 
-    def ran(self, p):
+    def ran(self, p: ktap.Program) -> Iterator[str]:
         """What a program of which no test failed says of itself that contradicts that."""
         kinds = [r.directive or "PASS" for r in p.results]
         counts = [kinds.count(k) for k in ("PASS", "FAIL", "XFAIL", "XPASS", "SKIP")]
@@ -167,7 +168,7 @@ class Judge:
         if p.passed != ("PASSED", str(len(kinds)), str(len(kinds))):
             yield f"it says '{p.passed}' of its {len(kinds)} results"
 
-    def reconcile(self):
+    def reconcile(self) -> None:
         """Of a program that failed anyway, contradictions are no news."""
         names = [p.name for p in self.stream.programs]
         wanted = list(dict.fromkeys(n.partition(":")[0] for n in self.expected))
@@ -180,11 +181,11 @@ class Judge:
                 for contradiction in self.ran(p):
                     self.fail(p.name, contradiction)
 
-    def ends(self):
+    def ends(self) -> None:
         cut = self.how_it_ended()
-        hangs = [p for p in self.stream.programs if p.hang]
-        for p in hangs:
-            self.fail(f"{p.name}:{p.hang[0]}", f"hangs: {p.hang[1]}")
+        hangs = [(p.name, p.hang) for p in self.stream.programs if p.hang]
+        for name, (test, bound) in hangs:
+            self.fail(f"{name}:{test}", f"hangs: {bound}")
         if cut:
             self.fail(self.culprit() or "guest", cut)
         else:
@@ -196,7 +197,7 @@ class Judge:
             if not cut and not hangs:
                 self.fail("ktap", error)
 
-    def why_not(self, name, cut):
+    def why_not(self, name: str, cut: str | None) -> str:
         program = name.partition(":")[0]
         for p in self.stream.programs:
             if p.name == program and p.hang:
@@ -205,7 +206,7 @@ class Judge:
                 return f"{program} ended with {p.exit} before it"
         return cut or "nothing says why"
 
-    def section(self, s, names):
+    def section(self, s: klog.Section, names: set[str]) -> None:
         test = self.tests.get(s.name)
         if test:
             test["seconds"] = s.seconds()
@@ -226,9 +227,9 @@ class Judge:
         if (why := s.wrong_account()) and not unfinished:
             self.fail(s.name, why)
 
-    def kernel_log(self):
+    def kernel_log(self) -> None:
         names = {f"{p}:{t}" for p, info in self.programs.items() for t in info["tests"]}
-        seen = set()
+        seen: set[str] = set()
         for s in self.log.sections:
             self.section(s, names)
             if s.name in seen:
@@ -247,7 +248,7 @@ class Judge:
         if not cut and not self.log.complete:
             self.fail("kernel-log", "the log is cut off: its last line is missing")
 
-    def judge(self):
+    def judge(self) -> list[Test]:
         for what in self.damage:
             self.fail("results", what)
         self.results()
@@ -256,22 +257,21 @@ class Judge:
         return list(self.tests.values())
 
 
-def verdict(tests, stream, strict):
+def verdict(tests: list[Test], stream: ktap.Stream, strict: bool) -> tuple[str, int]:
     """(verdict, exit code)"""
     count = {r: sum(t["result"] == r for t in tests)
              for r in ("pass", "fail", "skip", "known_bug")}
     if count["fail"] or (strict and count["known_bug"]):
         # a run that never came to a test is a failure, but not one of a test
         return "fail", 1 if stream.begun else 4
-    if stream.not_loaded: # without the device, what passed is not what was to be tested
+    if stream.not_loaded:  # without the device, what passed is not what was to be tested
         return "nothing", 4
     if count["pass"] or count["known_bug"]:
         return "pass", 0
     return "nothing", 4
 
 
-def main():
-    opt = options()
+def run(opt: argparse.Namespace) -> int:
     out = report.Report(opt.results, opt.strict, opt.verbose)
     out.write({"verdict": "fail", "reason": "the judge did not come to an end"})
     judge = Judge(opt.results)
@@ -282,11 +282,13 @@ def main():
     return code
 
 
-def guarded(main_of):
-    """Runs it, with an exit code of its own for what is no verdict."""
+def main(argv: list[str]) -> int:
+    """With an exit code of its own for what is no verdict."""
+    opt = options(argv)
     try:
-        sys.stdout.reconfigure(errors="replace")
-        return main_of()
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")
+        return run(opt)
     except OSError as e:
         what = f"{e.filename}: {e.strerror}" if e.filename else str(e.strerror or e)
         print(f"judge.py: no verdict: {what}", file=sys.stderr)
@@ -294,7 +296,3 @@ def guarded(main_of):
         traceback.print_exc()
         print("judge.py: no verdict: the judge itself is at fault", file=sys.stderr)
     return NO_VERDICT
-
-
-if __name__ == "__main__":
-    sys.exit(guarded(main))

@@ -1,36 +1,43 @@
 # SPDX-License-Identifier: GPL-2.0
 """Writes and prints what the judge found."""
+from __future__ import annotations
+
 import os
+import pathlib
 import re
 import shutil
 import sys
+import typing
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 
-import files
-import screen
+from runner import files, klog, screen
 
 COUNTS = (("passed", "pass"), ("failed", "fail"), ("skipped", "skip"),
           ("known_bugs", "known_bug"))
+Test = typing.Dict[str, typing.Any]
+Facts = typing.Mapping[str, typing.Any]
 LOG_LINES = 40  # of one test's kernel log on the screen; the file has it all
 
 
-def say(text):
+def say(text: str) -> None:
     print("\n".join(map(screen.plain, text.split("\n"))))
 
 
 class Report:
-    def __init__(self, directory, strict, verbose):
+    def __init__(self, directory: pathlib.Path, strict: bool, verbose: bool):
         self.dir, self.strict, self.verbose = directory, strict, verbose
         self.colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ and \
             os.environ.get("TERM") != "dumb"
 
-    def paint(self, code, text):
+    def paint(self, code: int, text: str) -> str:
         return f"\033[{code}m{text}\033[0m" if self.colour else text
 
-    def write(self, summary):
+    def write(self, summary: Facts) -> None:
         files.write_json(self.dir / "summary.json", summary)
 
-    def finish(self, meta, boot, tests, log, verdict, notes=()):
+    def finish(self, meta: Facts, boot: Facts, tests: list[Test], log: klog.Log,
+               verdict: str, notes: Sequence[str] = ()) -> None:
         counts = {name: sum(t["result"] == r for t in tests) for name, r in COUNTS}
         sections = {s.name: s for s in log.sections}
         self.kernel_logs(log.sections)
@@ -48,11 +55,11 @@ class Report:
                 say(note)
             self.show(summary, tests, sections)
             sys.stdout.flush()
-        except BrokenPipeError: # who reads has seen enough
+        except BrokenPipeError:  # who reads has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         self.write(summary)
 
-    def kernel_logs(self, sections):
+    def kernel_logs(self, sections: list[klog.Section]) -> None:
         where = self.dir / "kernel-log"
         if where.is_symlink():
             where.unlink()
@@ -62,11 +69,12 @@ class Report:
             with open(self.log_file(s.name), "a", encoding="utf-8") as f:
                 f.write("\n".join(s.lines) + "\n")
 
-    def log_file(self, name):
+    def log_file(self, name: str) -> pathlib.Path:
         safe = re.sub(r"[^\w.:+-]", "_", name, flags=re.A)[:200]
         return self.dir / "kernel-log" / f"{safe}.log"
 
-    def junit(self, meta, boot, tests, sections):
+    def junit(self, meta: Facts, boot: Facts, tests: list[Test],
+              sections: dict[str, klog.Section]) -> None:
         suite = ET.Element("testsuite", name=clean(f"hmm-notifier {meta.get('kernel')}"),
                            tests=str(len(tests)), time=str(boot.get("seconds") or 0))
         tally = {"failures": 0, "skipped": 0}
@@ -89,8 +97,9 @@ class Report:
         files.write_text(self.dir / "junit.xml", ET.tostring(
             suite, encoding="utf-8", xml_declaration=True).decode())
 
-    def show(self, summary, tests, sections):
-        def of(result):
+    def show(self, summary: Facts, tests: list[Test],
+             sections: dict[str, klog.Section]) -> None:
+        def of(result: str) -> list[Test]:
             return [t for t in tests if t["result"] == result]
 
         self.show_reasons("skipped", of("skip"))
@@ -109,11 +118,11 @@ class Report:
             f"{summary['wall_s']} s"))
         say(f"results: {self.dir}")
 
-    def show_reasons(self, title, tests):
+    def show_reasons(self, title: str, tests: list[Test]) -> None:
         """Each reason once, with its tests."""
         if tests:
             say(f"{title}:")
-        reasons = {}
+        reasons: dict[str, list[str]] = {}
         for t in tests:
             reasons.setdefault(t["reason"], []).append(t["name"])
         for reason, names in reasons.items():
@@ -122,7 +131,7 @@ class Report:
             if self.verbose or self.strict or len(names) <= 3:
                 say("\n".join(f"    {n}" for n in names))
 
-    def show_failure(self, test, section):
+    def show_failure(self, test: Test, section: klog.Section | None) -> None:
         print(self.paint(31, "FAIL"), screen.plain(test["name"]))
         say(f"    {test['reason']}")
         for line in test["log"]:
@@ -138,6 +147,6 @@ class Report:
             say(f"    alone: ./run_tests.sh --test '{test['name']}'")
 
 
-def clean(text):
+def clean(text: str) -> str:
     """XML has no way to say most control characters."""
     return re.sub(r"[^\t\n\x20-\ud7ff\ue000-\ufffd]", "?", text)

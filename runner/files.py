@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 """The files of a results directory.  Anybody may have sent it: what is read is data of
 bounded size in regular files, and whoever reads what is written sees all or nothing."""
+from __future__ import annotations
+
 import errno
 import json
 import os
 import pathlib
 import stat
 import tempfile
+import typing
 from collections.abc import Iterator
 
 MAX_LOG = 1 << 30
@@ -18,7 +21,7 @@ class Damaged(Exception):
     """A file that is not what it should be, in one sentence."""
 
 
-def open_data(path: pathlib.Path, limit: int):
+def open_data(path: pathlib.Path, limit: int) -> typing.BinaryIO:
     """The open file; OSError if there is none."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -55,7 +58,7 @@ def read_text(path: pathlib.Path, limit: int = MAX_JSON) -> str:
         return ""
 
 
-def read_json(path: pathlib.Path) -> dict:
+def read_json(path: pathlib.Path) -> dict[str, typing.Any]:
     """The object in the file; {} if there is no file."""
     text = read_text(path)
     if not text:
@@ -84,5 +87,5 @@ def write_text(path: pathlib.Path, text: str) -> None:
         raise
 
 
-def write_json(path: pathlib.Path, value: dict) -> None:
+def write_json(path: pathlib.Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=1) + "\n")

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The test programs: which tests they hold, and what they can say.
+
+The names come from the symbols that kselftest_harness.h makes: so nothing is run
+on the host, a program for another architecture can be listed, and 6.1's harness,
+which has no -l, is no exception.
+"""
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import pathlib
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+
+from runner import host
+from runner.errors import OurFault
+
+Programs = Mapping[str, "Program"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    path: pathlib.Path
+    tests: list[str]    # fixture.variant.test
+    selects: bool       # whether its harness can run some of them
+
+
+def symbols(machine: host.Host, path: pathlib.Path) -> list[str]:
+    code, out = machine.output(f"{machine.cross}nm", path)
+    if code:
+        raise OurFault(f"the names of the tests can't be read: nm failed for {path}")
+    return sorted({line.split()[-1] for line in out.splitlines() if line.strip()})
+
+
+def strings(machine: host.Host, path: pathlib.Path) -> set[str]:
+    """What a program can say as it is: its constant strings, but for formats."""
+    with tempfile.NamedTemporaryFile(dir=machine.env.get("TMPDIR")) as f:
+        objcopy = f"{machine.cross}objcopy"
+        if machine.run(objcopy, "-O", "binary", "-j", ".rodata", path, f.name):
+            raise OurFault(f"objcopy failed for {path}")
+        data = pathlib.Path(f.name).read_bytes()
+    return {s.decode() for s in re.findall(rb"[ -$&-~]{8,}(?=\0)", data)}
+
+
+def names(syms: Sequence[str]) -> list[str]:
+    """[fixture.variant.test] of the program with these symbols."""
+    fixtures = [m[1] for s in syms if (m := re.fullmatch(r"_(\w+)_fixture_object", s))]
+    variants: dict[str, list[str]] = {}
+    found: list[str] = []
+
+    def split(text: str) -> tuple[str, str]:
+        """(fixture, rest); a plain TEST() has no fixture, the harness says global."""
+        owners = [f for f in fixtures if text.startswith(f + "_")]
+        owner = max(owners, key=len, default="global")
+        return owner, text[len(owner) + 1:] if owners else text
+
+    for sym in syms:
+        if m := re.fullmatch(r"_(\w+)_variant", sym):
+            fixture, variant = split(m[1])
+            if fixture in fixtures:  # __register_fixture_variant is none
+                variants.setdefault(fixture, []).append(variant)
+    for sym in syms:
+        if sym.endswith("_teardown") and sym.removesuffix("_teardown") in syms:
+            continue  # newer harnesses make one of these for each test
+        if m := re.fullmatch(r"wrapper_(\w+)", sym):
+            fixture, test = split(m[1])
+            for variant in variants.get(fixture) or [""]:
+                found.append(".".join(p for p in (fixture, variant, test) if p))
+    return sorted(found)
+
+
+def can_select(path: pathlib.Path) -> bool:
+    """Whether the harness has -r; 6.1's runs all its tests, whatever is asked."""
+    return b"run specified test" in path.read_bytes()
+
+
+def read(machine: host.Host, directory: pathlib.Path) -> Programs:
+    found = {}
+    for path in sorted(directory.iterdir()):
+        tests = names(symbols(machine, path))
+        if not tests:
+            raise OurFault(f"the names of the tests can't be read: {path.name} holds no test")
+        found[path.name] = Program(path, tests, can_select(path))
+    return found
+
+
+def parts(full: str) -> Iterator[str]:
+    """What a glob may match: the name, and each of its parts as a user says it."""
+    program, _, rest = full.partition(":")
+    programs = (program, program.removeprefix("hmm_notifier_"))
+    bits = rest.split(".")
+    said = [rest]
+    for i in range(1, len(bits)):
+        said += [".".join(bits[:i]), ".".join(bits[i:])]
+    yield from programs
+    yield from said
+    yield from (f"{p}:{n}" for p in programs for n in said)
+
+
+def selected(full: str, globs: Sequence[str]) -> bool:
+    return not globs or any(fnmatch.fnmatchcase(part, g)
+                            for g in globs for part in parts(full))
+
+
+def select(programs: Programs, globs: Sequence[str]) -> tuple[list[str], list[str]]:
+    """(the lines that run what is selected, the full names of it)"""
+    lines, expected = [], []
+    for name, program in programs.items():
+        chosen = [t for t in program.tests if selected(f"{name}:{t}", globs)]
+        if chosen:
+            some = chosen != program.tests and program.selects
+            lines.append(" ".join([name, *(f"-r {t}" for t in chosen if some)]))
+            expected += [f"{name}:{t}" for t in chosen]
+    return lines, expected

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a job runs on: a kernel, its guest, and an accelerator. Each boot of any job, of
+normal runs as of panic_on_warn, mutants and coverage, is made here; before it begins,
+all that the judge reads beside the logs is in its results:
+
+  expected       what is to run, a test a line
+  programs.json  of each program in there: "tests", all that it holds; "selects", whether
+                 its harness can run some of them; "strings", what it can say
+  meta.json      of the kernel and its machine: see describe.py
+"""
+from __future__ import annotations
+
+import functools
+import pathlib
+import typing
+
+from runner import boot, describe, files, host, programs
+from runner.errors import writing
+from runner.job import Job
+from runner.kernel import Built, Kernel
+
+GRACE = 45  # seconds more than the guest itself allows a program to be silent
+
+
+class Testbed:
+    """told is for meta.json: text, by its key."""
+
+    def __init__(self, machine: host.Host, kernel: Kernel, built: Built, arch: str,
+                 accel: str, told: typing.Mapping[str, str]):
+        self.machine, self.kernel, self.built = machine, kernel, built
+        self.arch, self.accel, self.told = arch, accel, told
+        self.programs = programs.read(machine, built.directory / "tests")
+        self.kept: dict[str, list[str]] = {}
+
+    def select(self, globs: typing.Sequence[str]) -> tuple[list[str], list[str]]:
+        """(the lines that run what is selected, the full names of it)"""
+        return programs.select(self.programs, globs)
+
+    @functools.cached_property
+    def common(self) -> set[str]:
+        """What any static program can say is nothing that a test does."""
+        found: set[str] = set()
+        for path in (self.built.directory / "bin").iterdir():
+            found |= programs.strings(self.machine, path)
+        return found
+
+    @functools.cached_property
+    def meta(self) -> dict[str, typing.Any]:
+        return {**describe.meta(self.machine, self.kernel, self.told.get("spec", "")),
+                **self.told}
+
+    def strings(self, name: str) -> list[str]:
+        if name not in self.kept:
+            said = programs.strings(self.machine, self.programs[name].path)
+            self.kept[name] = sorted(said - self.common)
+        return self.kept[name]
+
+    def describe(self, job: Job, to: pathlib.Path) -> None:
+        wanted = dict.fromkeys(test.partition(":")[0] for test in job.expected)
+        held = {name: self.programs[name] for name in wanted}
+        everything = sum(len(p.tests) for p in self.programs.values())
+        with writing(to):
+            files.write_text(to / "expected", "".join(f"{test}\n" for test in job.expected))
+            files.write_json(to / "programs.json", {
+                name: {"tests": p.tests, "selects": p.selects, "strings": self.strings(name)}
+                for name, p in held.items()})
+            files.write_json(to / "meta.json", {
+                **self.meta, "accel": self.accel,
+                "selected": len(job.expected) < everything})
+
+    def boot(self, job: Job, to: pathlib.Path, tmp: pathlib.Path,
+             initramfs: typing.Optional[pathlib.Path] = None, **more: typing.Any) -> str:
+        """How it ended. more is for boot.Boot."""
+        self.describe(job, to)
+        bounds: dict[str, typing.Any] = {"timeout": job.total, "silence": job.silence + GRACE}
+        return boot.run(boot.Boot(
+            kernel=self.kernel.image, initramfs=initramfs or self.built.initramfs,
+            job=job.directory, results=to, accel=self.accel, arch=self.arch,
+            **{**bounds, **more}), self.machine, tmp)
