@@ -86,6 +86,19 @@ static int child_result(pid_t pid)
 	return status > 125 ? status - 256 : status;
 }
 
+/* Of a child that nothing can be waited for with */
+static void discard(pid_t pid)
+{
+	unsigned int waited;
+
+	kill_task(pid, SIGKILL);
+	for (waited = 0; waited < BOUND_MS; waited += SAMPLE_MS) {
+		if (waitpid(pid, NULL, WNOHANG))
+			return;
+		poll(NULL, 0, SAMPLE_MS);
+	}
+}
+
 int bounded_call(int (*fn)(void *arg), void *arg)
 {
 	int pidfd, err;
@@ -101,8 +114,10 @@ int bounded_call(int (*fn)(void *arg), void *arg)
 	}
 
 	pidfd = open_task(pid);
-	if (pidfd < 0)
+	if (pidfd < 0) {
+		discard(pid);
 		return pidfd;
+	}
 	err = bounded_wait(pid, pidfd);
 	close(pidfd);
 	if (err) {
