@@ -27,8 +27,8 @@ class BadKernel(Stop):
     """There is no such kernel, or it does not build."""
     bisect = SKIP_COMMIT
 
-    def __init__(self, code: int = SETUP):
-        super().__init__()  # the program that failed has said why
+    def __init__(self, text: str = "", code: int = SETUP):
+        super().__init__(text)  # none if the program that failed has said why
         self.code = code
 
 

@@ -166,12 +166,29 @@ class Host:
         if code:
             raise BadHost
 
+    def asks_for_root(self, *cmd: str) -> bool:
+        """Whether it ran, on the terminal, where sudo asks for its password."""
+        if not sys.stdin.isatty():
+            return False
+        with subprocess.Popen(["sudo", *cmd], env=self.env,
+                              stdout=subprocess.DEVNULL) as child:
+            try:
+                return child.wait() == 0
+            except BaseException:
+                child.terminate()
+                raise
+
     def cache(self) -> pathlib.Path:
         code, out = self.output("bash", "-c", '. "$1" && cache_dir', "run_tests.sh",
                                 VM / "common.sh")
         if code:
             raise BadHost
         return pathlib.Path(out.rstrip("\n"))
+
+    def debian_arch(self) -> str:
+        """Debian's name of this machine's architecture"""
+        here = os.uname().machine
+        return {"x86_64": "amd64", "aarch64": "arm64"}.get(here, here)
 
     def version_of(self, program: str, timeout: float = 10) -> str:
         """The first line of what it says of itself; empty when it says nothing."""

@@ -5,8 +5,10 @@ import os
 import pathlib
 import shutil
 import subprocess
+import tempfile
 import typing
 
+from runner import cache, host
 from runner.errors import OurFault, writing
 
 Path = typing.Union[str, "os.PathLike[str]"]
@@ -21,6 +23,44 @@ def pack(names: typing.Iterable[str], directory: Path, out: Path) -> None:
     if done.returncode:
         raise OurFault(f"cannot write {out}: "
                        f"{done.stderr.decode(errors='replace').strip()}")
+
+
+def base(machine: host.Host, out: pathlib.Path, kernel_modules: pathlib.Path,
+         busybox: pathlib.Path, guest: pathlib.Path) -> None:
+    """out/initramfs.cpio of what was built into out: busybox, the modules, the tests, and
+    the guest's own programs; its sum beside it."""
+    cpio = out / "initramfs.cpio"
+    with writing(out), tempfile.TemporaryDirectory(prefix=".root-", dir=out) as tmp:
+        root, new = pathlib.Path(tmp, "root"), pathlib.Path(tmp, cpio.name)
+        fill(root, out, kernel_modules, busybox, guest)
+        # smaller, so it boots sooner
+        if machine.run(f"{machine.cross}strip", *(root / "tests").iterdir()):
+            raise OurFault("strip failed")
+        names = sorted(str(p.relative_to(root)) for p in root.rglob("*"))
+        pack([".", *(f"./{name}" for name in names)], root, new)
+        (out / "initramfs.sum").unlink(missing_ok=True)
+        new.replace(cpio)
+        cache.write_sums(out / "initramfs.sum", [cpio])
+
+
+def fill(root: pathlib.Path, out: pathlib.Path, kernel_modules: pathlib.Path,
+         busybox: pathlib.Path, guest: pathlib.Path) -> None:
+    for name in ("bin", "tests", "modules", "proc", "sys", "dev", "tmp", "job", "etc"):
+        (root / name).mkdir(parents=True)
+    shutil.copy(busybox, root / "bin/busybox")
+    for where, files in (("bin", out.glob("bin/*")), ("tests", out.glob("tests/*")),
+                         ("modules", kernel_modules.glob("*.ko")), ("modules", own(out)),
+                         ("", (guest / "init", guest / "probe"))):
+        for f in files:
+            shutil.copy(f, root / where)
+    order = (kernel_modules / "order").read_text()
+    (root / "modules/order").write_text(order + "".join(f"{ko.name}\n" for ko in own(out)))
+    for f in (root / "init", root / "probe", *root.glob("bin/*"), *root.glob("tests/*")):
+        f.chmod(0o755)
+
+
+def own(out: pathlib.Path) -> typing.List[pathlib.Path]:
+    return sorted(out.glob("modules/*.ko"))
 
 
 def make(base: Path, job: pathlib.Path, job_cpio: Path, out: pathlib.Path) -> None:

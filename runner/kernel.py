@@ -6,9 +6,11 @@ import hashlib
 import pathlib
 import typing
 
-from runner import TOP, VM, host
+from runner import VM, host
 from runner.errors import BadKernel, OurFault
 from runner.options import Options
+
+OLD_LISTS = 6  # of kernel.sh: root has to run apt-get update
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,9 +46,14 @@ def extras(opt: Options) -> typing.List[str]:
 
 
 def get(machine: host.Host, spec: str, *more: typing.Union[str, pathlib.Path]) -> Kernel:
-    code, out = machine.output(VM / "kernel.sh", spec, *more)
+    cmd: typing.List[typing.Union[str, pathlib.Path]] = [VM / "kernel.sh", spec, *more]
+    code, out = machine.output(*cmd)
+    if code == OLD_LISTS and machine.asks_for_root("apt-get", "update"):
+        code, out = machine.output(*cmd)
+    if code == OLD_LISTS:
+        raise BadKernel  # it has named the command
     if code:
-        raise BadKernel(code)
+        raise BadKernel(code=code)
     directory = pathlib.Path(out.rstrip("\n"))
     kernel = Kernel(directory, directory / "vmlinuz")
     if not kernel.release or not kernel.image.exists():
@@ -62,14 +69,3 @@ class Built:
     @property
     def initramfs(self) -> pathlib.Path:
         return self.directory / "initramfs.cpio"
-
-
-def build(machine: host.Host, kernel: Kernel, tmp: pathlib.Path,
-          selftests: typing.Optional[pathlib.Path] = None) -> Built:
-    """selftests: other tests than ours"""
-    out = tmp / "out"
-    for cmd in ([VM / "build.sh", kernel.directory, out, selftests or TOP / "selftests"],
-                [VM / "initramfs.sh", kernel.directory, out]):
-        if machine.run(*cmd):
-            raise BadKernel
-    return Built(out.resolve())

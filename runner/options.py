@@ -38,7 +38,7 @@ class Options:
     append: str
     boot_timeout: int
     log_limit: int
-    selftests: typing.Optional[pathlib.Path]
+    selftests: pathlib.Path
     vmlinuz: typing.Optional[pathlib.Path]
     kvm_device: str
     guest_env: typing.Tuple[typing.Tuple[str, str], ...]
@@ -143,7 +143,8 @@ def parser() -> Parser:
         help="don't install missing packages: print the command, exit 2")
     add("--help", "-h", action="help", help="this text")
     # For tests/: other tests, other bounds, a kernel or a KVM that is none.
-    for name, more in (("--selftests", {"type": directory}), ("--vmlinuz", {"type": file}),
+    for name, more in (("--selftests", {"type": directory, "default": TOP / "selftests"}),
+                       ("--vmlinuz", {"type": file}),
                        ("--log-limit", {"type": number, "default": 0}),
                        ("--kvm-device", {"default": "/dev/kvm"}),
                        ("--guest-env", {"type": variable, "action": "append",

@@ -6,7 +6,7 @@ import shutil
 import time
 import typing
 
-from runner import accel, host, job, kernel, panic, results, testbed, verdict, workdir
+from runner import accel, build, host, job, kernel, panic, results, testbed, verdict, workdir
 from runner.errors import FAIL, PASS, SKIP_COMMIT, NoTest, writing
 from runner.options import Options
 
@@ -23,7 +23,7 @@ class Run:
         self.machine.install(["run", *(["source"] if opt.built_here else []),
                               *([opt.cross] if opt.cross else [])], opt.install)
         with workdir.made(self.machine) as tmp:
-            self.testbed = self.make_testbed(tmp)
+            self.testbed = self.make_testbed()
             lines, expected = self.testbed.select(opt.globs)
             if not expected:
                 raise NoTest(f"no test matches {' '.join(opt.globs)}")
@@ -36,12 +36,12 @@ class Run:
             self.testbed.describe(self.job, self.results.directory)
             return self.test(self.results, tmp)
 
-    def make_testbed(self, tmp: pathlib.Path) -> testbed.Testbed:
+    def make_testbed(self) -> testbed.Testbed:
         opt, machine = self.opt, self.machine
         tested = kernel.get(machine, opt.kernel, *kernel.extras(opt))
         if opt.vmlinuz:
             tested = dataclasses.replace(tested, image=opt.vmlinuz)
-        built = kernel.build(machine, tested, tmp, opt.selftests)
+        built = build.build(machine, tested, opt.selftests)
         return testbed.Testbed(
             machine, tested, built, opt.machine, opt.accel,
             {"spec": opt.kernel, "arch": opt.machine, "suite": machine.describe_suite(),

@@ -8,11 +8,11 @@ import subprocess
 import tempfile
 import time
 
-from support import KERNEL, TOP, VM, machine
+from support import KERNEL, TOP, VM, built, machine
 
-from runner import accel
+from runner import accel, host
 
-PARTS = ("packages", "kernel (download, unpack)", "module and test build", "initramfs",
+PARTS = ("packages", "kernel (download, unpack)", "module, test and initramfs build",
          "accelerator", "boot", "tests", "power-off", "verdict", "run_tests.sh")
 
 
@@ -29,12 +29,13 @@ def measure(cache):
     t = {}
     os.environ["XDG_CACHE_HOME"] = cache
     with tempfile.TemporaryDirectory() as tmp:
-        out, results = f"{tmp}/out", f"{tmp}/results"
+        results = f"{tmp}/results"
         began = time.monotonic()
         timed(t, "packages", VM / "packages.sh", "run")
         kernel = timed(t, "kernel (download, unpack)", VM / "kernel.sh", KERNEL)
-        timed(t, "module and test build", VM / "build.sh", kernel, out)
-        timed(t, "initramfs", VM / "initramfs.sh", kernel, out)
+        building = time.monotonic()
+        out = built(directory=pathlib.Path(kernel), host=host.Host()).directory
+        t["module, test and initramfs build"] = time.monotonic() - building
         choose = time.monotonic()
         accel.Kvm(machine(), os.uname().machine, pathlib.Path(kernel, "vmlinuz"),
                   pathlib.Path(out, "initramfs.cpio"),
@@ -63,9 +64,9 @@ def main():
         warm["run_tests.sh"] = whole
     print(f"kernel {s['kernel']}, {s['accel']}, {len(s['tests'])} tests, "
           f"verdict {s['verdict']}\n")
-    print(f"{'part':28} {'cold':>8} {'warm':>8}   seconds")
+    print(f"{'part':32} {'cold':>8} {'warm':>8}   seconds")
     for part in PARTS:
-        print(f"{part:28} {cold[part]:8.1f} {warm[part]:8.1f}")
+        print(f"{part:32} {cold[part]:8.1f} {warm[part]:8.1f}")
 
 
 if __name__ == "__main__":

@@ -60,6 +60,14 @@ def machine():
     return host.Host()
 
 
+def built(selftests=TOP / "selftests", directory=None, host=None):
+    """What goes into the guest of the kernel, or of the one in that directory"""
+    from runner import build, kernel
+    directory = directory or kernel_dir()
+    return build.build(host or machine(), kernel.Kernel(directory, directory / "vmlinuz"),
+                       selftests)
+
+
 @functools.cache
 def kernel_dir():
     out = subprocess.run([str(VM / "kernel.sh"), KERNEL], check=True, text=True,

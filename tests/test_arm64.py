@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 """--arch arm64: the same tests have the same verdicts there.  And what it takes: another
 architecture's packages, of which the host's apt is told nothing."""
+import contextlib
+import io
 import os
 import pathlib
 import subprocess
 import unittest
 
-from support import KERNEL, TOP, VM, Run, TempDir, kernel_dir, sh, shim
+from support import KERNEL, TOP, VM, Run, TempDir, built, kernel_dir, sh, shim
+
+from runner import host
 
 from runner import errors, options
 
@@ -118,10 +122,10 @@ class Built(unittest.TestCase):
                 if "Machine:" in line}
 
     def test_for_arm64_by_programs_of_the_host(self):
-        kernel, out = self.kernel(), TempDir(self, "").path / "out"
-        r = sh(VM / "build.sh", kernel, out, env=ARM64)
-        self.assertEqual(r.returncode, 0, r.stdout)
-        self.assertNotIn("is not here", r.stdout)  # the compiler of the kernel is
+        kernel = self.kernel()
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            out = built(directory=kernel, host=host.Host("arm64")).directory
+        self.assertNotIn("is not here", said.getvalue())  # the compiler of the kernel is
         self.assertEqual(self.machines(*out.glob("modules/*.ko"), *out.glob("tests/*"),
                                        *out.glob("bin/*")), {"AArch64"})
         self.assertEqual(self.machines(*kernel.glob("usr/lib/linux-kbuild*/scripts/mod/"

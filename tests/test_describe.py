@@ -7,7 +7,7 @@ import unittest
 import goodrun
 from support import BASES, TOP, TempDir, kernel_dir, machine
 
-from runner import describe, given, kernel, testbed
+from runner import build, describe, given, kernel, testbed
 from runner.job import Job
 
 HEADER = (TOP / "selftests/hmm_notifier.h").read_text()
@@ -38,7 +38,7 @@ class KnownBugs(unittest.TestCase):
 class Described(unittest.TestCase):
     def setUp(self):
         self.kernel = kernel.Kernel(kernel_dir(), kernel_dir() / "vmlinuz")
-        self.built = kernel.build(machine(), self.kernel, TempDir(self, "").path)
+        self.built = build.build(machine(), self.kernel)
 
     def describe(self, **told):
         results = TempDir(self, "").path

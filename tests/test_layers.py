@@ -6,7 +6,7 @@ import pathlib
 import re
 import unittest
 
-from support import TOP, VM, TempDir, kernel_dir, sh
+from support import TOP, built, sh
 
 Uses = dict[str, set[str]]
 
@@ -60,10 +60,7 @@ class Layers(unittest.TestCase):
             self.assertLessEqual(folders, {"core", f.parent.name}, f)
 
     def test_calls(self):
-        out = TempDir(self, "").path / "build"
-        r = sh(VM / "build.sh", kernel_dir(), out)
-        self.assertEqual(r.returncode, 0, r.stdout)
-        uses = calls(out / "obj")
+        uses = calls(built().directory / "obj")
         self.assertIn("core/rule", uses["stress/expected_warns"])
         self.assert_points_down(uses)
 

@@ -17,7 +17,7 @@ import sys
 import time
 import unittest
 
-from support import KERNEL, TOP, VM, TempDir, kernel_dir, sh, take_long
+from support import KERNEL, TOP, TempDir, built, kernel_dir, sh, take_long
 
 sys.path.insert(0, str(TOP / "tests/proof"))
 import guest  # noqa: E402
@@ -335,11 +335,9 @@ class Host(unittest.TestCase):
 
     def test_looking_changes_nothing(self):
         tmp = TempDir(self, "").path
-        r = sh(VM / "build.sh", kernel_dir(), tmp / "out")
-        self.assertEqual(r.returncode, 0, r.stdout)
         look = [build_snapshot(tmp / "snapshot"), "-a", self.disk()]
         before = set(sh(*look).stdout.splitlines())
-        for program in sorted((tmp / "out/tests").iterdir()):
+        for program in sorted((built().directory / "tests").iterdir()):
             for args in (["-l"], ["-h"], ["-r", "nosuch"]):
                 sh(program, *args)
         after = set(sh(*look).stdout.splitlines())

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What comes before the guest: options, packages, downloads, the accelerator, names."""
+import contextlib
+import io
 import os
 import re
 import subprocess
@@ -7,7 +9,7 @@ import sys
 import time
 import unittest
 
-from support import KERNEL, STANDINS, TOP, VM, TempDir, kernel_dir, machine, sh, shim
+from support import KERNEL, STANDINS, TOP, VM, TempDir, built, machine, sh, shim
 
 from runner import programs
 
@@ -103,6 +105,12 @@ class Downloads(unittest.TestCase):
                "busybox-static", cwd=TOP, env=env)
         self.assertEqual(r.returncode, 2)
         self.assertIn("apt-get update failed", r.stdout)
+
+    def test_old_lists_without_root_name_the_command(self):
+        env = shim(self, id="echo 1000", sudo="exit 1", apt_get="exit 1")
+        r = sh("bash", "-c", ". vm/common.sh; . vm/deb.sh; deb_update", cwd=TOP, env=env)
+        self.assertEqual(r.returncode, 6)
+        self.assertIn(": sudo apt-get update\n", r.stdout)
 
     def test_cache_in_a_path_with_blanks(self):
         home = TempDir(self).path
@@ -200,18 +208,16 @@ class Names(unittest.TestCase):
         return names
 
     def test_of_each_program(self):
-        out = TempDir(self, "").path / "out"
         for more in ((), (STANDINS[1],)):
-            r = sh(VM / "build.sh", kernel_dir(), out, *more)
-            self.assertEqual(r.returncode, 0, r.stdout)
-            for program in programs.read(machine(), out / "tests").values():
+            tests = built(*more).directory / "tests"
+            for program in programs.read(machine(), tests).values():
                 self.assertEqual(set(program.tests), self.names_by_harness(program.path))
 
     def test_warm_build_builds_nothing(self):
-        out = TempDir(self, "").path / "out"
-        sh(VM / "build.sh", kernel_dir(), out)
-        r = sh(VM / "build.sh", kernel_dir(), out)
-        self.assertEqual((r.returncode, r.stdout), (0, ""))
+        first = built()
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            self.assertEqual(built(), first)
+        self.assertEqual(said.getvalue(), "")
 
 
 if __name__ == "__main__":

@@ -77,6 +77,11 @@ deb_update() {
 		return
 	fi
 	say "reading Debian's package lists (apt-get update)"
+	# no password can be asked for here; who called us may have a terminal
+	if [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then
+		say "they are too old, and to renew them takes root: sudo apt-get update"
+		exit 6
+	fi
 	as_root apt-get update >/dev/null 2>&1 </dev/null ||
 		die "apt-get update failed; run it by hand to see why"
 }

@@ -118,7 +118,7 @@ publish() { # BUILD KERNELDIR
 	echo "$spec${variant:+ --$variant}" >"$new/origin"
 	: >"$new/modules/order"
 	ln -s "$1" "$new/build"
-	# what was built; vm/build.sh has nothing to patch there
+	# what was built; runner/build.py has nothing to patch there
 	ln -s "$work/tree" "$new/src"
 	ln -s "$source" "$new/pristine"
 	touch "$new/patched"

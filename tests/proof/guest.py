@@ -12,7 +12,7 @@ import threading
 TOP = pathlib.Path(__file__).resolve().parents[2]
 HERE = TOP / "tests/proof"
 sys.path[:0] = [str(TOP)]
-from runner import accel as kvm, initrd, kernel, testbed  # noqa: E402
+from runner import accel as kvm, build, initrd, kernel, testbed  # noqa: E402
 from runner.errors import Stop  # noqa: E402
 from runner.job import Job  # noqa: E402
 
@@ -44,7 +44,7 @@ class Kernel:
         self.machine, self.results, self.tmp = machine, results, tmp
         self.lock, self.count = threading.Lock(), 0
         tested = kernel.Kernel(directory, directory / "vmlinuz")
-        built = kernel.build(machine, tested, tmp)
+        built = build.build(machine, tested)
         self.dir, self.out = directory, built.directory
         self.root = tmp / "root"
         self.root.mkdir()

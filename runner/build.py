@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What goes into the guest: modules/test_hmm.ko, patched with the series of this base,
+the static test programs in tests/, the guest's own programs in bin/, and
+initramfs.cpio. It lies in the cache under a key of all that it is made from, so that a
+warm run builds nothing."""
+from __future__ import annotations
+
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import time
+import typing
+from collections.abc import Iterator
+
+from runner import TOP, VM, cache, host, initrd
+from runner.errors import BadKernel
+from runner.kernel import Built, Kernel
+
+Word = typing.Union[str, "os.PathLike[str]"]
+GUEST = TOP / "runner/guest"
+KEPT = 30 * 86400  # seconds for which a build that nobody uses stays
+
+
+class Build:
+    def __init__(self, machine: host.Host, kernel: Kernel, selftests: pathlib.Path):
+        self.machine, self.kernel = machine, kernel
+        self.dir = kernel.directory.resolve()
+        self.selftests = selftests.resolve()
+        self.series = TOP / "kernel-patches" / kernel.says("base")
+        if not (self.series / "series").is_file():
+            raise BadKernel(f"there is no series for {kernel.says('base')} kernels in "
+                            "kernel-patches/")
+        self.cc = self.compiler()
+        self.cache = machine.cache()
+        self.numa = self.cache / f"numa-{machine.arch}" if machine.arch else None
+        self.final = self.cache / "builds" / f"{kernel.release}-{self.key()}"
+
+    def compiler(self) -> str:
+        """The test programs are compiled by the compiler that compiles the module."""
+        config = self.kernel.says("config")
+        said = re.search(r'^CONFIG_CC_VERSION_TEXT="([^ "]*)', config, re.M)
+        cross = self.machine.cross
+        # some say gcc-12, some x86_64-linux-gnu-gcc-12
+        name = cross + (said[1] if said else "").removeprefix(cross)
+        if shutil.which(name, path=self.machine.env["PATH"]):
+            return name
+        host.say(f"the kernel's compiler, {name}, is not here; using {cross}gcc")
+        return f"{cross}gcc"
+
+    def sources(self) -> Iterator[pathlib.Path]:
+        yield from self.dir.glob("src/lib/test_hmm*.[ch]")
+        yield self.dir / "src/mm/mmu_notifier.c"
+        for where in (self.series, TOP / "lib", self.selftests, GUEST):
+            yield from (p for p in where.rglob("*") if p.is_file() and p.suffix != ".o")
+        yield from (TOP / "runner" / name for name in ("build.py", "initrd.py"))
+
+    def key(self) -> str:
+        digest = hashlib.sha256(f"{self.dir} {self.cc}".encode(errors="surrogateescape"))
+        digest.update(self.machine.output(self.cc, "--version")[1].encode())
+        for name in ("config", "build/Module.symvers", "src/lib/test_hmm.c"):
+            stat = (self.dir / name).stat()
+            digest.update(f" {stat.st_size} {int(stat.st_mtime)}".encode())
+        for path in sorted(self.sources()):
+            if path.exists():
+                digest.update(f" {path} {cache.sum_of(path)}".encode(errors="surrogateescape"))
+        return digest.hexdigest()[:16]
+
+    def must(self, what: str, log: pathlib.Path, *cmd: Word,
+             cwd: typing.Optional[pathlib.Path] = None) -> None:
+        """Runs what has to succeed, and is silent then."""
+        with open(log, "wb") as f, self.machine.started(
+                cmd, stdout=f, stderr=subprocess.STDOUT, cwd=cwd) as child:
+            code = self.machine.code(cmd, child.wait())
+        if code:
+            host.say(log.read_text(errors="replace").rstrip())
+            raise BadKernel(what)
+
+    def patch_module(self, new: pathlib.Path) -> None:
+        """git apply takes no fuzz, and the parts of a patch that lie outside lib/ are not
+        this build's business."""
+        (new / "module/lib").mkdir(parents=True)
+        for f in self.dir.glob("src/lib/test_hmm*.[ch]"):
+            shutil.copyfile(f, new / "module/lib" / f.name)
+        if (self.dir / "patched").exists():
+            return  # the kernel was built with the series
+        for line in (self.series / "series").read_text().splitlines():
+            patch, *strip = line.partition("#")[0].split()[:2] or [""]
+            if patch:
+                self.must(f"{self.series.name}/{patch} does not apply to this kernel",
+                          new / "log", "env", f"GIT_CEILING_DIRECTORIES={new}", "git", "apply",
+                          *(strip or ["-p1"]), "--whitespace=nowarn",
+                          "--include=lib/test_hmm*", self.series / patch, cwd=new / "module")
+
+    def kbuild(self, where: pathlib.Path, new: pathlib.Path) -> None:
+        """No BTF: nothing reads it, and it would want pahole."""
+        self.must("the module does not build", where / "log", "make", "-C", self.dir / "build",
+                  f"M={where}", "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules")
+        for ko in where.glob("*.ko"):
+            shutil.copy(ko, new / "modules")
+            self.must("strip failed", where / "log", f"{self.machine.cross}strip",
+                      "--strip-debug", new / "modules" / ko.name)
+
+    def modules(self, new: pathlib.Path) -> None:
+        (new / "modules").mkdir()
+        self.patch_module(new)
+        (new / "module/lib/Kbuild").write_text("obj-m := test_hmm.o\n")
+        self.kbuild(new / "module/lib", new)
+        if (self.selftests / "Kbuild").exists():
+            shutil.copytree(self.selftests, new / "extra")
+            self.kbuild(new / "extra", new)
+
+    def tests(self, new: pathlib.Path) -> None:
+        """The Makefile in selftests/ is the one place that says how a test is built. The
+        stand-ins have no Makefile: they need the harness only."""
+        cc, harness = self.cc, self.dir / "src/tools/testing/selftests"
+        (new / "tests").mkdir()
+        (new / "obj").mkdir()
+        if self.numa:
+            cc += (f" -isystem {self.numa}/usr/include "
+                   f"-L{self.numa}/usr/lib/{self.machine.cross.rstrip('-')}")
+        if (self.selftests / "Makefile").exists():
+            self.must("the tests do not build", new / "tests.log", "make", "-s", "-C",
+                      self.selftests, "-j2", f"CC={cc}", f"KERNEL_SRC={self.dir}/src",
+                      f"TEST_HMM={new}/module/lib", f"OUTPUT={new}/obj")
+        for src in self.selftests.glob("hmm_notifier_*.c"):
+            program = new / "tests" / src.stem
+            if (new / "obj" / src.stem).exists():
+                (new / "obj" / src.stem).rename(program)
+            else:
+                self.must(f"{src.stem} does not build", new / "tests.log", self.cc, "-O2",
+                          "-static", "-D_GNU_SOURCE", "-fno-builtin-snprintf", "-o", program,
+                          f"-fmacro-prefix-map={self.selftests}/=", f"-I{harness}", src)
+
+    def guest(self, new: pathlib.Path) -> None:
+        (new / "bin").mkdir()
+        for name in ("bounded", "kmsg"):
+            self.must(f"guest/{name}.c does not build", new / "guest.log", self.cc, "-O2",
+                      "-Wall", "-Wextra", "-static", "-o", new / "bin" / name,
+                      GUEST / f"{name}.c")
+
+    def is_intact(self, tell: bool = False) -> bool:
+        """The files themselves are checked: a program that is cut short is not one with
+        fewer tests."""
+        lost = cache.damaged(self.final / "sums")
+        if lost and tell and self.final.exists():
+            host.say(f"{self.final} is damaged ({lost}): building it again")
+        return not lost
+
+    def make(self) -> None:
+        host.say(f"building test_hmm.ko and the tests for {self.kernel.release}")
+        with cache.new_directory(self.final) as new:
+            self.modules(new)
+            self.tests(new)
+            self.guest(new)
+            cache.write_sums(new / "sums", [f for d in ("bin", "modules", "tests")
+                                            for f in (new / d).iterdir()])
+        # old builds are small, but they would pile up for ever
+        until = time.time() - KEPT
+        for old in [*self.final.parent.iterdir(), *self.cache.glob(".lock-build-*")]:
+            stat = old.lstat()
+            if max(stat.st_atime, stat.st_mtime) < until:
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+
+    def get(self) -> Built:
+        if self.numa and not self.numa.exists():
+            with cache.locked(self.machine, "numa"):
+                unpack(self.machine, "libnuma-dev", self.numa)
+        if not self.is_intact():
+            with cache.locked(self.machine, f"build-{self.final.name}"):
+                if not self.is_intact(tell=True):
+                    self.make()
+        os.utime(self.final)
+        return Built(self.final)
+
+
+def unpack(machine: host.Host, package: str, to: pathlib.Path, file: str = "") -> None:
+    """A Debian package, or one file of it; not installed here: for another architecture
+    it can't be, and busybox-static would throw out a busybox that somebody may want."""
+    if not to.exists() and machine.run(
+            "bash", "-uc", '. "$1/common.sh"; . "$1/deb.sh"; cache=$(cache_dir) || exit 2\n'
+            'deb_unpack "$2"; what=$(find "$new" ${4:+-type f -perm -100 -name "$4"} | '
+            'head -n 1); mv -T "$what" "$3" && rm -rf "$new"', "bash", VM, package, to, file):
+        raise BadKernel
+
+
+def build(machine: host.Host, kernel: Kernel,
+          selftests: pathlib.Path = TOP / "selftests") -> Built:
+    """selftests: other tests than ours"""
+    made = Build(machine, kernel, selftests).get()
+    if cache.damaged(made.directory / "initramfs.sum"):
+        with cache.locked(machine, f"build-{made.directory.name}"):
+            make_initramfs(machine, kernel, made)
+    return made
+
+
+def make_initramfs(machine: host.Host, kernel: Kernel, made: Built) -> None:
+    if cache.damaged(made.directory / "initramfs.sum"):
+        busybox = machine.cache() / f"busybox-{machine.arch or machine.debian_arch()}"
+        if not os.access(busybox, os.X_OK):
+            with cache.locked(machine, "busybox"):
+                unpack(machine, "busybox-static", busybox, "busybox")
+        if made.initramfs.exists():
+            host.say(f"{made.initramfs} is damaged: making it again")
+        initrd.base(machine, made.directory, kernel.directory / "modules", busybox, GUEST)
