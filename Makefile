@@ -6,10 +6,11 @@ all:
 	@echo "Targets: check [T=NAME], static KDIR=DIR [FILE=F], static-cocci KDIR=DIR, stable [N=50 ARGS=...], callsites KDIR=DIR, bench, fuzz-judge [N=10000],"
 	@echo "mutants [M=NAME], fuzz-device [S=600 ARGS=...], coverage, clean, distclean, install KDIR=DIR [FIXES=n], uninstall KDIR=DIR, series [OUT=DIR], check-bisect"
 
-# T= picks tests of the project by a part of their name, as in T=test_judge.
+# T= picks tests of the project by a part of their name: a file's, class's or method's,
+# as in T=test_judge, T=test_judge.Good, or several.
 check:
 	@vm/packages.sh run source check static
-	@tests/run.py $(T)
+	@pytest-3 tests $(if $(T),-k "$$(echo '$(strip $(T))' | sed 's/ / or /g; s/\./ and /g')")
 
 # Does lib/change/start_site.c know all places in that kernel that start an invalidation?
 callsites:

@@ -17,7 +17,8 @@ RUN="gcc libc6-dev make binutils patch cpio xz-utils bzip2 kmod git
 SOURCE="bc bison flex rsync lz4 ccache"
 ARM64="qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
 STATIC="gcc make clang coccinelle"
-CHECK="rsync shellcheck mypy flake8 clang clang-19 sparse perl quilt python3-ply python3-git libcap-dev"
+CHECK="python3-pytest python3-pytest-xdist rsync shellcheck mypy flake8 clang clang-19
+       sparse perl quilt python3-ply python3-git libcap-dev"
 
 no_install=
 [ "${1:-}" = -n ] && { no_install=1; shift; }
