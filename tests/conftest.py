@@ -10,7 +10,7 @@ import pytest
 # have bounds in seconds, and two at once would be too slow for them.
 NO_GUEST = {"test_callsites", "test_describe", "test_fuzz_judge", "test_judge",
             "test_judge_claims", "test_judge_data", "test_layers", "test_pytest",
-            "test_source", "test_static", "test_trees", "test_unit"}
+            "test_source", "test_static", "test_unit"}
 
 # The tests name files from the top of the checkout.
 os.chdir(pathlib.Path(__file__).resolve().parent.parent)
