@@ -3,7 +3,7 @@
 
 all:
 	@echo "./run_tests.sh runs the tests on a kernel; 'make check' tests this project."
-	@echo "Targets: check [T=NAME], static KDIR=DIR [FILE=F], static-cocci KDIR=DIR, stable [N=50 ARGS=...], callsites KDIR=DIR, bench, fuzz-judge [N=10000],"
+	@echo "Targets: check [T=NAME], static KDIR=DIR [FILE=F], static-cocci KDIR=DIR, new-test NAME=AREA, stable [N=50 ARGS=...], callsites KDIR=DIR, bench, fuzz-judge [N=10000],"
 	@echo "mutants [M=NAME], fuzz-device [S=600 ARGS=...], coverage, clean, distclean, install KDIR=DIR [FIXES=n], uninstall KDIR=DIR, series [OUT=DIR], check-bisect"
 
 # T= picks tests of the project by a part of their name: a file's, class's or method's,
@@ -11,6 +11,10 @@ all:
 check:
 	@vm/packages.sh run source check static
 	@pytest-3 tests $(if $(T),-k "$$(echo '$(strip $(T))' | sed 's/ / or /g; s/\./ and /g')")
+
+# A program of tests to begin with: make new-test NAME=munmap
+new-test:
+	@selftests/new-test.sh "$(NAME)"
 
 # Does lib/change/start_site.c know all places in that kernel that start an invalidation?
 callsites:
@@ -80,4 +84,4 @@ clean:
 distclean: clean
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/hmm-notifier-tests"
 
-.PHONY: all check static static-cocci stable callsites fuzz-judge bench install uninstall series check-bisect mutants fuzz-device coverage clean distclean
+.PHONY: all check new-test static static-cocci stable callsites fuzz-judge bench install uninstall series check-bisect mutants fuzz-device coverage clean distclean
