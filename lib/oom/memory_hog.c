@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <linux/posix_types.h> /* sysinfo.h has it from tools/include, where it is less */
 #include <numa.h>
 #include <sched.h>
 #include <signal.h>
