@@ -315,6 +315,36 @@ TEST_F(device, finds_its_own_huge_page)
 	check_device_memory(_metadata, at, CHANGE_HUGE);
 }
 
+/* Two files of a process are two page tables of its device. */
+TEST_F(device, sees_what_another_file_migrated)
+{
+	static uintptr_t buffer[CHANGE_PAGE / sizeof(uintptr_t)];
+	int err, first = dmirror_open(DMIRROR_MIRROR);
+	int second = dmirror_open(DMIRROR_MIRROR);
+	void *page = mmap(NULL, CHANGE_PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uintptr_t at = (uintptr_t)page;
+
+	ASSERT_LE(0, first);
+	ASSERT_LE(0, second);
+	ASSERT_NE(MAP_FAILED, page);
+	change_fill(at, CHANGE_PAGE);
+	ASSERT_EQ(0, dmirror_read(first, at, buffer, 1));
+	ASSERT_EQ(at, buffer[0]);
+	err = dmirror_migrate_to_device(second, at, buffer, 1);
+	if (err == -EOPNOTSUPP)
+		SKIP(return, "no CONFIG_DEVICE_PRIVATE");
+	ASSERT_EQ(0, err);
+	buffer[0] = ~at;
+	ASSERT_EQ(0, dmirror_write(second, at, buffer, 1));
+
+	ASSERT_EQ(0, dmirror_read(first, at, buffer, 1));
+	EXPECT_EQ(~at, buffer[0]);
+	EXPECT_EQ(~at, *(volatile uintptr_t *)at);
+	EXPECT_EQ(0, close(first));
+	EXPECT_EQ(0, close(second));
+}
+
 /*
  * hmm_range_fault() reports a page that is in the device as it is mapped, see
  * hmm_vma_handle_pte(): no write goes around fork(), and nobody WARNs.
