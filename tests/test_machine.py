@@ -17,7 +17,7 @@ import sys
 import time
 import unittest
 
-from support import KERNEL, TOP, TempDir, built, kernel_dir, sh, take_long
+from support import KERNEL, TOP, TempDir, built, kernel_dir, machine, sh, take_long
 
 sys.path.insert(0, str(TOP / "tests/proof"))
 import guest  # noqa: E402
@@ -97,7 +97,7 @@ class Plan:
         self.lines.append(f"look {name.replace(' ', '_')}")
 
     def chosen(self, program):
-        names = self.programs[program][0]
+        names = self.programs[program].tests
         if EVERYTHING:
             return names
         if program == "hmm_notifier_mmap":
@@ -168,13 +168,14 @@ class Somebodys(unittest.TestCase):
     def guest_says(cls, kind):
         case = cls("test_is_as_it_was")
         tmp = TempDir(case, "").path
-        kernel = guest.Kernel(kernel_dir(), tmp, tmp / "results", None, upstream=False)
-        plan = Plan(kernel.programs, tmp)
+        kernel = guest.Kernel(machine(), kernel_dir(), tmp, tmp / "results", None,
+                              upstream=False)
+        plan = Plan(kernel.testbed.programs, tmp)
         getattr(plan, kind)()
         (tmp / "plan").write_text("".join(f"{line}\n" for line in plan.lines))
         files = [MACHINE / "guest.sh", tmp / "plan", build_snapshot(tmp / "snapshot"),
                  *plan.files]
-        results = kernel.boot("machine", " ".join(["../job/guest.sh", *kernel.programs]) + "\n",
+        results = kernel.boot("machine", [" ".join(["../job/guest.sh", *kernel.testbed.programs])],
                               [], files, bounds=(1800, 600, 1900))
         said = re.sub("^# ", "", (results / "ktap.log").read_text(errors="replace"),
                       flags=re.M)

@@ -6,7 +6,7 @@ import shutil
 import sys
 import unittest
 
-from support import TOP, VM, TempDir, add_tests, pristine_module, sh
+from support import TOP, VM, TempDir, add_tests, machine, pristine_module, sh
 
 sys.path.insert(0, str(TOP / "tests/proof"))
 import guest  # noqa: E402
@@ -32,18 +32,20 @@ class HmmTests(unittest.TestCase):
         tmp = TempDir(self, "").path
         r = sh(VM / "kernel.sh", f"source:{base}", timeout=3000, env={"QUIET": "1"})
         self.assertEqual(r.returncode, 0, r.stdout)
-        kernel = guest.Kernel(pathlib.Path(r.stdout.strip()), tmp, tmp / "results", None)
+        kernel = guest.Kernel(machine(), pathlib.Path(r.stdout.strip()), tmp,
+                              tmp / "results", None)
         files = [kernel.upstream[0], TOP / "tests/proof/swap-module.sh"]
         for name, ko in zip(MODULES, (pristine_module(kernel.dir, tmp / "lib"),
                                       kernel.out / "modules/test_hmm.ko")):
             files.append(pathlib.Path(shutil.copy(ko, tmp / f"{name}.ko")))
         self.assertNotEqual(*(f.read_bytes() for f in files[2:]))
 
-        job = "".join(f"../job/swap-module.sh {name}.ko\n"
-                      "../bin/bounded 300 60 /job/hmm-tests\n" for name in MODULES)
+        lines = [line for name in MODULES
+                 for line in (f"../job/swap-module.sh {name}.ko",
+                              "../bin/bounded 300 60 /job/hmm-tests")]
         # The benchmark of 7.2's has 256 MiB, migrates them, and mirrors them; in a
         # guest with 1 GiB it gets killed now and then.
-        to = kernel.boot("hmm-tests", job, [], files, bounds=(310, 70, 700), memory=2048)
+        to = kernel.boot("hmm-tests", lines, [], files, bounds=(310, 70, 700), memory=2048)
 
         ktap = (to / "ktap.log").read_text(errors="replace")
         self.assertEqual(re.findall(r"exit \.\./job/swap-module\.sh (\d+)", ktap),

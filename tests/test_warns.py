@@ -10,7 +10,7 @@ import sys
 import tempfile
 import unittest
 
-from support import TOP, kernel_dir, sh, take_long
+from support import TOP, kernel_dir, machine, sh, take_long
 
 sys.path.insert(0, str(TOP / "tests/proof"))
 import guest  # noqa: E402
@@ -74,17 +74,18 @@ class Warns(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, cls.dir, ignore_errors=True)
         cls.ko = built(kernel_dir(), cls.dir / "warner")
         cls.lines = sites(kernel_dir())
-        cls.guest = guest.Kernel(kernel_dir(), cls.dir, cls.dir / "results", None, False)
+        cls.guest = guest.Kernel(machine(), kernel_dir(), cls.dir, cls.dir / "results",
+                                 None, upstream=False)
 
     def run_with(self, globs, *params):
         """({test: it failed}, the tests in which it WARNed wrongly, those that began)"""
         lines, expected = self.guest.job(globs)
         # the stress test has its turn at its first moment and at its last one: what it
         # finds in between it looks for a short way to repeat, which takes minutes
-        lines = sorted(lines.splitlines(), key=lambda li: "_stress" not in li)
+        lines = sorted(lines, key=lambda li: "_stress" not in li)
         insmod = " ".join(["../bin/insmod", "/job/warner.ko", *params])
         where = self.guest.boot(self.id().rpartition(".")[2],
-                                "\n".join([insmod, *lines, ""]), expected, [self.ko],
+                                [insmod, *lines], expected, [self.ko],
                                 bounds=(400, 60, 900))
         failed = failures((where / "ktap.log").read_text(errors="replace"))
         wrong = sections((where / "kmsg.log").read_text(errors="replace"))
