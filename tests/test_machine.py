@@ -39,7 +39,7 @@ COUNTERS = {
     "/sys/kernel/mm/transparent_hugepage/.*/(stats/.*|full_scans|pages_collapsed)":
         "what khugepaged and faults have seen",
     "/sys/kernel/uevent_seqnum|/sys/kernel/debug/sched/debug": "what has happened",
-    "/sys/module/page_reporting/parameters/passes": "a counter of some hosts",
+    "/sys/module/page_reporting/parameters/.*": "counters of some hosts",
     "/sys/kernel/tracing/(saved_cmdlines|touched_functions|.*_profile)": "what was ever traced",
     "/sys/fs/cgroup/.*(stat|pressure|procs|threads|current|peak|events)": "what is in use",
 }
