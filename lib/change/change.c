@@ -168,6 +168,24 @@ long change_unmapped(uintptr_t at, size_t size)
 	return 0;
 }
 
+long change_all_filled(uintptr_t at)
+{
+	return change_filled(at, CHANGE_SIZE);
+}
+
+#define NEW 0x1234567UL
+
+long change_write_second(uintptr_t at)
+{
+	*(volatile uintptr_t *)(at + CHANGE_PAGE) = NEW;
+	return 0;
+}
+
+long change_second_written(uintptr_t at)
+{
+	return *(volatile uintptr_t *)(at + CHANGE_PAGE) == NEW ? 0 : -EBADMSG;
+}
+
 long change_private(uintptr_t at)
 {
 	int err = change_map(at, CHANGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
@@ -285,6 +303,17 @@ long change_in_child(long (*fn)(uintptr_t at), uintptr_t at)
 	if (waitpid(pid, &status, 0) != pid)
 		return -errno;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECANCELED;
+}
+
+static long sees_all(uintptr_t at)
+{
+	(void)at;
+	return !!change_each(change_all_filled);
+}
+
+long change_see_in_child(uintptr_t at)
+{
+	return change_in_child(sees_all, at) ? -EBADMSG : 0;
 }
 
 long change_hold_in_child(uintptr_t at)

@@ -31,7 +31,7 @@
 
 /* One invalidation, or with @step one for each @step bytes of the range */
 struct change_call {
-	const char *site;	/* a function in callsite.c */
+	const char *site;	/* a function in start_site.c */
 	unsigned int event;
 	uintptr_t start, end;	/* in the span; both 0: all of the mm */
 	uintptr_t step;
@@ -99,6 +99,13 @@ long change_filled(uintptr_t at, size_t size);
 long change_zero(uintptr_t at, size_t size);
 long change_unmapped(uintptr_t at, size_t size);
 
+/* For @check: change_filled() of CHANGE_SIZE bytes */
+long change_all_filled(uintptr_t at);
+
+/* For @act: writes a word that no fill does to the second page; is it there? */
+long change_write_second(uintptr_t at);
+long change_second_written(uintptr_t at);
+
 /* change_map() of private anonymous memory and change_fill(), CHANGE_SIZE bytes */
 long change_private(uintptr_t at);
 
@@ -107,7 +114,7 @@ long change_map_advised(uintptr_t at, int advice);
 
 /*
  * Of CHANGE_HUGE bytes and one huge page, or -ENOMEM. khugepaged keeps off: outside our VM
- * nobody tells it to sleep (tuning.h), and it would undo what a change does.
+ * nobody tells it to sleep (vm_settings.h), and it would undo what a change does.
  */
 long change_map_huge(uintptr_t at);
 
@@ -137,6 +144,9 @@ int change_wait(bool (*done)(void));
  * returns what @fn returned, 0 to 125.
  */
 long change_in_child(long (*fn)(uintptr_t at), uintptr_t at);
+
+/* For @act: a child sees change_all_filled() in each span that is mapped. */
+long change_see_in_child(uintptr_t at);
 
 /* A child with a copy of the victim's mm that lives for as long as the victim */
 long change_hold_in_child(uintptr_t at);

@@ -50,27 +50,11 @@ static long map_private(uintptr_t at)
 	return err;
 }
 
-static long all_filled(uintptr_t at)
-{
-	return change_filled(at, CHANGE_SIZE);
-}
-
-static long sees_all(uintptr_t at)
-{
-	(void)at;
-	return !!change_each(all_filled);
-}
-
-static long fork_and_see(uintptr_t at)
-{
-	return change_in_child(sees_all, at) ? -EBADMSG : 0;
-}
-
 const struct change change_hugetlb_fork = {
 	.why_not = why_not_pages,
 	.prepare = map_private,
-	.act = fork_and_see,
-	.check = all_filled,
+	.act = change_see_in_child,
+	.check = change_all_filled,
 	.flags = CHANGE_AT_ONCE,
 	.calls = {
 		CHANGE_CALL("copy_hugetlb_page_range", CLEAR, 0, CHANGE_HUGE),
@@ -84,28 +68,18 @@ static long share_with_child(uintptr_t at)
 	return err ?: change_hold_in_child(at);
 }
 
-#define NEW 0x1234567UL
-
-static long write_second(uintptr_t at)
-{
-	*(volatile uintptr_t *)(at + CHANGE_PAGE) = NEW;
-	return 0;
-}
-
 static long is_copied(uintptr_t at)
 {
 	if (change_child_word(at, at + CHANGE_PAGE) != at + CHANGE_PAGE)
 		return -EBADMSG;
-	if (*(volatile uintptr_t *)(at + CHANGE_PAGE) != NEW)
-		return -EBADMSG;
-	return change_filled(at, CHANGE_PAGE) ?:
+	return change_second_written(at) ?: change_filled(at, CHANGE_PAGE) ?:
 	       change_filled(at + 2 * CHANGE_PAGE, CHANGE_SIZE - 2 * CHANGE_PAGE);
 }
 
 const struct change change_hugetlb_cow = {
 	.why_not = why_not_pages,
 	.prepare = share_with_child,
-	.act = write_second,
+	.act = change_write_second,
 	.check = is_copied,
 	.calls = {
 		CHANGE_CALL("hugetlb_wp", CLEAR, 0, CHANGE_HUGE),

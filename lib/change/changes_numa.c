@@ -184,7 +184,7 @@ static const char *why_not_balancing(void)
 }
 
 /*
- * A task scans its own mm as its time goes by. tuning.c has set the periods to
+ * A task scans its own mm as its time goes by. vm_settings.c has set the periods to
  * the least; seen to take 20 to 80 ms; the bound is 5 s of the task's time.
  */
 static long spend_time(uintptr_t at)
@@ -210,16 +210,11 @@ static long spend_time(uintptr_t at)
 	return machine_put_back(BALANCING) ?: err;
 }
 
-static long all_filled(uintptr_t at)
-{
-	return change_filled(at, CHANGE_SIZE);
-}
-
 const struct change change_numa_hinting = {
 	.why_not = why_not_balancing,
 	.prepare = map_on_first,
 	.act = spend_time,
-	.check = all_filled,
+	.check = change_all_filled,
 	.flags = CHANGE_AT_ONCE | CHANGE_REPEATS,
 	.calls = {
 		CHANGE_CALL("change_pud_range", PROTECTION_VMA, 0, CHANGE_SIZE),

@@ -213,7 +213,7 @@ static bool khugepaged_waits(void)
 }
 
 /*
- * It is parked (tuning.c). Seen to take 10 to 60 ms; the bound is 5 s. To write
+ * It is parked (vm_settings.c). Seen to take 10 to 60 ms; the bound is 5 s. To write
  * the period wakes it, the second time as well: that is to be over before others
  * have memory that it would collapse. Whose period is 0 never parks it.
  */

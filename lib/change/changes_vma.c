@@ -228,27 +228,10 @@ const struct change change_soft_dirty = {
 	},
 };
 
-static long all_filled(uintptr_t at)
-{
-	return change_filled(at, CHANGE_SIZE);
-}
-
-/* In the child, of the spans that there are */
-static long sees_all(uintptr_t at)
-{
-	(void)at;
-	return !!change_each(all_filled);
-}
-
-static long fork_and_see(uintptr_t at)
-{
-	return change_in_child(sees_all, at) ? -EBADMSG : 0;
-}
-
 const struct change change_fork = {
 	.prepare = change_private,
-	.act = fork_and_see,
-	.check = all_filled,
+	.act = change_see_in_child,
+	.check = change_all_filled,
 	.flags = CHANGE_AT_ONCE,
 	.calls = {
 		CHANGE_CALL("copy_page_range", PROTECTION_PAGE, 0, CHANGE_SIZE),
@@ -262,31 +245,18 @@ static long share_with_child(uintptr_t at)
 	return err ?: change_hold_in_child(at);
 }
 
-#define NEW 0x1234567UL
-
-static long write_second_page(uintptr_t at)
-{
-	*(volatile uintptr_t *)(at + CHANGE_PAGE) = NEW;
-	return 0;
-}
-
-static long second_page_differs(uintptr_t at)
-{
-	return *(volatile uintptr_t *)(at + CHANGE_PAGE) == NEW ? 0 : -EBADMSG;
-}
-
 /* The child has what was there before. */
 static long child_has_the_old(uintptr_t at)
 {
 	if (change_child_word(at, at + CHANGE_PAGE) != at + CHANGE_PAGE)
 		return -EBADMSG;
-	return second_page_differs(at) ?: change_filled(at + 2 * CHANGE_PAGE,
-							CHANGE_SIZE - 2 * CHANGE_PAGE);
+	return change_second_written(at) ?:
+	       change_filled(at + 2 * CHANGE_PAGE, CHANGE_SIZE - 2 * CHANGE_PAGE);
 }
 
 const struct change change_cow_after_fork = {
 	.prepare = share_with_child,
-	.act = write_second_page,
+	.act = change_write_second,
 	.check = child_has_the_old,
 	.calls = {
 		CHANGE_CALL("wp_page_copy", CLEAR, CHANGE_PAGE, 2 * CHANGE_PAGE),
@@ -302,13 +272,13 @@ static long map_zero_page(uintptr_t at)
 
 static long others_are_zero(uintptr_t at)
 {
-	return second_page_differs(at) ?: change_zero(at, CHANGE_PAGE) ?:
+	return change_second_written(at) ?: change_zero(at, CHANGE_PAGE) ?:
 	       change_zero(at + 2 * CHANGE_PAGE, CHANGE_SIZE - 2 * CHANGE_PAGE);
 }
 
 const struct change change_cow_zero_page = {
 	.prepare = map_zero_page,
-	.act = write_second_page,
+	.act = change_write_second,
 	.check = others_are_zero,
 	.calls = {
 		CHANGE_CALL("wp_page_copy", CLEAR, CHANGE_PAGE, 2 * CHANGE_PAGE),
@@ -339,7 +309,7 @@ static long file_is_zero(uintptr_t at)
 
 const struct change change_cow_private_file = {
 	.prepare = map_private_file,
-	.act = write_second_page,
+	.act = change_write_second,
 	.check = file_is_zero,
 	.calls = {
 		CHANGE_CALL("wp_page_copy", CLEAR, CHANGE_PAGE, 2 * CHANGE_PAGE),
