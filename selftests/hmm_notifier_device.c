@@ -257,6 +257,15 @@ TEST_F(device, has_no_mirror)
 					    page, 1));
 }
 
+/* Migrates pages to the device; a kernel without device memory has no such test. */
+#define TO_DEVICE_OR_SKIP(fd, at, buffer, pages) do {			\
+	int err = dmirror_migrate_to_device(fd, at, buffer, pages);	\
+									\
+	if (err == -EOPNOTSUPP)						\
+		SKIP(return, "no CONFIG_DEVICE_PRIVATE");		\
+	ASSERT_EQ(0, err);						\
+} while (0)
+
 /*
  * What was moved to the device is read there, also after an invalidation. A huge
  * page may stay one on the device; of that, BUG_HMM_WRONG_PAGE always has the first
@@ -269,14 +278,10 @@ static void check_device_memory(struct __test_metadata *_metadata, uintptr_t at,
 	int fd = dmirror_open(DMIRROR_MIRROR);
 	size_t first = 0;
 	uintptr_t addr;
-	int err;
 
 	ASSERT_LE(0, fd);
 	change_fill(at, size);
-	err = dmirror_migrate_to_device(fd, at, buffer, size / CHANGE_PAGE);
-	if (err == -EOPNOTSUPP)
-		SKIP(return, "no CONFIG_DEVICE_PRIVATE");
-	ASSERT_EQ(0, err);
+	TO_DEVICE_OR_SKIP(fd, at, buffer, size / CHANGE_PAGE);
 	ASSERT_EQ(0, mprotect((void *)at, size, PROT_READ));
 	for (addr = at; addr < at + size; addr += CHANGE_PAGE) {
 		ASSERT_EQ(1, dmirror_look(fd, addr, buffer));
@@ -320,7 +325,7 @@ TEST_F(device, finds_its_own_huge_page)
 TEST_F(device, sees_what_another_file_migrated)
 {
 	static uintptr_t buffer[CHANGE_PAGE / sizeof(uintptr_t)];
-	int err, first = dmirror_open(DMIRROR_MIRROR);
+	int first = dmirror_open(DMIRROR_MIRROR);
 	int second = dmirror_open(DMIRROR_MIRROR);
 	void *page = mmap(NULL, CHANGE_PAGE, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -332,10 +337,7 @@ TEST_F(device, sees_what_another_file_migrated)
 	change_fill(at, CHANGE_PAGE);
 	ASSERT_EQ(0, dmirror_read(first, at, buffer, 1));
 	ASSERT_EQ(at, buffer[0]);
-	err = dmirror_migrate_to_device(second, at, buffer, 1);
-	if (err == -EOPNOTSUPP)
-		SKIP(return, "no CONFIG_DEVICE_PRIVATE");
-	ASSERT_EQ(0, err);
+	TO_DEVICE_OR_SKIP(second, at, buffer, 1);
 	buffer[0] = ~at;
 	ASSERT_EQ(0, dmirror_write(second, at, buffer, 1));
 
@@ -353,7 +355,7 @@ TEST_F(device, sees_what_another_file_migrated)
 TEST_F(device, cannot_write_what_a_fork_protects)
 {
 	static unsigned char buffer[CHANGE_PAGE];
-	int err, fd = dmirror_open(DMIRROR_MIRROR);
+	int fd = dmirror_open(DMIRROR_MIRROR);
 	void *page = mmap(NULL, CHANGE_PAGE, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	pid_t child;
@@ -361,10 +363,7 @@ TEST_F(device, cannot_write_what_a_fork_protects)
 	ASSERT_LE(0, fd);
 	ASSERT_NE(MAP_FAILED, page);
 	change_fill((uintptr_t)page, CHANGE_PAGE);
-	err = dmirror_migrate_to_device(fd, (uintptr_t)page, buffer, 1);
-	if (err == -EOPNOTSUPP)
-		SKIP(return, "no CONFIG_DEVICE_PRIVATE");
-	ASSERT_EQ(0, err);
+	TO_DEVICE_OR_SKIP(fd, (uintptr_t)page, buffer, 1);
 	child = fork();
 	if (!child)
 		pause();
