@@ -33,7 +33,6 @@ class Run:
             self.job = job.of(opt, lines, expected, tmp).write()
             self.testbed.accel = self.choose_accel()
             self.results = results.Results(opt.results)
-            self.testbed.describe(self.job, self.results.directory)
             return self.test(self.results, tmp)
 
     def make_testbed(self) -> testbed.Testbed:
@@ -64,6 +63,7 @@ class Run:
         host.say(f"running {len(self.job.expected)} tests on {bed.kernel.release} "
                  f"({bed.accel})")
         if opt.panic_on_warn:
+            bed.describe(self.job, to.directory)  # the report of all its boots
             boots = panic.Boots(opt, bed, self.job, to.directory, tmp)
             return panic.run(boots, self.started)
         ended = self.boot(to, tmp)
