@@ -103,6 +103,16 @@ class Kernels(unittest.TestCase):
         if not tried:
             self.skipTest("no kernel source is in the cache; make mutants gets one")
 
+    def test_they_name_what_the_suite_says(self):
+        """A check is told by its text, in which a rename changes names."""
+        files = [*(TOP / "selftests").glob("*.[ch]"), *(TOP / "lib").rglob("*.[ch]")]
+        known = set(re.findall(r"\w+(?:(?:->|\.)\w+)?", "".join(f.read_text() for f in files)))
+        for patch in sorted(MUTANTS.rglob("*.patch")):
+            for text in re.findall(r"^Killed-by: [^:]*: (.*)", patch.read_text(), re.M):
+                names = re.findall(r"[A-Za-z_]\w*(?:->|\.)\w+|\b[A-Z]\w*_\w+", text)
+                self.assertEqual({n for n in names if "/" + n not in text} - known, set(),
+                                 patch.name)
+
     def test_there_are_enough(self):
         for base in ("6.12", "7.2"):
             names = {p.stem for d in (MUTANTS, MUTANTS / base) for p in d.glob("*.patch")}
