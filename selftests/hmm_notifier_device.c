@@ -284,7 +284,7 @@ static void check_device_memory(struct __test_metadata *_metadata, uintptr_t at,
 	TO_DEVICE_OR_SKIP(fd, at, buffer, size / CHANGE_PAGE);
 	ASSERT_EQ(0, mprotect((void *)at, size, PROT_READ));
 	for (addr = at; addr < at + size; addr += CHANGE_PAGE) {
-		ASSERT_EQ(1, dmirror_look(fd, addr, buffer));
+		ASSERT_EQ(1, dmirror_read_page(fd, addr, buffer));
 		if (addr != at && buffer[0] == at)
 			first++;
 		else

@@ -29,7 +29,7 @@ static int look(void *arg)
 		for (page = 0; page < DEVICE_VIEW_PAGES; page++) {
 			struct device_view_page *p = &look->view.page[span][page];
 
-			p->how = dmirror_look(look->device,
+			p->how = dmirror_read_page(look->device,
 					      address(span, page), look->page);
 			p->word = look->page[0];
 		}

@@ -32,7 +32,7 @@ int open_task(pid_t pid)
 
 int kill_task(pid_t pid, int sig)
 {
-	/* 0, -1 and all below are whole groups, or everybody. */
+	/* To kill(), 0 is our process group, -1 everybody, less than that a group. */
 	if (pid <= 0)
 		return -EINVAL;
 	return kill(pid, sig) ? -errno : 0;
@@ -72,7 +72,7 @@ int bounded_wait(pid_t pid, int pidfd)
 	return -ETIMEDOUT;
 }
 
-/* Of a child that has ended */
+/* What a child that has ended returned, or -errno */
 static int child_result(pid_t pid)
 {
 	int status;
@@ -86,7 +86,7 @@ static int child_result(pid_t pid)
 	return status > 125 ? status - 256 : status;
 }
 
-/* Of a child that nothing can be waited for with */
+/* Kills a child for which there is no pidfd to wait with. */
 static void discard(pid_t pid)
 {
 	unsigned int waited;
@@ -108,7 +108,7 @@ int bounded_call(int (*fn)(void *arg), void *arg)
 	if (pid < 0)
 		return -errno;
 	if (!pid) {
-		/* Who reads our output is not to wait for a child that hangs. */
+		/* The reader of our output must not wait for a child that hangs. */
 		close_range(0, 2, 0);
 		_exit(fn(arg));
 	}
@@ -135,7 +135,7 @@ void end_with_parent(pid_t parent)
 		_exit(0);
 }
 
-/* Never returns. Nobody is to wait for our end of a pipe, so keep three files. */
+/* Never returns. Keeps three files alone, so that nobody waits for our end of a pipe. */
 static void keep_open(int fd, int order, int parent)
 {
 	struct pollfd wait[] = {
@@ -149,8 +149,8 @@ static void keep_open(int fd, int order, int parent)
 	close_range(3, ~0U, 0);
 
 	/*
-	 * Until the order comes, or the parent has ended: a pidfd tells of that
-	 * after its files are closed, a hangup may come before.
+	 * Until the order comes or the parent has ended. The pidfd gets readable after
+	 * the parent closed its files; a hangup of the pipe may come before.
 	 */
 	while (!((wait[0].revents | wait[1].revents) & POLLIN)) {
 		if (wait[0].revents)

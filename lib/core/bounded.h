@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Calls that may never return, made by a child, so that a hang is a result.
+ * Calls that may never return. A child makes them, so a hang is a result.
  *
  * A task that waits for a notifier whose end got lost sleeps in state D, and
  * nothing can kill it. So such a call must not be made by the test itself, and
@@ -22,31 +22,34 @@ int bounded_call(int (*fn)(void *arg), void *arg);
 /* As above, for a child that exists: 0, or -ETIMEDOUT. Does not reap it. */
 int bounded_wait(pid_t pid, int pidfd);
 
-/* A pidfd, or -errno */
+/* pidfd_open(). Returns the file descriptor or -errno. */
 int open_task(pid_t pid);
 
 /*
- * kill() for one process alone: -EINVAL for what a fork that failed, or nothing at
- * all, has left in a pid. Returns 0 or -errno.
+ * kill() of exactly one process. Returns 0 or -errno; -EINVAL for a @pid of 0 or less,
+ * which a failed fork or an unset field leaves.
  */
 int kill_task(pid_t pid, int sig);
 
 /* In a child of @parent: has the kernel kill it when its parent ends. */
 void end_with_parent(pid_t parent);
 
-/* A process that closes a file after everybody else has. */
+/* A process that closes a file last, after everybody else has */
 struct keeper {
 	pid_t pid;
 	int pidfd;
 	int order;
 };
 
-/* Has @fd kept open until keeper_close(), or the end of the calling process. */
+/*
+ * Keeps @fd open until keeper_close(), or until the calling process ends. Returns 0 or
+ * -errno.
+ */
 int keeper_start(struct keeper *keeper, int fd);
 
 /*
- * The caller has closed its file descriptors; the keeper does now. Returns 0
- * or -ETIMEDOUT: the last close hangs.
+ * Has the keeper close the file, after the caller closed its own descriptors. Returns
+ * 0, -ETIMEDOUT if that last close hangs, or -errno.
  */
 int keeper_close(struct keeper *keeper);
 

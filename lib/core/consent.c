@@ -5,16 +5,16 @@
 #include "core/consent.h"
 #include "core/sysfile.h"
 
-static bool is_asked_for(const char *what)
+static bool is_asked_for(const char *variable)
 {
-	return getenv("HMM_NOTIFIER_VM") || getenv(what);
+	return getenv("HMM_NOTIFIER_VM") || getenv(variable);
 }
 
 #define IS_SET(name)	(sysfile_number("/proc/sys/" name) > 0)
 
 const char *consent_why_not_splat(void)
 {
-	/* Said by who has booted a kernel to see it panic */
+	/* This kernel was booted to see it panic. */
 	if (getenv("HMM_NOTIFIER_MAY_PANIC"))
 		return NULL;
 	if (IS_SET("kernel/panic_on_warn"))
@@ -46,7 +46,7 @@ const char *consent_why_not_machine(void)
 
 const char *consent_why_not_oom(void)
 {
-	/* 1 is for the whole machine only. */
+	/* 1 panics only when the whole machine is out of memory, not a cgroup. */
 	if (sysfile_number("/proc/sys/vm/panic_on_oom") > 1)
 		return "vm.panic_on_oom is 2";
 	return NULL;

@@ -14,8 +14,8 @@
 /* TAINT_WARN of include/linux/panic.h, Documentation/admin-guide/tainted-kernels.rst */
 #define TAINT_WARN_BIT	9
 
-/* An instance of our own: nobody else's events, and nobody else's reader. */
-static int trace(pid_t program)
+/* In an instance of our own, without the events and the readers of others */
+static int enable_trace(pid_t program)
 {
 	static const char on[] = "1";
 	int err = ledger_mkdir(program, machine_trace(INSTANCE, ""));
@@ -27,7 +27,7 @@ static int trace(pid_t program)
 
 bool detector_trace_start(void)
 {
-	return !machine_once(trace);
+	return !machine_once(enable_trace);
 }
 
 static void count_warn(const char *line, void *warns)
@@ -67,7 +67,7 @@ bool detector_title(const char *text, char *title, size_t size)
 	if (!at)
 		return false;
 	at += strlen(" at ");
-	/* 6.12 has file and line between, 7.2 before the " at ". */
+	/* 6.12 has file and line behind " at ", 7.2 before it. */
 	if (!strncmp(text + 9, "CPU: ", 5)) {
 		at = strchr(at, ' ');
 		if (!at)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The ways in which a machine sees a WARN, each by itself.
+ * The detectors of a WARN that a machine has, one by one. lib/core/warn.h combines them.
  */
 #ifndef HMM_NOTIFIER_CORE_DETECTOR_H
 #define HMM_NOTIFIER_CORE_DETECTOR_H
@@ -8,12 +8,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* /sys/kernel/warn_count, or -1: there is none (before 6.2) */
+/* /sys/kernel/warn_count, or -1 if there is none (before 6.2) */
 long detector_warn_count(void);
 
 /*
- * Traces error_report_end from the first call of a program on. Says whether that can
- * be had.
+ * Traces error_report_end from a program's first call on. False if this kernel can't.
  */
 bool detector_trace_start(void);
 
@@ -23,12 +22,12 @@ bool detector_trace_start(void);
  */
 int detector_trace_read(void);
 
-/* 1 if a WARN has tainted the kernel since it booted, 0 if none has, or -1 */
+/* 1 if a WARN has tainted the kernel since it booted, 0 if none has, -1 if unknown */
 int detector_taint(void);
 
 /*
- * Whether one line of the console is what syzkaller, among others, takes for the
- * head of a report; the title of that is then "WARNING in <function>".
+ * Whether syzkaller, among others, takes this line of the console for the head of a
+ * report. If so, @title gets the report's: "WARNING in <function>".
  */
 bool detector_title(const char *text, char *title, size_t size);
 

@@ -7,14 +7,14 @@
 #include "core/bounded.h"
 #include "core/dmirror.h"
 
-/* The ABI: what the kernel was compiled with must be what we were. */
+/* The sizes of the ABI: the patched module has the same. */
 _Static_assert(sizeof(struct hmm_dmirror_notifier) == 48, "ABI");
 _Static_assert(sizeof(struct hmm_dmirror_fail_point) == 72, "ABI");
 _Static_assert(sizeof(struct hmm_dmirror_counts) == 1064, "ABI");
 _Static_assert(sizeof(struct hmm_dmirror_call) == 24, "ABI");
 _Static_assert(sizeof(struct hmm_dmirror_calls) == 32, "ABI");
 
-/* The rule is asked about what the device is told to do. */
+/* One number serves as the device's kind and as the rule's. */
 #define SAME_AS_RULE(name, value) \
 	_Static_assert((int)HMM_DMIRROR_##name == (int)(value), "rule.h")
 SAME_AS_RULE(INTERVAL, RULE_INTERVAL);
@@ -25,7 +25,7 @@ SAME_AS_RULE(IDLE, RULE_IDLE);
 SAME_AS_RULE(NON_BLOCKABLE, 1 << RULE_NON_BLOCKABLE);
 SAME_AS_RULE(BLOCKABLE, 1 << RULE_BLOCKABLE);
 
-static int call(int fd, unsigned long command, void *arg)
+static int device_ioctl(int fd, unsigned long command, void *arg)
 {
 	int ret;
 
@@ -50,17 +50,17 @@ static int try_node(void *node)
 	if (fd < 0)
 		return fd == -ENXIO || fd == -ENODEV ? -ENOENT :
 		       fd == -ENOENT ? fd : -EACCES;
-	return call(fd, HMM_DMIRROR_CALLS, &calls);
+	return device_ioctl(fd, HMM_DMIRROR_CALLS, &calls);
 }
 
 const char *dmirror_why_not(const char *node)
 {
 	if (geteuid())
 		return "must be root to fail notifiers";
-	/* arm64 may have larger ones, which much of lib/ does not expect. */
+	/* arm64 may have larger pages, for which much of lib/ is not written. */
 	if (getpagesize() != 4096)
 		return "needs pages of 4 KiB (CONFIG_ARM64_4K_PAGES)";
-	/* By a child: an mm that had a notifier once is never the same again. */
+	/* In a child: an mm that once had a notifier keeps its notifier_subscriptions. */
 	switch (bounded_call(try_node, (void *)node)) {
 	case 0:
 		return NULL;
@@ -101,7 +101,7 @@ int dmirror_add_flags(int fd, unsigned int id, unsigned int kind,
 		.flags = flags,
 	};
 
-	return call(fd, HMM_DMIRROR_NOTIFIER_ADD, &arg);
+	return device_ioctl(fd, HMM_DMIRROR_NOTIFIER_ADD, &arg);
 }
 
 int dmirror_add(int fd, unsigned int id, unsigned int kind, uintptr_t start,
@@ -114,19 +114,19 @@ int dmirror_del(int fd, unsigned int id)
 {
 	struct hmm_dmirror_notifier arg = { .id = id };
 
-	return call(fd, HMM_DMIRROR_NOTIFIER_DEL, &arg);
+	return device_ioctl(fd, HMM_DMIRROR_NOTIFIER_DEL, &arg);
 }
 
 int dmirror_read_begin(int fd, unsigned int id)
 {
 	struct hmm_dmirror_notifier arg = { .id = id };
 
-	return call(fd, HMM_DMIRROR_NOTIFIER_READ, &arg);
+	return device_ioctl(fd, HMM_DMIRROR_NOTIFIER_READ, &arg);
 }
 
 int dmirror_arm(int fd, struct hmm_dmirror_fail_point *fail)
 {
-	return call(fd, HMM_DMIRROR_FAIL_POINT, fail);
+	return device_ioctl(fd, HMM_DMIRROR_FAIL_POINT, fail);
 }
 
 int dmirror_disarm_hits(int fd, unsigned int id, __u64 *hits)
@@ -148,7 +148,7 @@ int dmirror_disarm(int fd, unsigned int id)
 int dmirror_counts(int fd, unsigned int id, struct hmm_dmirror_counts *counts)
 {
 	*counts = (struct hmm_dmirror_counts) { .id = id };
-	return call(fd, HMM_DMIRROR_COUNTS, counts);
+	return device_ioctl(fd, HMM_DMIRROR_COUNTS, counts);
 }
 
 uint64_t dmirror_sum(const __u64 counts[HMM_DMIRROR_NR_EVENTS])
@@ -174,7 +174,7 @@ int dmirror_calls(int fd, struct hmm_dmirror_call *calls, unsigned int nr)
 		.nr = nr,
 		.flags = HMM_DMIRROR_RESET,
 	};
-	int err = call(fd, HMM_DMIRROR_CALLS, &arg);
+	int err = device_ioctl(fd, HMM_DMIRROR_CALLS, &arg);
 
 	if (err)
 		return err;
@@ -189,7 +189,7 @@ static int transfer(int fd, unsigned long command, uintptr_t addr,
 		.ptr = (uintptr_t)buffer,
 		.npages = pages,
 	};
-	int err = call(fd, command, &cmd);
+	int err = device_ioctl(fd, command, &cmd);
 
 	if (!err && cmd.cpages != pages)
 		err = -EIO;
@@ -206,14 +206,14 @@ int dmirror_write(int fd, uintptr_t addr, void *buffer, size_t pages)
 	return transfer(fd, HMM_DMIRROR_WRITE, addr, buffer, pages);
 }
 
-int dmirror_look(int fd, uintptr_t addr, void *page)
+int dmirror_read_page(int fd, uintptr_t addr, void *page)
 {
 	struct hmm_dmirror_cmd cmd = {
 		.addr = addr,
 		.ptr = (uintptr_t)page,
 		.npages = 1,
 	};
-	int err = call(fd, HMM_DMIRROR_READ, &cmd);
+	int err = device_ioctl(fd, HMM_DMIRROR_READ, &cmd);
 
 	return err ? err : cmd.faults > 0;
 }

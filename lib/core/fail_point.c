@@ -7,12 +7,12 @@
 
 struct hmm_dmirror_fail_point fail_point_in(unsigned int mapping,
 					    enum rule_context context, unsigned int id,
-						int ret)
+					    int ret)
 {
 	return (struct hmm_dmirror_fail_point) {
 		.id = id,
 		.ret = ret,
-		/* SAME_AS_RULE() in dmirror.c */
+		/* HMM_DMIRROR_BLOCKABLE and so on, by SAME_AS_RULE() of dmirror.c */
 		.contexts = 1 << context,
 		.start = victim_start_of(mapping),
 		.end = victim_end_of(mapping),
@@ -49,7 +49,7 @@ static bool is_in(const struct hmm_dmirror_call *call, enum rule_context context
 
 struct calls_seen calls_seen(const struct hmm_dmirror_call *calls, int nr,
 			     unsigned int id, enum rule_context context,
-			       unsigned int mapping)
+			     unsigned int mapping)
 {
 	struct calls_seen seen = {};
 	int i;
@@ -72,7 +72,7 @@ struct calls_seen calls_seen(const struct hmm_dmirror_call *calls, int nr,
 
 void calls_sequence(const struct hmm_dmirror_call *calls, int nr,
 		    enum rule_context context, unsigned int mapping, char *text,
-		     size_t size)
+		    size_t size)
 {
 	size_t len = 0;
 	int i;
@@ -95,11 +95,11 @@ static int use_interval(void *arg)
 	unsigned int id;
 	int err;
 
-	/* Left over from an attempt that was given up */
+	/* An attempt that was given up has left one. */
 	dmirror_del(device, MAPPING_PROBE_ID);
 	err = dmirror_add(device, MAPPING_PROBE_ID, HMM_DMIRROR_INTERVAL,
 			  victim_start_of(0), victim_end_of(0));
-	/* The new one, those that have seen the failure, the mirror */
+	/* The new one, those that saw the failure, and 0: the node's own mirror */
 	for (id = MAPPING_PROBE_ID + 1; !err && id-- > 0;) {
 		err = dmirror_read_begin(device, id);
 		if (err == -ENOENT || err == -EINVAL)

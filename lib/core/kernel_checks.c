@@ -26,7 +26,7 @@ bool kernel_checks_sleep(void)
 {
 	static int found = -2;
 
-	/* A function that there is only with that option; 1 MB to read */
+	/* A function that exists with that option only. Read once: the file has 1 MB. */
 	if (found == -2)
 		found = find_line("/proc/kallsyms", " T __might_sleep\n");
 	return found > 0;
@@ -34,7 +34,7 @@ bool kernel_checks_sleep(void)
 
 bool kernel_has_lockdep(void)
 {
-	/* Without the chains, locks are counted only. */
+	/* The second file exists with CONFIG_PROVE_LOCKING only. */
 	return !access("/proc/lockdep_stats", F_OK) &&
 	       !access("/proc/lockdep_chains", F_OK);
 }
@@ -56,23 +56,23 @@ bool kernel_checks_locks(void)
 	return on;
 }
 
-/* "======" and then the title */
+/* A report begins with a line of "======", then its title. */
 void kernel_lockdep_report(char *text, size_t size)
 {
 	struct kmsg_record record;
+	bool after_line = false;
 	struct kmsg kmsg;
-	bool ruled = false;
 	int ret;
 
 	snprintf(text, size, "the log does not say what any more");
 	if (kmsg_open_all(&kmsg))
 		return;
 	while ((ret = kmsg_next(&kmsg, &record)) > 0 || ret == -EPIPE) {
-		if (ruled && !strncmp(record.text, "WARNING: ", 9)) {
+		if (after_line && !strncmp(record.text, "WARNING: ", 9)) {
 			snprintf(text, size, "%s", record.text);
 			break;
 		}
-		ruled = ret > 0 && !strncmp(record.text, "=====", 5);
+		after_line = ret > 0 && !strncmp(record.text, "=====", 5);
 	}
 	kmsg_close(&kmsg);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Which of its checks this kernel was built with, found without its config.
+ * The debugging checks that this kernel was built with, found without its config.
  */
 #ifndef HMM_NOTIFIER_CORE_KERNEL_CHECKS_H
 #define HMM_NOTIFIER_CORE_KERNEL_CHECKS_H
@@ -8,16 +8,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Of sleeping where that is not allowed: CONFIG_DEBUG_ATOMIC_SLEEP */
+/* Does it report a sleep in atomic context? CONFIG_DEBUG_ATOMIC_SLEEP */
 bool kernel_checks_sleep(void);
 
-/* Of locks and of allocations beside them: CONFIG_PROVE_LOCKING */
+/* Does it check locks, and what is allocated under them? CONFIG_PROVE_LOCKING */
 bool kernel_has_lockdep(void);
 
-/* The same, and it is not off yet: it reports once. */
+/* Does it still? lockdep turns itself off after its first report. */
 bool kernel_checks_locks(void);
 
-/* What lockdep has reported, as far as the log goes back, or why that is not known */
+/* The title of lockdep's report, if the log still has it; else a text that says so */
 void kernel_lockdep_report(char *text, size_t size);
 
 #endif

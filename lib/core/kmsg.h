@@ -15,7 +15,10 @@ struct kmsg_record {
 	char text[1024];
 };
 
-/* Opens the log after its last record, or before its first. Returns 0 or -errno. */
+/*
+ * Opens the log behind its last record; kmsg_open_all() in front of its first. Both
+ * return 0 or -errno.
+ */
 int kmsg_open(struct kmsg *kmsg);
 int kmsg_open_all(struct kmsg *kmsg);
 void kmsg_close(struct kmsg *kmsg);

@@ -20,24 +20,24 @@
 #define HOT_REMOVE	"/sys/class/zram-control/hot_remove"
 
 /*
- * A task leaves its group, its memory and its files a little after its parent
- * could wait for it. At the end, all that there is may still be dying.
+ * How long an undo may get -EBUSY: a task leaves its cgroup, its memory and its files a
+ * little after wait() returned. At the end many tasks may be dying.
  */
 #define PUT_BACK_MS	2000
 #define UNDO_MS		10000
 
 /*
- * For another program that puts its own back. All who change this machine find the same
- * directory, and leave nothing in it.
+ * How long to wait for another program that changes the machine. The lock is on a
+ * directory that each machine has, so it leaves nothing behind.
  */
-#define TURN_MS		20000
-#define TURN		"/sys/kernel/mm"
+#define LOCK_MS		20000
+#define LOCK_DIR	"/sys/kernel/mm"
 
 struct entry {
 	pid_t owner;
 	int (*undo)(const struct entry *entry);
 	char path[192];
-	char ours[64], old[64];		/* of a setting, as it reads */
+	char ours[64], old[64];		/* the setting's values, as they read */
 };
 
 static struct entry ledger[MAX_ENTRIES];
@@ -56,7 +56,7 @@ static struct entry *note(pid_t owner, const char *path,
 	return entry;
 }
 
-/* Of a change that was not made */
+/* Drops the entry of a change that was not made. */
 static int forget_last(int err)
 {
 	nr_entries--;
@@ -71,7 +71,7 @@ static int write_file(const char *path, const void *data, size_t size)
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	/* A setting is one write; the rest of one would be another setting. */
+	/* One write is one setting; a second write with the rest would be another. */
 	done = write(fd, data, size);
 	if (done != (ssize_t)size)
 		err = done < 0 ? -errno : -EIO;
@@ -84,7 +84,7 @@ int ledger_write_text(const char *path, const char *text)
 	return write_file(path, text, strlen(text));
 }
 
-/* What can't be read as a whole can't be put back. */
+/* -E2BIG: what can't be read as a whole can't be put back. */
 static int read_setting(const char *path, char *text, size_t size)
 {
 	char line[256], *open, *end;
@@ -102,27 +102,27 @@ static int read_setting(const char *path, char *text, size_t size)
 	       0 : -E2BIG;
 }
 
-/* What is one for all has one guardian at a time. The lock goes with the process. */
-static int take_turn(void)
+/* Settings of the machine have one guardian at a time, until it ends. */
+static int lock_settings(void)
 {
-	static enum { NOT_TRIED, OURS, NOT_OURS } turn;
+	static enum { NOT_TRIED, OURS, NOT_OURS } lock;
 	unsigned int waited;
 	int fd;
 
-	if (turn != NOT_TRIED)
-		return turn == OURS ? 0 : -EBUSY;
-	turn = NOT_OURS;
-	fd = open(TURN, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (lock != NOT_TRIED)
+		return lock == OURS ? 0 : -EBUSY;
+	lock = NOT_OURS;
+	fd = open(LOCK_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (waited = 0; flock(fd, LOCK_EX | LOCK_NB); waited += 10) {
-		if (errno != EWOULDBLOCK || waited >= TURN_MS)
+		if (errno != EWOULDBLOCK || waited >= LOCK_MS)
 			return -EBUSY;
 		usleep(10000);
 	}
-	turn = OURS;
+	lock = OURS;
 	return 0;
 }
 
-/* What somebody else has set since is theirs. */
+/* A value that somebody else has set since stays. */
 static int undo_setting(const struct entry *entry)
 {
 	char now[sizeof(entry->ours)];
@@ -132,14 +132,14 @@ static int undo_setting(const struct entry *entry)
 		return err;
 	err = ledger_write_text(entry->path, entry->old);
 	err = err ?: read_setting(entry->path, now, sizeof(now));
-	/* The pool of huge pages shrinks by those that nobody uses. */
+	/* nr_hugepages shrinks no further than the huge pages that are in use. */
 	return err ?: strcmp(now, entry->old) ? -EBUSY : 0;
 }
 
 int ledger_set(pid_t owner, const char *path, const char *value)
 {
 	struct entry *entry;
-	int err = take_turn();
+	int err = lock_settings();
 
 	if (err)
 		return err;
@@ -155,12 +155,12 @@ int ledger_set(pid_t owner, const char *path, const char *value)
 	err = ledger_write_text(path, value);
 	if (err)
 		return forget_last(err);
-	/* It may round what it is told. */
+	/* The kernel may have rounded it. */
 	err = read_setting(path, entry->ours, sizeof(entry->ours));
 	return err || strcmp(entry->old, entry->ours) ? err : forget_last(0);
 }
 
-/* Nobody but who was ours can be in a group of ours. */
+/* A cgroup of ours has no processes but ours. */
 static int undo_mkdir(const struct entry *entry)
 {
 	char kill_all[256];
@@ -192,7 +192,7 @@ static int undo_enable(const struct entry *entry)
 int ledger_enable(pid_t owner, const char *controller)
 {
 	struct entry *entry;
-	int err = take_turn();
+	int err = lock_settings();
 
 	if (err)
 		return err;
@@ -220,7 +220,7 @@ int ledger_add_zram(pid_t owner, const char *size)
 
 	if (!entry)
 		return -ENOSPC;
-	/* Reading adds one, and tells its number. */
+	/* Reading the file adds a device and returns its number. */
 	number = sysfile_number(HOT_ADD);
 	if (number < 0)
 		return forget_last(-ENOENT);
@@ -232,7 +232,7 @@ int ledger_add_zram(pid_t owner, const char *size)
 
 static int undo_swapon(const struct entry *entry)
 {
-	/* EINVAL: nobody swaps there. */
+	/* EINVAL: it is no swap device any more. */
 	return swapoff(entry->path) && errno != EINVAL ? -errno : 0;
 }
 
@@ -266,7 +266,7 @@ static int undo_mount(const struct entry *entry)
 	       -errno : 0;
 }
 
-/* What others unmount goes here as well; what is mounted here, nobody else sees. */
+/* A slave mount namespace: unmounts of others come here, our mounts go to nobody. */
 static int leave_mounts(void)
 {
 	static bool left;

@@ -25,7 +25,7 @@
 #define NR_ANSWERS	64
 #define MAX_CLIENTS	64
 #define MAX_ONCE	16
-/* What the guardian is asked for takes as long as its undoing, at most. */
+/* An answer may have to wait for the undoing of what dead clients changed. */
 #define ANSWER_MS	60000
 #define START_MS	20000
 
@@ -38,9 +38,9 @@ struct request {
 	char value[64];
 };
 
-_Static_assert(sizeof(struct request) <= 4096, "a write to a pipe is one whole");
+_Static_assert(sizeof(struct request) <= 4096, "up to PIPE_BUF, a write is atomic");
 
-/* In memory that all processes of the program share, made before it does anything */
+/* Memory that all processes of the program share, mapped before main() */
 static struct shared {
 	pid_t program;
 	atomic_int guardian;		/* 0: there is none yet */
@@ -114,8 +114,8 @@ static void answer(const struct request *request, int result)
 	syscall(SYS_futex, &shared->answers[i].nr, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
-/* Who asks for something is watched from before it is done. */
-static bool is_client(pid_t pid)
+/* Watches the process that asks, before its request is done. False if it is gone. */
+static bool watch_client(pid_t pid)
 {
 	unsigned int i;
 	int pidfd;
@@ -130,8 +130,8 @@ static bool is_client(pid_t pid)
 	return true;
 }
 
-/* What a dead client did goes before anything new is done. */
-static void bury(const struct pollfd *waits)
+/* Undoes the changes of dead clients, before the next request. */
+static void undo_of_dead(const struct pollfd *waits)
 {
 	unsigned int i;
 
@@ -144,8 +144,8 @@ static void bury(const struct pollfd *waits)
 	}
 }
 
-/* The program has ended without a word: what is left of it uses what is put back. */
-static void end_clients(void)
+/* The program was killed. What is left of it would use what is put back now. */
+static void kill_clients(void)
 {
 	unsigned int i;
 
@@ -169,14 +169,14 @@ static void guard(int in, int ending)
 		if (poll(waits, nr, -1) < 0)
 			continue;
 		if (waits[nr - 2].revents) {
-			end_clients();
+			kill_clients();
 			ledger_undo(0);
 			_exit(0);
 		}
-		bury(waits);
+		undo_of_dead(waits);
 		if (!waits[nr - 1].revents ||
 		    read(in, &request, sizeof(request)) != sizeof(request) ||
-		    !is_client(request.client))
+		    !watch_client(request.client))
 			continue;
 		answer(&request, request.what(&request));
 		if (request.what == do_finish)
@@ -184,7 +184,7 @@ static void guard(int in, int ending)
 	}
 }
 
-/* Never returns. Nothing of who started it is its own, but the memory. */
+/* Never returns. It gives up all that it inherits, but the memory. */
 static void guardian_main(void)
 {
 	const struct sched_param none = {};
@@ -196,7 +196,7 @@ static void guardian_main(void)
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	sched_setscheduler(0, SCHED_OTHER, &none);
 	machine_write("/proc/self/oom_score_adj", "-1000");
-	/* Nobody waits for our end of what we inherit, a device or a pipe. */
+	/* Else the last close of a device, or the end of a pipe, would wait for us. */
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	dup2(null, 0);
 	dup2(null, 1);
@@ -206,7 +206,7 @@ static void guardian_main(void)
 	ending = open_task(shared->program);
 	if (ending < 0 || chdir("/"))
 		_exit(ESRCH);
-	/* Another process may have been faster. */
+	/* Another process may have started one at the same time. */
 	if (!atomic_compare_exchange_strong(&shared->guardian, &none_yet, getpid()))
 		_exit(0);
 	guard(3, ending);
@@ -235,7 +235,7 @@ static int start_guardian(void)
 	return shared->guardian ? 0 : -ETIMEDOUT;
 }
 
-/* A test may have closed it, and another file have its number. */
+/* A test may have closed it, and opened another file with its number. */
 static bool pipe_is_ours(void)
 {
 	struct stat stat;
@@ -244,15 +244,15 @@ static bool pipe_is_ours(void)
 	       stat.st_ino == requests_ino;
 }
 
-/* Ended, though its parent may not know yet */
-static bool is_over(pid_t pid)
+/* Whether it has ended, a zombie included */
+static bool has_ended(pid_t pid)
 {
 	struct pollfd end = { .fd = open_task(pid), .events = POLLIN };
-	bool over = end.fd < 0 || poll(&end, 1, 0) == 1;
+	bool ended = end.fd < 0 || poll(&end, 1, 0) == 1;
 
 	if (end.fd >= 0)
 		close(end.fd);
-	return over;
+	return ended;
 }
 
 static int wait_for_answer(unsigned int nr)
@@ -266,7 +266,7 @@ static int wait_for_answer(unsigned int nr)
 			return shared->answers[i].result;
 		syscall(SYS_futex, &shared->answers[i].nr, FUTEX_WAIT, was,
 			&while_waiting, NULL, 0);
-		if (was == shared->answers[i].nr && is_over(shared->guardian))
+		if (was == shared->answers[i].nr && has_ended(shared->guardian))
 			return -EPIPE;
 	}
 	return -ETIMEDOUT;
@@ -390,7 +390,7 @@ int machine_write(const char *path, const char *text)
 	return ledger_write_text(path, text);
 }
 
-/* The guardian's end is in the time of the program, for whoever looks then. */
+/* Waits for the guardian: whoever waits for the program finds the machine as it was. */
 static void finish(void)
 {
 	struct request request = { .what = do_finish };

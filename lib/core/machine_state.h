@@ -1,49 +1,49 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What of the machine outlives a process: settings, disks, swap, mounts, cgroups,
- * trace instances. Nobody else in here changes such.
+ * All changes of what outlives a process: settings, disks, swap, mounts, cgroups,
+ * trace instances. No other file makes such a change.
  *
- * The first change starts the guardian, a process that nothing ends but the end of
- * the program, of whatever. It makes all changes, knows what was there before, and
- * puts that back: what a process has set for itself when that ends, all the rest
- * with the program, which waits for it. What is not as we set it any more is left
- * alone. Two programs that change settings do so one after the other.
+ * The first change starts the guardian, a process that lasts until the program ends, for
+ * whatever reason. It makes the changes, notes what was there before, and puts it
+ * back: what a process has set for itself when that process ends, all else when the
+ * program ends, which waits for it. A setting that somebody else has changed since is
+ * left alone. Two programs that change settings do so one after the other.
  *
- * All return 0 or -errno; -EPERM is for what nobody has asked for (lib/core/consent.h).
+ * All return 0 or -errno; -EPERM without consent (lib/core/consent.h).
  */
 #ifndef HMM_NOTIFIER_CORE_MACHINE_STATE_H
 #define HMM_NOTIFIER_CORE_MACHINE_STATE_H
 
 #include <sys/types.h>
 
-/* Until the program ends, or until the calling process does */
+/* Set a setting until the program ends, or until the calling process ends. */
 int machine_set(const char *path, const char *value);
 int machine_set_for_now(const char *path, const char *value);
 
-/* Makes a group, or removes it with the processes that are left in it. */
+/* Makes a cgroup. It is removed with the calling process, and what is in it killed. */
 int machine_make_group(const char *path);
 
-/* What the calling process did to that path; 0 too if that was nothing */
+/* Undoes the calling process's last change to @path. 0 also if there was none */
 int machine_put_back(const char *path);
 
-/* Has control groups below the root use a controller. */
+/* Enables a controller for the cgroups below the root, until the program ends. */
 int machine_enable(const char *controller);
 
 /*
- * Has the guardian call @fn, with what is in lib/core/ledger.h, the first time that any
- * process of the program asks. Returns what that returned.
+ * Has the guardian call @fn, once for all processes of the program. @fn changes the
+ * machine by lib/core/ledger.h. Returns what it returned, to each who asks.
  */
 int machine_once(int (*fn)(pid_t program));
 
-/* Of the trace instance of that name, which is the program's own */
+/* The path of a file in the program's own trace instance of that name, until next call */
 const char *machine_trace(const char *instance, const char *file);
 
-/* The guardian's mounts are below it. */
+/* The root directory as the guardian sees it, with its mounts, until next call */
 const char *machine_root(void);
 
 /*
- * Writes where nothing outlives who is written about: our own processes, groups and
- * instances. And two orders: to split a huge page, and to kill by OOM.
+ * Writes what needs no undoing: files of our own processes and cgroups, and two
+ * triggers, to split huge pages and to start an OOM kill. -EPERM for all other paths.
  */
 int machine_write(const char *path, const char *text);
 

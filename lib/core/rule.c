@@ -9,9 +9,9 @@ enum rule_class {
 };
 
 /*
- * A notifier may fail only when it was told not to block, and then only with
- * -EAGAIN. One that has ->invalidate_range_end may not fail at all, since
- * nothing tells it that its start was in vain.
+ * The rule. A notifier may fail only when it was told not to block, and then only with
+ * -EAGAIN. One that has ->invalidate_range_end may not fail at all: its end is called
+ * although its start failed, and nothing tells it so.
  */
 #define WARN_AT(site)	.warns[RULE_SITE_##site] = 1
 
@@ -92,7 +92,7 @@ void rule_predict(const struct rule_notifier *notifiers, unsigned int nr,
 
 	*result = (struct rule_result) {};
 	for (i = 0; i < nr; i++) {
-		/* At the end of an mm they have ->release instead. */
+		/* At the end of an mm, hlist notifiers get ->release instead. */
 		if (context == RULE_RELEASE &&
 		    !rule_is_interval(notifiers[i].kind))
 			break;
@@ -107,14 +107,14 @@ void rule_predict(const struct rule_notifier *notifiers, unsigned int nr,
 		result->fails |= outcome->fails;
 		result->finishes[i] = outcome->finishes &&
 				      !notifiers[i].no_finish;
-		/* The interval pass stops there, the hlist is not called. */
+		/* The interval pass stops there, and the hlist is not called. */
 		if (outcome->fails && rule_is_interval(notifiers[i].kind))
 			break;
 	}
 
 	/*
-	 * Whoever was started gets one end: from the caller, or, if the start
-	 * failed, from mn_hlist_invalidate_range_start().
+	 * Each notifier that was called gets one end: from the caller, or, if the
+	 * start failed, from mn_hlist_invalidate_range_start().
 	 */
 	for (i = 0; i < nr; i++)
 		result->ends[i] = notifiers[i].kind == RULE_HLIST_END &&

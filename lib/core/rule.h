@@ -2,9 +2,9 @@
 /*
  * The rule under test, as data: what a notifier's return value has to lead to.
  *
- * Mirrors mn_itree_invalidate(), mn_hlist_invalidate_range_start() and
- * __mmu_notifier_invalidate_range_start() of mm/mmu_notifier.c as they are
- * meant, not as they are. No libc here: the kernel can compile it, too.
+ * It follows mn_itree_invalidate(), mn_hlist_invalidate_range_start() and
+ * __mmu_notifier_invalidate_range_start() of mm/mmu_notifier.c as they are meant,
+ * without their known bugs. No libc here: the kernel can compile it, too.
  */
 #ifndef HMM_NOTIFIER_CORE_RULE_H
 #define HMM_NOTIFIER_CORE_RULE_H
@@ -27,7 +27,7 @@ enum rule_site {
 	RULE_NR_SITES,
 };
 
-/* How a callback is called */
+/* In which context a callback is called */
 enum rule_context {
 	RULE_NON_BLOCKABLE,
 	RULE_BLOCKABLE,
@@ -38,9 +38,9 @@ enum rule_context {
 /* What one call of one callback leads to */
 struct rule_outcome {
 	unsigned char warns[RULE_NR_SITES];
-	unsigned char message;	/* "callback failed with" lines */
-	unsigned char fails;	/* the start, with -EAGAIN as user space sees it */
-	unsigned char finishes;	/* second passes, if the first one asks for it */
+	unsigned char message;	/* 1: a line "callback failed with" */
+	unsigned char fails;	/* 1: the start fails; user space sees -EAGAIN */
+	unsigned char finishes;	/* 1: a second pass, if the first one asks for it */
 };
 
 /* One notifier of an mm, and what its callback returns */
@@ -52,7 +52,7 @@ struct rule_notifier {
 
 #define RULE_MAX_NOTIFIERS 16
 
-/* What one invalidation, start to end, leads to on an mm */
+/* What one invalidation of an mm leads to, start and end; arrays by notifier */
 struct rule_result {
 	unsigned int warns[RULE_NR_SITES];
 	unsigned int messages;
@@ -64,13 +64,13 @@ struct rule_result {
 
 int rule_is_interval(enum rule_kind kind);
 
-/* Of a callback that returned @ret; @context is an enum rule_context. */
+/* What a callback that returns @ret leads to. @context is an enum rule_context. */
 const struct rule_outcome *rule_expect(enum rule_kind kind, int context,
 				       int ret);
 
 /*
- * Of one invalidation that meets all of @nr notifiers, given in the order in
- * which the kernel calls them: interval notifiers first.
+ * What one invalidation leads to, if its range is in that of all @nr notifiers. They are
+ * in the order in which the kernel calls them: interval notifiers first.
  */
 void rule_predict(const struct rule_notifier *notifiers, unsigned int nr,
 		  int context, struct rule_result *result);

@@ -89,7 +89,7 @@ int scene_soundness(const struct scene *scene)
 	err = mm_soundness(scene->victim.device);
 	if (scene->victim.pid)
 		return err;
-	/* victim_finish() was before that. */
+	/* After victim_finish() the mm is gone. */
 	return err == -ESRCH ? 0 : err ?: -EEXIST;
 }
 
@@ -99,7 +99,7 @@ static uint64_t both(const __u64 counts[2][HMM_DMIRROR_NR_EVENTS])
 	       dmirror_sum(counts[RULE_BLOCKABLE]);
 }
 
-/* Starts that need an end, or first passes that need a second one */
+/* Have starts their ends, and first passes their second ones? */
 static bool is_paired(struct scene *scene, unsigned int id,
 		      const struct hmm_dmirror_counts *counts)
 {

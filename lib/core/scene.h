@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a test watches, and all that it expects of it. It is judged at its end,
- * when victim, mm and device are gone, as their end WARNs, too. So a test that
- * forgets to expect something fails.
+ * What a test watches, and all that it expects to see. The comparison comes when the
+ * victim, its mm and the device are gone, since their end can WARN as well. So a test
+ * that forgets to expect something fails.
  */
 #ifndef HMM_NOTIFIER_CORE_SCENE_H
 #define HMM_NOTIFIER_CORE_SCENE_H
@@ -21,20 +21,21 @@ struct scene_due {
 };
 
 struct scene {
-	struct victim victim;		/* or our own mm's device: scene_open() */
+	struct victim victim;		/* by scene_open(): our own mm and device */
 	struct warn_watch watch;
 
-	/* Since the last scene_look(), and what that one compared */
+	/* Expected since the last scene_look(); at that one */
 	struct scene_due expected, due;
+	/* Read by others since the last scene_look(); all up to that one */
 	struct warn_report taken, report;
-	/* Of the whole scene, for the kernel's log */
+	/* What the whole scene expects, for the kernel's log */
 	unsigned int accounted[RULE_NR_SITES];
 
-	/* Of scene_add(), by id; ends that a known bug has too many of */
+	/* By id: what scene_add() added; ends too many, by a known bug */
 	struct rule_notifier notifiers[HMM_DMIRROR_NR_NOTIFIERS];
 	unsigned int surplus_ends[HMM_DMIRROR_NR_NOTIFIERS];
 	char unpaired[128];
-	bool may_hang;			/* the mm is not sound, by a known bug */
+	bool may_hang;			/* a known bug has left the mm unusable */
 };
 
 /* Splats from now on belong to @scene. Returns 0 or -errno. */
@@ -43,21 +44,27 @@ int scene_begin(struct scene *scene);
 /* Opens @node for our own mm instead of a victim's. Returns 0 or -errno. */
 int scene_open(struct scene *scene, const char *node);
 
-/* fail_point_add_notifier() by a scene's device; each of its starts has to have its end. */
+/* fail_point_add_notifier(); from then on scene_is_paired() checks the notifier. */
 int scene_add(struct scene *scene, unsigned int id,
 	      const struct rule_notifier *notifier);
 
-/* What has to come, on top of what was expected so far */
+/*
+ * Expect these WARNs and messages on top of those so far; or what @outcome says, @hits
+ * times.
+ */
 void scene_expect(struct scene *scene, const unsigned int warns[RULE_NR_SITES],
 		  unsigned int messages);
 void scene_expect_hits(struct scene *scene, const struct rule_outcome *outcome,
 		       unsigned int hits);
 
-/* Splats with @text in their first line; the log's reader is told, too. */
+/*
+ * Expects @nr other splats with @text in their first line, and says so in the kernel's
+ * log, for the judge.
+ */
 void scene_expect_splats(struct scene *scene, const char *text,
 			 unsigned int nr);
 
-/* What somebody else has read from the scene's watch */
+/* Adds a report that the caller has read from @scene->watch itself. */
 void scene_take(struct scene *scene, const struct warn_report *report);
 
 /*
@@ -67,18 +74,18 @@ void scene_take(struct scene *scene, const struct warn_report *report);
 int scene_look(struct scene *scene);
 
 /*
- * Whether the mm is as usable as before; if it is gone, whether it says so. 0,
- * -ETIMEDOUT if that hangs, or -errno.
+ * Whether the mm is as usable as before; after victim_finish(), whether the device says
+ * that it is gone. 0, -ETIMEDOUT if that hangs, or -errno.
  */
 int scene_soundness(const struct scene *scene);
 
 /*
- * Whether starts and ends of all notifiers that are still there match; if not,
- * scene->unpaired tells of one. After victim_finish(): nothing goes on.
+ * Whether the starts and ends of all notifiers that are still there match; if not,
+ * scene->unpaired tells of one. Call it after victim_finish(), when nothing goes on.
  */
 bool scene_is_paired(struct scene *scene);
 
-/* Tells the log's reader how many WARNs of which site are accounted for. */
+/* Says in the kernel's log, for the judge, how many WARNs of each site were expected. */
 int scene_account(const struct scene *scene);
 
 #endif

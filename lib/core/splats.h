@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How the lines begin by which a kernel says that something is broken, each with a
- * source that prints it; "*" is any text, and the first that fits counts. Included by
- * lib/core/warn.c for a table of them, and read by runner/klog.py, so one pattern a line.
+ * The beginnings of the lines that report a broken kernel, each with a source file that
+ * prints it. "*" is any text; the first pattern that fits counts. lib/core/warn.c includes
+ * this as a table, and runner/klog.py reads it, so one pattern a line.
  *
  *   REPORT	something is broken
- *   DETAIL	KERN_ERR or worse, but a part of the report above it
- *   NO_REPORT	looks like one, and is none
+ *   DETAIL	a line at KERN_ERR or worse that belongs to the report above it
+ *   NO_REPORT	looks like a report, and is none
  */
 
-/* why locks are not shown, in reports and beside "unable to reap" */
+/* a note that no locks are shown, in reports and beside "unable to reap" */
 SPLAT(NO_REPORT, "INFO: lockdep is turned off")		/* kernel/locking/lockdep.c */
 /* of the machine, not of the kernel */
 SPLAT(NO_REPORT, "INFO: NMI handler ")			/* arch/x86/kernel/nmi.c */

@@ -11,7 +11,7 @@
 
 #include "core/sysfile.h"
 
-/* Up to the end of a line, of the file, or of @text: a read may end before. */
+/* Reads up to the end of the line, the file or @text; one read() may end before. */
 static ssize_t read_line(int fd, char *text, size_t size)
 {
 	size_t len = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Small text files of the kernel, settings and counters, as they read. To change
- * them is for machine_state.h.
+ * Reads small text files of the kernel: settings and counters. machine_state.h changes
+ * them.
  */
 #ifndef HMM_NOTIFIER_CORE_SYSFILE_H
 #define HMM_NOTIFIER_CORE_SYSFILE_H
@@ -13,21 +13,21 @@
 /* The first line, without its newline. Returns 0 or -errno. */
 int sysfile_read(const char *path, char *text, size_t size);
 
-/* Whether the first line, words with blanks between, has that one */
+/* Whether @word is one of the words of the first line */
 bool sysfile_has(const char *path, const char *word);
 
-/* Returns the number in a file, -1 if there is none. */
+/* The number at the beginning of a file; -1 if it has none, or can't be read */
 long sysfile_number(const char *path);
 
 /*
- * Returns the number behind "@key" in a file of "key number" lines, as in
- * /proc/vmstat; -1 if there is none.
+ * The number behind @key in a file of lines "key number" or "key: number", as
+ * /proc/vmstat; -1 if there is none
  */
 long sysfile_counter(const char *path, const char *key);
 
 /*
- * Whether the kernel's thread of that name is asleep; who wakes it has it no
- * longer asleep by the time that the call returns. False if there is none.
+ * Whether the kernel thread of that name is asleep, in state S. It is not from the moment
+ * of a wake-up on. False if there is no such thread.
  */
 bool sysfile_kthread_waits(const char *name);
 

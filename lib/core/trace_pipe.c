@@ -24,7 +24,7 @@ static int fill(struct trace_pipe *pipe)
 	return len > 0;
 }
 
-/* Of kernel/trace/trace.c, print_trace_line() and tracing_read_pipe() */
+/* What print_trace_line() and tracing_read_pipe() of kernel/trace/trace.c write */
 static bool says_lost(const char *line)
 {
 	return (!strncmp(line, "CPU:", 4) && strstr(line, " [LOST ")) ||
@@ -73,7 +73,7 @@ int trace_pipe_take(const char *path, void (*take)(const char *line, void *arg),
 			lost = true;
 	}
 	close(pipe.fd);
-	/* Half a line that nobody will read on */
+	/* Half a line whose rest nobody will read */
 	if (pipe.start != pipe.end || pipe.too_long)
 		lost = true;
 	return !ret && lost ? -EPIPE : ret;

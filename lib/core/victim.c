@@ -19,10 +19,10 @@
 #define SYS_process_mrelease 448
 #endif
 
-/* In the victim: where its orders come from and its answers go */
+/* In the victim: its ends of the pipes for orders and for answers */
 static int own_files[2] = { -1, -1 };
 
-/* The victim's own descriptor of its node, in the victim */
+/* In the victim: its descriptor of its node */
 static int own_device = -1;
 
 static long do_open(const struct victim_args *args)
@@ -60,8 +60,8 @@ int victim_open(struct victim *victim, const char *node)
 	return keeper_start(&victim->keeper, victim->device);
 }
 
-/* Who reads our output is not to wait for a victim that hangs. */
-static void say_nothing(void)
+/* The reader of our output must not wait for a victim that hangs. */
+static void drop_output(void)
 {
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
@@ -92,17 +92,17 @@ int victim_start(struct victim *victim, const char *node)
 		.pidfd = -1, .orders = -1, .answers = -1, .device = -1,
 		.bound_ms = VICTIM_BOUND_MS,
 	};
-	/* Not a socket: the smallest kernels have none. */
+	/* Pipes, not sockets: CONFIG_NET may be off. */
 	if (pipe2(orders, O_CLOEXEC) || pipe2(answers, O_CLOEXEC))
 		return -errno;
-	/* A victim that is dead is -EPIPE, not the end of the test. */
+	/* To write to a dead victim is to be -EPIPE, not to end the test. */
 	signal(SIGPIPE, SIG_IGN);
 	victim->pid = fork();
 	if (victim->pid < 0)
 		return give_up_start(victim, orders, answers);
 	if (!victim->pid) {
 		end_with_parent(parent);
-		say_nothing();
+		drop_output();
 		close(orders[1]);
 		close(answers[0]);
 		own_files[0] = orders[0];
@@ -161,7 +161,7 @@ uintptr_t victim_end_of(unsigned int mapping)
 	return victim_start_of(mapping) + VICTIM_MAPPING_PAGES * getpagesize();
 }
 
-/* The first word of each page: its own address, so that no two are the same */
+/* The first word of each page is its own address, so that no two are the same. */
 static long do_populate(const struct victim_args *args)
 {
 	uintptr_t addr, end;
@@ -250,7 +250,7 @@ int victim_held(pid_t pid, int bound_ms)
 	siginfo_t info = {};
 	int waited, status;
 
-	/* Until it stops: no descriptor tells of that. */
+	/* Polls: no descriptor gets readable when a task stops. */
 	for (waited = 0; waited < bound_ms; waited++) {
 		if (waitid(P_PID, pid, &info,
 			   WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL))
@@ -313,8 +313,8 @@ int victim_resident(const struct victim *victim, unsigned int mapping)
 	if (len != sizeof(entries))
 		return -EIO;
 	for (i = 0; i < VICTIM_MAPPING_PAGES; i++)
-		resident += entries[i] >>
-			    63; /* Documentation/admin-guide/mm/pagemap.rst */
+		/* The bit "page present" of Documentation/admin-guide/mm/pagemap.rst */
+		resident += entries[i] >> 63;
 	return resident;
 }
 
@@ -328,7 +328,7 @@ int victim_intact(const struct victim *victim, unsigned int mapping)
 		return fd;
 	for (addr = victim_start_of(mapping); addr < victim_end_of(mapping);
 	     addr += getpagesize())
-		/* A reaped page can't be read: -EIO. */
+		/* -EIO: the page was reaped. */
 		intact += pread(fd, &word, sizeof(word), addr) == sizeof(word) &&
 			  word == addr;
 	close(fd);

@@ -10,7 +10,7 @@
 
 #include "core/victim.h"
 
-/* Numbered, since one that took too long is still answered, some time. */
+/* They have numbers, since the answer to one that timed out may come later. */
 struct order {
 	uint64_t number;
 	long (*fn)(const struct victim_args *args);
@@ -22,7 +22,7 @@ struct answer {
 	long result;
 };
 
-/* A pipe has all of a message or nothing of it, up to PIPE_BUF. */
+/* Messages of up to PIPE_BUF are read and written as a whole. */
 static bool receive(int fd, void *message, size_t size)
 {
 	ssize_t len;
@@ -76,7 +76,7 @@ static int64_t now_ms(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-/* Waits until @end for something to read. Returns 0, -ETIMEDOUT, or -EPIPE. */
+/* Waits until @end for an answer. Returns 0, -ETIMEDOUT, or -EPIPE. */
 static int wait_for_answer(const struct victim *victim, int gone, int64_t end)
 {
 	struct pollfd wait[] = {

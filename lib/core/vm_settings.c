@@ -9,20 +9,20 @@
 
 #define MM "/sys/kernel/mm/"
 #define NUMA "/sys/kernel/debug/sched/numa_balancing/"
-#define ROOM (4UL << 20)	/* a huge page fits in, wherever it is */
+#define ROOM (4UL << 20)	/* holds an aligned huge page, wherever it is mapped */
 
-/* A file that this kernel has not is what some test skips for. */
+/* Where this kernel lacks one of the files, the tests that need it skip. */
 static const struct {
 	const char *path;
 	const char *value;
 } settings[] = {
-	/* No hint, no collapse and no scan but those that a test is about */
+	/* No NUMA hint, collapse or KSM scan but those that a test asks for */
 	{ "/proc/sys/kernel/numa_balancing", "0" },
 	{ MM "transparent_hugepage/enabled", "madvise" },
 	{ MM "transparent_hugepage/shmem_enabled", "advise" },
 	{ MM "transparent_hugepage/khugepaged/scan_sleep_millisecs", "3600000" },
 	{ MM "ksm/run", "0" },
-	/* What they do when a test has them do it */
+	/* Those that a test asks for come soon, and do all in one pass. */
 	{ MM "transparent_hugepage/khugepaged/pages_to_scan", "65536" },
 	{ MM "ksm/sleep_millisecs", "1" },
 	{ MM "ksm/pages_to_scan", "1000" },
@@ -34,8 +34,8 @@ static const struct {
 };
 
 /*
- * khugepaged waits for its period only as long as it has some mm to look at; the
- * first one that it gets wakes it at once. So it always has that of the guardian.
+ * khugepaged sleeps for its period only while it has some mm to scan; with none, the
+ * first new one wakes it at once. So it always gets the guardian's mm.
  */
 static void keep_khugepaged_busy(void)
 {
@@ -45,7 +45,7 @@ static void keep_khugepaged_busy(void)
 		madvise(room, ROOM, MADV_HUGEPAGE);
 }
 
-static int tune(pid_t program)
+static int apply(pid_t program)
 {
 	unsigned int i;
 
@@ -58,5 +58,5 @@ static int tune(pid_t program)
 void vm_settings_start(void)
 {
 	if (!consent_why_not_machine())
-		machine_once(tune);
+		machine_once(apply);
 }

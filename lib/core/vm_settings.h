@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Settings of the whole machine that changes need, and others that have to be
- * out of the way: daemons that change memory whenever they like. Only with consent,
- * once for all tests of a program, until it ends.
+ * Settings of the machine that changes of memory need, or that keep daemons of the
+ * kernel from making changes of their own. They are set once, until the program ends,
+ * and with consent only (consent_why_not_machine()).
  */
 #ifndef HMM_NOTIFIER_CORE_VM_SETTINGS_H
 #define HMM_NOTIFIER_CORE_VM_SETTINGS_H

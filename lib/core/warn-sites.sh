@@ -3,9 +3,9 @@
 #
 # Usage: warn-sites.sh KERNEL_SOURCE > warn_sites.h
 #
-# Where mm/mmu_notifier.c WARNs about a failed notifier, by line, for the WARNs
-# in the log to be told apart. A kernel whose file says something else gets no
-# line for that site, so a WARN from there counts as one that nobody expects.
+# Finds the lines of mm/mmu_notifier.c that WARN about a failed notifier, for warn.c to
+# tell WARNs apart. A site that is not found has no lines, so a WARN from there counts
+# as one that nobody expects.
 set -eu
 
 version=$(awk '/^(VERSION|PATCHLEVEL|SUBLEVEL) =/ { v = v $3 "." } /^NAME/ { exit }

@@ -20,7 +20,7 @@ const char *warn_sites_are_for(void)
 	struct utsname uts;
 
 	uname(&uts);
-	/* Debian's 6.1 has its ABI in the release, and what it is elsewhere. */
+	/* Debian's 6.1 has its ABI in uts.release, and its version in uts.version. */
 	if (strstr(uts.version, " Debian " WARN_SITES_RELEASE "-"))
 		return NULL;
 	if (!strncmp(uts.release, WARN_SITES_RELEASE, len) &&
@@ -76,7 +76,7 @@ static int warning_line(const char *text)
 	return at ? atoi(strchr(at, ':') + 1) : 0;
 }
 
-/* Does the text begin like that? "*" in the pattern is any text. */
+/* Does @text begin with @pattern, in which "*" is any text? */
 static bool begins(const char *text, const char *pattern)
 {
 	char part[64];
@@ -144,7 +144,7 @@ static void count_message(struct warn_report *report, const char *text,
 	char said[16];
 	int end = 0;
 
-	/* Exactly that, to the last character */
+	/* The message must be exactly that, up to its last character. */
 	if (sscanf(failed, " callback failed with %d in %15[a-z-] context.%n",
 		   &message.ret, said, &end) != 2 || !end || failed[end])
 		return;
@@ -203,8 +203,8 @@ static unsigned int count_warnings(const struct warn_report *report)
 }
 
 /*
- * The cross-checks count splats of others, too; the log names those. What they
- * counted stays with @watch until they agree.
+ * warn_count and the trace also count other splats, which the log names. They may count
+ * some of these and not others, so their counts have to be in a range.
  */
 int warn_check(struct warn_watch *watch, struct warn_report *report)
 {

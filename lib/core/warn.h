@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Which splats came between two moments, by all the detectors that this kernel
- * has: the log says where, warn_count and the error_report tracepoint how many.
+ * Counts the splats of a period, and the WARNs of the rule by site. The kernel's log says
+ * where each came from; warn_count and the error_report tracepoint say how many there
+ * were. All that this kernel has must agree.
  */
 #ifndef HMM_NOTIFIER_CORE_WARN_H
 #define HMM_NOTIFIER_CORE_WARN_H
@@ -22,7 +23,7 @@ struct warn_message {
 
 struct warn_report {
 	unsigned int warns[RULE_NR_SITES];
-	unsigned int others;		/* splats that the rule knows nothing of */
+	unsigned int others;		/* splats of none of these sites */
 	char first_other[256];
 	unsigned int messages;
 	struct warn_message message[WARN_MAX_MESSAGES];
@@ -33,48 +34,50 @@ struct warn_report {
 struct warn_watch {
 	struct kmsg kmsg;
 	long count;			/* warn_count at the start, -1: no such file */
-	bool trace;			/* there is an error_report tracepoint */
-	unsigned int traced;		/* read from it, not yet accounted for */
+	bool trace;			/* the error_report tracepoint can be used */
+	unsigned int traced;		/* WARNs read from it, not compared yet */
 };
 
 /*
- * The lines of mm/mmu_notifier.c are known for one kernel: the one whose source
- * the tests were built with. Returns its "6.12.117", or NULL if the running
- * kernel is that one.
+ * The lines of mm/mmu_notifier.c are known for one kernel: that whose source the tests
+ * were built with. Returns NULL if it is the running one, or else its "6.12.117".
  */
 const char *warn_sites_are_for(void);
 
-/* Where a site is in mm/mmu_notifier.c. Says whether this kernel has it. */
+/* The lines of a site in mm/mmu_notifier.c. False if this kernel does not have it. */
 bool warn_site_lines(enum rule_site site, int *first, int *last);
 
 /*
- * Splats from now on belong to @watch. Returns 0 or -errno. A detector that the
- * kernel lacks is no error, see warn_missing().
+ * Counts splats from now on. Returns 0 or -errno. A detector that this kernel does not
+ * have is no error, see warn_missing().
  */
 int warn_start(struct warn_watch *watch);
 
-/* Adds what @from says to @to. */
+/* Adds the counts and texts of @from to @to. */
 void warn_add(struct warn_report *to, const struct warn_report *from);
 
-/* Names the cross-checks that this kernel has not, "" if it has all. */
+/* The names of the detectors that this kernel does not have, "" if it has all */
 const char *warn_missing(const struct warn_watch *watch);
 
 /*
- * Adds to @report what came since, up to and including the record of which
- * @until (may be NULL) says true. Returns 1, 0 if that record has not come yet,
- * -EPIPE if some were lost, or -errno. For who tells splats apart by what the
- * log says next, or reads while they come; warn_check() then compares all of
- * them with the other detectors. When they agree it goes on watching from
- * there, when not (-EBADMSG) it can be called again with what came meanwhile.
+ * warn_stop() in two halves, for a caller that reads while splats come.
+ *
+ * warn_read() adds to @report what the log has, up to and including the first record
+ * for which @until (may be NULL) returns true. Returns 1, 0 if that record has not come
+ * yet, -EPIPE if some were lost, or another -errno.
+ *
+ * warn_check() compares @report with the other detectors. Returns 0, and the next
+ * period begins; or -EBADMSG if they disagree: warn_read() may add what came since, for
+ * another try; or another -errno.
  */
 int warn_read(struct warn_watch *watch, struct warn_report *report,
 	      bool (*until)(const char *text, void *arg), void *arg);
 int warn_check(struct warn_watch *watch, struct warn_report *report);
 
 /*
- * Fills @report with what came since warn_start(), and goes on watching from
- * here. Returns 0, -EPIPE if the log or the trace lost records, -EBADMSG if the
- * detectors disagree (both with the reason in @report->why), or -errno.
+ * Fills @report with what came since warn_start() or the last warn_stop(), and begins
+ * the next period. Returns 0, -EPIPE if the log or the trace lost records, -EBADMSG if
+ * the detectors disagree (@report->why says more of both), or another -errno.
  */
 int warn_stop(struct warn_watch *watch, struct warn_report *report);
 void warn_close(struct warn_watch *watch);
