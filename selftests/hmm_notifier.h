@@ -31,7 +31,7 @@
 #define BUG_HMM_WRONG_PAGE \
 	"known bug: mm/hmm: count the pages of a huge device page from the range's start"
 
-/* Whether what is logged belongs to a test */
+/* Set from begin_scene() on: the log knows of the test. */
 static bool in_scene;
 
 static void log_result(const struct __test_metadata *_metadata);
@@ -88,7 +88,7 @@ static inline void stay_on_one_cpu(void)
 	sched_setaffinity(0, sizeof(cpus), &cpus);
 }
 
-/* Splats bear the name of the test that caused them, for who reads the log. */
+/* Writes the test's name to the kernel's log, so that its splats stand below it. */
 static inline void mark_test(const struct __test_metadata *_metadata,
 			     const void *variant, const char *what)
 {
@@ -101,7 +101,7 @@ static inline void mark_test(const struct __test_metadata *_metadata,
 		   v ? "." : "", v ? v->name : "", _metadata->name);
 }
 
-/* For the log's reader, to compare it with what the harness says */
+/* Writes a skip or a known bug to the log too: the judge compares it with the KTAP. */
 static inline void log_result(const struct __test_metadata *_metadata)
 {
 	if (in_scene && !TEST_HAS_FAILED() && *_metadata->results->reason)
@@ -119,7 +119,7 @@ static inline void log_result(const struct __test_metadata *_metadata)
 		SKIP(return, "not built from the source of this kernel"); \
 } while (0)
 
-/* After the above, before anything that does what has to be asked for */
+/* After SETUP_OR_SKIP(): skips unless @consent, a consent_why_not_*(), is NULL. */
 #define ASK_OR_SKIP(consent) do {					\
 	const char *why_not = consent;					\
 									\
@@ -136,7 +136,7 @@ static inline unsigned int sum_warns(const unsigned int warns[RULE_NR_SITES])
 	return sum;
 }
 
-/* Of one callback of @notifier */
+/* How many WARNs one callback of @notifier leads to */
 static inline unsigned int warns_of(const struct rule_notifier *notifier,
 				    enum rule_context context)
 {
@@ -146,7 +146,7 @@ static inline unsigned int warns_of(const struct rule_notifier *notifier,
 	return sum_warns(result.warns);
 }
 
-/* After those: all that the kernel says belongs to this test from here on. */
+/* From here on, all that the kernel logs belongs to this test. */
 static inline void begin_scene(struct __test_metadata *_metadata,
 			       const void *variant, struct scene *scene)
 {
@@ -158,7 +158,7 @@ static inline void begin_scene(struct __test_metadata *_metadata,
 		       warn_missing(&scene->watch));
 }
 
-/* What came is what is expected so far, and all detectors agree on it. */
+/* Checks that what came is what was expected so far, and that all detectors agree. */
 static inline void check_scene(struct __test_metadata *_metadata,
 			       struct scene *scene)
 {
@@ -183,8 +183,8 @@ static inline void check_scene(struct __test_metadata *_metadata,
 }
 
 /*
- * The end of victim, mm and device, with what there is to see only now. A test
- * that has more to do after that can call it itself.
+ * Ends the victim, its mm and the device, with the checks that are possible only now.
+ * A test that goes on after that calls it itself.
  */
 static inline void leave_scene(struct __test_metadata *_metadata,
 			       struct scene *scene)
@@ -197,20 +197,20 @@ static inline void leave_scene(struct __test_metadata *_metadata,
 	else
 		EXPECT_EQ(0, sound);
 	EXPECT_EQ(0, victim_finish(&scene->victim));
-	/* Who hangs has the device's lock. */
+	/* A task that hangs holds the device's lock. */
 	if (!hangs)
 		EXPECT_TRUE(scene_is_paired(scene)) {
 			TH_LOG("%s", scene->unpaired);
 		}
-	/* The last close would hang as well; the keeper does that. */
+	/* The last close would hang as well; it is left to the keeper. */
 	if (hangs && scene->may_hang)
 		scene->victim.device = -1;
 	EXPECT_EQ(0, victim_close(&scene->victim));
 }
 
 /*
- * Judged by what came up to the mark, which is also what the log's reader takes
- * for this test's: whatever comes later is no test's.
+ * Compares what came up to the mark "end". What comes later belongs to no test, for the
+ * judge as well.
  */
 static inline void end_scene(struct __test_metadata *_metadata,
 			     const void *variant, struct scene *scene)
@@ -227,7 +227,7 @@ static inline void end_scene(struct __test_metadata *_metadata,
 /* In FIXTURE_SETUP and at the start of a TEST that has no fixture */
 #define SCENE_BEGIN(scene) begin_scene(_metadata, variant, scene)
 
-/* The same, with a victim that has the node open and so many mappings */
+/* The same, and starts a victim that opens @node and has @mappings mappings. */
 #define SCENE_BEGIN_VICTIM(scene, node, mappings) do {			\
 	SCENE_BEGIN(scene);						\
 	ASSERT_EQ(0, victim_start(&(scene)->victim, node));		\

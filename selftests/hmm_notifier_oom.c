@@ -136,9 +136,9 @@ static void kill_victims(struct scene *scene, enum stage_nr nr_stage)
 	nr = gather(nr_stage, NULL, plans);
 	for (i = 0; i < nr; i++)
 		splats += expected_splats(&plans[i]);
-	scene_expect_splats(scene, SLEEP_SPLAT, splats);
+	scene_expect_splats(scene, OOM_SLEEP_SPLAT, splats);
 	/* no splat, but at KERN_ERR */
-	kmsg_write("hmm_notifier: expect " KILL_LINE "\n");
+	kmsg_write("hmm_notifier: expect " OOM_KILL_LINE "\n");
 	stage->err = oom_run(plans, nr, &scene->watch, stage->seen,
 			     &stage->rest, say);
 	for (i = 0; i < nr; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What has to become of a victim of hmm_notifier_oom, by its plan and the rule.
+ * Checks what became of a victim of hmm_notifier_oom, against its plan and the rule.
  */
 #ifndef HMM_NOTIFIER_OOM_CHECKS_H
 #define HMM_NOTIFIER_OOM_CHECKS_H
@@ -10,10 +10,10 @@
 #include "hmm_notifier.h"
 #include "oom/oom.h"
 
-#define SLEEP_SPLAT	"BUG: sleeping function called from invalid context"
-#define KILL_LINE	"of memory: Killed process "	/* KERN_ERR */
+#define OOM_SLEEP_SPLAT	"BUG: sleeping function called from invalid context"
+#define OOM_KILL_LINE	"of memory: Killed process "	/* KERN_ERR */
 
-#define PAGES		VICTIM_MAPPING_PAGES
+#define OOM_PAGES		VICTIM_MAPPING_PAGES
 
 static inline const struct rule_outcome *
 outcome_of(const struct oom_plan *plan)
@@ -21,7 +21,7 @@ outcome_of(const struct oom_plan *plan)
 	return rule_expect(plan->kind, RULE_NON_BLOCKABLE, plan->ret);
 }
 
-/* In how many tries the plan has something fail; see struct oom_plan */
+/* How many tries fail by the plan; see struct oom_plan */
 static inline unsigned int failing_tries(const struct oom_plan *plan)
 {
 	if (!outcome_of(plan)->fails)
@@ -45,10 +45,10 @@ static inline int expected_pages(const struct oom_plan *plan,
 				 unsigned int mapping)
 {
 	return expected_end(plan) == OOM_UNABLE && fails_in(plan, mapping) ?
-	       PAGES : 0;
+	       OOM_PAGES : 0;
 }
 
-/* The reaper tries until nothing fails, ten times at most, and says which. */
+/* The reaper tries until nothing fails, ten times at most, and logs how it ended. */
 static inline void check_tries(struct __test_metadata *_metadata,
 			       const struct oom_plan *plan,
 			       const struct oom_seen *seen)
@@ -76,14 +76,14 @@ static inline unsigned int expected_hits(const struct oom_plan *plan,
 	return plan->everywhere ? seen->starts : OOM_MAX_TRIES;
 }
 
-/* A callback that sleeps: only around those of hlist notifiers there is a check. */
+/* Of a callback that sleeps: the kernel checks only those of hlist notifiers. */
 static inline unsigned int expected_splats(const struct oom_plan *plan)
 {
 	return plan->act == HMM_DMIRROR_ACT_SLEEP &&
 	       !rule_is_interval(plan->kind);
 }
 
-/* Each hit, which is one for each try and VMA, leads to what the rule says. */
+/* Each hit, one for each try and VMA, leads to what the rule says. */
 static inline void check_warns(struct __test_metadata *_metadata,
 			       const struct oom_plan *plan,
 			       const struct oom_seen *seen)
@@ -109,13 +109,13 @@ static inline void check_warns(struct __test_metadata *_metadata,
 		TH_LOG("%s", seen->report.first_other);
 	}
 	if (seen->report.others)
-		EXPECT_NE(NULL, strstr(seen->report.first_other, SLEEP_SPLAT));
+		EXPECT_NE(NULL, strstr(seen->report.first_other, OOM_SLEEP_SPLAT));
 }
 
 /*
- * Only what failed to the last keeps its pages; all others come back, to the
- * victim's RSS and to the cgroup. More than 90 %: see lib/oom/oom_victim.c for what
- * else is charged there.
+ * Only mappings that failed in the last try keep their pages. All other pages leave the
+ * victim's RSS and the cgroup's charge, of which up to 10 % may be something else: see
+ * lib/oom/oom_victim.c.
  */
 static inline void check_memory(struct __test_metadata *_metadata,
 				const struct oom_plan *plan,
@@ -130,7 +130,7 @@ static inline void check_memory(struct __test_metadata *_metadata,
 		EXPECT_EQ(expected_pages(plan, i), seen->intact[i]);
 		kept += expected_pages(plan, i);
 	}
-	EXPECT_LT(OOM_MAPPINGS * PAGES, seen->rss_before);
+	EXPECT_LT(OOM_MAPPINGS * OOM_PAGES, seen->rss_before);
 	EXPECT_LT(0, seen->charged_at_kill);
 	if (all_kept) {
 		EXPECT_LE(seen->rss_before, seen->rss_after);
@@ -141,7 +141,7 @@ static inline void check_memory(struct __test_metadata *_metadata,
 	}
 }
 
-/* The reaper is one of several that want the mirror: it may try more often. */
+/* Others use the mirror's lock too, so the reaper may need more tries. */
 static inline void check_mirror(struct __test_metadata *_metadata,
 				const struct oom_plan *plan,
 				const struct oom_seen *seen)
@@ -153,12 +153,12 @@ static inline void check_mirror(struct __test_metadata *_metadata,
 		  seen->tries[0]);
 	for (i = 0; i < OOM_MAPPINGS; i++) {
 		EXPECT_EQ(seen->tries[0], seen->tries[i]);
-		EXPECT_EQ(PAGES, seen->mirrored_before[i]);
+		EXPECT_EQ(OOM_PAGES, seen->mirrored_before[i]);
 		EXPECT_EQ(expected_pages(plan, i) ?: -EFAULT, seen->mirrored[i]);
 	}
 }
 
-/* It was the OOM killer, and a victim that is let go is gone. */
+/* The OOM killer killed it, and once let go it ends. */
 static inline void check_exit(struct __test_metadata *_metadata,
 			      const struct oom_plan *plan,
 			      const struct oom_seen *seen)

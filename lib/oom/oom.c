@@ -24,7 +24,7 @@ struct scene {
 	unsigned int nr;
 	struct warn_watch *watch;
 	struct oom_rest *rest;
-	struct oomlog line;		/* that ended a reaping */
+	struct oom_log line;		/* that ended a reaping */
 	void (*progress)(const char *what);
 };
 
@@ -71,17 +71,17 @@ static bool note_line(const char *text, void *arg)
 	int i;
 
 	scene->line = oom_log_parse(text);
-	if (scene->line.what == OOMLOG_NOTHING)
+	if (scene->line.what == OOM_LOG_NOTHING)
 		return false;
 	i = find(scene, scene->line.pid);
 	seen = i < 0 ? NULL : scene->victims[i].seen;
-	if (scene->line.what == OOMLOG_CONSTRAINT) {
+	if (scene->line.what == OOM_LOG_CONSTRAINT) {
 		if (seen)
 			memcpy(seen->constraint, scene->line.constraint,
 			       sizeof(seen->constraint));
 		return false;
 	}
-	if (scene->line.what == OOMLOG_KILLED) {
+	if (scene->line.what == OOM_LOG_KILLED) {
 		if (seen)
 			seen->killed = true;
 		else if (!scene->rest->strangers++)
@@ -107,7 +107,7 @@ static void note_end(struct scene *scene, const struct warn_report *report)
 	seen = scene->victims[i].seen;
 	scene->pending[i] = false;
 	seen->report = *report;
-	seen->end = scene->line.what == OOMLOG_REAPED ? OOM_REAPED : OOM_UNABLE;
+	seen->end = scene->line.what == OOM_LOG_REAPED ? OOM_REAPED : OOM_UNABLE;
 }
 
 static bool some_pending(const struct scene *scene)

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * OOM kills: victims whose notifiers fail are killed by the kernel's OOM killer,
- * and held in do_exit() with their mm alive until the oom_reaper is done with
- * them.
+ * OOM kills: the kernel kills victims whose notifiers fail. They are held in do_exit(),
+ * with their mm alive, until the oom_reaper is done with them.
  *
- * The kernel waits 2 s before it reaps, and 100 ms between tries. So many
- * victims are killed at once. One thread reaps them, one after the other, and
- * says so in the log, which is how the splats of one victim are told from those
- * of the next: they come before the line that ends its reaping.
+ * The kernel waits 2 s before it reaps, and 100 ms between tries, so many victims are
+ * killed at once. The oom_reaper, one thread, reaps one after the other and logs a line
+ * at the end of each. The splats before that line belong to that victim.
  */
 #ifndef HMM_NOTIFIER_OOM_OOM_H
 #define HMM_NOTIFIER_OOM_OOM_H
@@ -24,7 +22,7 @@
 /* MAX_OOM_REAP_RETRIES of mm/oom_kill.c */
 #define OOM_MAX_TRIES	10
 
-/* What memory it is that runs out */
+/* Which memory runs out */
 enum oom_place {
 	OOM_MEMCG,		/* memory.max of the victim's cgroup */
 	OOM_NUMA_BIND,		/* a node, by the task's policy: numa_bind() */
@@ -34,7 +32,7 @@ enum oom_place {
 	OOM_SYSRQ,		/* none: sysrq-f */
 };
 
-/* Who else has the victim's mm */
+/* Who else uses the victim's mm */
 enum oom_company {
 	OOM_ALONE,
 	OOM_THREADS,		/* two more threads */
@@ -44,18 +42,18 @@ enum oom_company {
 struct oom_plan {
 	enum oom_place place;
 	enum oom_company company;
-	const char *group;	/* memory.oom.group, with others of that name */
+	const char *group;	/* killed with all others of that name: memory.oom.group */
 
-	/* The victim has one notifier, which fails non-blockably. */
+	/* The victim has one notifier, which fails when it must not block. */
 	enum rule_kind kind;
-	bool mirror;		/* the mirror's own, which a device reads through */
-	bool beside_interval;	/* with an interval notifier that succeeds */
+	bool mirror;		/* it is that of test_hmm's mirror, which is in use */
+	bool beside_interval;	/* there is an interval notifier too, which succeeds */
 	int ret;
 	unsigned int act;	/* HMM_DMIRROR_ACT_... */
-	unsigned int times;	/* how often, 0: always */
+	unsigned int times;	/* how often it fails, 0: always */
 	/*
-	 * For all memory; one try has a call for each VMA then, which are more
-	 * than six. Otherwise for mapping 0 only, with one call in each try.
+	 * Fails in all memory: then a try has a call for each VMA, more than six.
+	 * Otherwise in mapping 0 only: then a try has one call.
 	 */
 	bool everywhere;
 };
@@ -68,7 +66,7 @@ enum oom_end {
 
 /* What became of one victim. Sizes are in pages. */
 struct oom_seen {
-	int err;		/* nothing below is known if it could not be killed */
+	int err;		/* if not 0, it was not killed; nothing below is known */
 	char step[32];		/* what failed then */
 
 	bool killed;		/* "Killed process" */
@@ -77,27 +75,27 @@ struct oom_seen {
 	struct warn_report report;	/* what came with its reaping */
 
 	unsigned int tries[OOM_MAPPINGS];	/* non-blockable starts */
-	unsigned int failed[OOM_MAPPINGS];	/* of these, without success */
+	unsigned int failed[OOM_MAPPINGS];	/* how many of these failed */
 	unsigned int hits;	/* of the fail point, in all memory */
-	unsigned int starts;	/* non-blockable ones in all memory */
+	unsigned int starts;	/* non-blockable starts, in all memory */
 	unsigned int ends;
 	int resident[OOM_MAPPINGS];
 	int intact[OOM_MAPPINGS];
 	long rss_before, rss_after;
 	long long charged_at_kill, charged_after;	/* of the cgroup */
 
-	/* The mirror: pages that the device can read, or -errno */
+	/* How many pages the device can read through test_hmm's mirror, or -errno */
 	int mirrored_before[OOM_MAPPINGS], mirrored[OOM_MAPPINGS];
 
-	int finish, close;	/* after it was let go; 0 or -ETIMEDOUT */
+	int finish, close;	/* of victim_finish(), victim_close(): 0 or -ETIMEDOUT */
 };
 
 /* What belongs to none of the victims */
 struct oom_rest {
 	struct warn_report report;
-	struct warn_report all;	/* that, and what belongs to them */
-	int detectors;		/* of warn_check() over all */
-	unsigned int strangers;	/* "Killed process" of somebody else */
+	struct warn_report all;	/* that, and all that belongs to the victims */
+	int detectors;		/* what warn_check() of @all returned */
+	unsigned int strangers;	/* "Killed process" lines of other processes */
 	char why[256];
 };
 
@@ -105,12 +103,11 @@ struct oom_rest {
 const char *oom_why_not(enum oom_place place);
 
 /*
- * Kills a victim for each of @nr plans, all at once, and returns when all of
- * them have been reaped, looked at, and let go. Returns 0, or the first error.
- * At most one of them can be of a place other than OOM_MEMCG: the kernel kills
- * nobody else as long as that one is not reaped. @watch is read all the time, from
- * where it stands. @progress is told what has been
- * done to one more of them, for who must not be silent for too long.
+ * Kills a victim for each of @nr plans, all at once. Returns when all of them have been
+ * reaped, examined, and let go: 0, or the first -errno. At most one plan may have a
+ * place other than OOM_MEMCG: until that victim is reaped, the kernel kills nobody else.
+ * Reads @watch all the time. Calls @progress for each step that a victim has done, so
+ * that the caller can show that it is not stuck.
  */
 int oom_run(const struct oom_plan *plans, unsigned int nr,
 	    struct warn_watch *watch, struct oom_seen *seen,

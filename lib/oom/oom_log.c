@@ -9,14 +9,14 @@ static const struct {
 	const char *before;
 	const char *format;
 } lines[] = {
-	{ OOMLOG_REAPED, "oom_reaper: ", "oom_reaper: reaped process %d (" },
-	{ OOMLOG_UNABLE, "oom_reaper: ", "oom_reaper: unable to reap pid:%d (" },
-	{ OOMLOG_KILLED, "Killed process ", "Killed process %d (" },
+	{ OOM_LOG_REAPED, "oom_reaper: ", "oom_reaper: reaped process %d (" },
+	{ OOM_LOG_UNABLE, "oom_reaper: ", "oom_reaper: unable to reap pid:%d (" },
+	{ OOM_LOG_KILLED, "Killed process ", "Killed process %d (" },
 };
 
-struct oomlog oom_log_parse(const char *text)
+struct oom_log oom_log_parse(const char *text)
 {
-	struct oomlog line = {};
+	struct oom_log line = {};
 	const char *at;
 	size_t i;
 
@@ -32,6 +32,6 @@ struct oomlog oom_log_parse(const char *text)
 		return line;
 	at = strstr(text, ",pid=");
 	if (at && sscanf(at, ",pid=%d,", &line.pid) == 1)
-		line.what = OOMLOG_CONSTRAINT;
+		line.what = OOM_LOG_CONSTRAINT;
 	return line;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the kernel has to say about all that a device counted: the rule of
- * rule.h, summed up.
+ * The WARNs and messages that must follow from what the device counted: rule.h applied to
+ * counts.
  */
 #ifndef HMM_NOTIFIER_STRESS_EXPECTED_WARNS_H
 #define HMM_NOTIFIER_STRESS_EXPECTED_WARNS_H
@@ -20,35 +20,36 @@ struct expected_warns {
 	uint64_t warns[RULE_NR_SITES];
 	uint64_t messages[2][2];	/* [context][with -EAGAIN] */
 
-	/* What that comes from; -EAGAIN is false for interval notifiers. */
+	/* The counts behind it; for interval notifiers, false counts as -EAGAIN. */
 	uint64_t calls[EXPECTED_WARNS_NR_KINDS][2];
 	uint64_t failures[EXPECTED_WARNS_NR_KINDS][2][2];
 	uint64_t ends;
 
 	/*
-	 * A WARN that it does not know of, to see that the comparison and what
-	 * comes after it work. RULE_NR_SITES: none.
+	 * WARNs of this site are not expected, to prove that the comparison finds
+	 * such a fault. RULE_NR_SITES: none.
 	 */
 	enum rule_site forgets;
 };
 
-/* Adds what @now has more than @before; both of one notifier of @kind. */
+/* Adds what a notifier of @kind has counted from @before to @now. */
 void expected_warns_add(struct expected_warns *expected, enum rule_kind kind,
 			const struct hmm_dmirror_counts *now,
-	       const struct hmm_dmirror_counts *before);
+			const struct hmm_dmirror_counts *before);
 
 /* Adds all that @other has. */
 void expected_warns_merge(struct expected_warns *expected, const struct expected_warns *other);
 
-/* Whether the log says just that; if not, @why tells the first difference. */
+/* Whether the log has exactly that. If not, @why gets the first difference. */
 bool expected_warns_agrees(const struct expected_warns *expected,
 			   const struct warn_report *said, char *why,
 			   size_t size);
 
-/* WARNs and messages that one failure leads to at most, in these contexts */
+/* The most WARNs and messages that one failure can lead to, in these contexts */
 void expected_warns_noise(enum rule_kind kind, unsigned int contexts, int ret,
 			  unsigned int *warns, unsigned int *messages);
 
+/* The sums over all kinds: of failures, and of WARNs */
 uint64_t expected_warns_failures(const struct expected_warns *expected);
 uint64_t expected_warns_warns(const struct expected_warns *expected);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Random numbers that come again: streams that are told apart by a number and
- * depend on nothing but that and the seed.
+ * Random numbers that can be repeated: a stream depends on its seed and its number alone.
  */
 #ifndef HMM_NOTIFIER_STRESS_RANDOM_H
 #define HMM_NOTIFIER_STRESS_RANDOM_H

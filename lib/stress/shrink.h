@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Leaves out of a failing sequence of steps what it fails without: delta
- * debugging (Zeller, Hildebrandt, 2002), down to where no single step can be
- * left out.
+ * Shortens a failing sequence of steps by delta debugging (Zeller, Hildebrandt, 2002),
+ * until no single step can be left out.
  */
 #ifndef HMM_NOTIFIER_STRESS_SHRINK_H
 #define HMM_NOTIFIER_STRESS_SHRINK_H
@@ -12,8 +11,8 @@
 #include "stress/stress_step.h"
 
 /*
- * @fails: whether these steps still fail in the same way. Returns how many are
- * left in @steps; the shortest found so far after @tries calls.
+ * @fails says whether these steps still fail in the same way; it is called @tries times
+ * at most. Leaves the shortest sequence found in @steps, and returns its length.
  */
 unsigned int shrink_steps(struct stress_step *steps, unsigned int nr, unsigned int tries,
 			  bool (*fails)(const struct stress_step *steps, unsigned int nr,

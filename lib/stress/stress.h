@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A stress run: random steps on several processes that have notifiers, by
- * several threads, and at every checkpoint a comparison of all that the device
- * counted with all that the kernel said.
+ * A stress run: several threads take random steps on several processes that have
+ * notifiers. At every checkpoint, all that the device counted is compared with all that
+ * the kernel logged.
  *
- * Two processes make it: the driver (stress_driver.c) takes the steps, and the
- * caller of stress_run() reads the log all the time, compares, and gives up
- * a driver that hangs.
+ * Two processes make it. The driver (stress_driver.c) takes the steps. The caller of
+ * stress_run() reads the log all the time, compares, and gives up a driver that hangs.
  */
 #ifndef HMM_NOTIFIER_STRESS_STRESS_H
 #define HMM_NOTIFIER_STRESS_STRESS_H
@@ -16,12 +15,12 @@
 struct stress_result {
 	enum stress_fault fault;
 	char why[512];			/* "" without a fault */
-	unsigned int failed_step;		/* which of steps, counted from 0 */
+	unsigned int failed_step;		/* the index of the step */
 	struct expected_warns expected;
 	struct warn_report said;
 	uint64_t ran[STRESS_STEP_NR_KINDS];
-	uint64_t avoided;		/* fail points, because of known bugs */
-	uint64_t held_back;		/* fail points, because of the log */
+	uint64_t avoided;		/* fail points left out because of known bugs */
+	uint64_t held_back;		/* fail points left out, not to flood the log */
 	uint64_t checkpoints;
 	unsigned int milliseconds;
 };

@@ -11,7 +11,10 @@ enum stress_order {
 	STRESS_FINISH,
 };
 
-/* In a process of its own. Asks at each checkpoint, and gets an order. */
+/*
+ * Runs in a process of its own. At each checkpoint it writes a question and reads an
+ * order.
+ */
 void stress_driver_main(struct stress *stress, int questions, int orders);
 
 #endif

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Three mappings at fixed places that random changes are made to, in whatever
- * process has them: small private pages, memory that all processes share, and
- * what huge pages fit into.
+ * Random changes of three mappings at fixed addresses: small private pages, memory
+ * that all processes share, and a mapping for huge pages.
  *
- * A change says nothing of whether it worked: on a random range, most ways to
- * fail are right. hmm_notifier_mmap tests what each of them calls, and those that are
- * not here as they need a state that other changes would not leave alone: KSM, huge
- * pages of hugetlb, uprobes, compaction and the write-back of a file system.
+ * A change does not return whether it worked: on a random range it may fail for many
+ * good reasons. hmm_notifier_mmap tests each change by itself. It also tests those that
+ * are not here, because other changes would destroy the state that they need: KSM,
+ * hugetlb, uprobes, compaction and the write-back of a file system.
  */
 #ifndef HMM_NOTIFIER_STRESS_STRESS_MEMORY_H
 #define HMM_NOTIFIER_STRESS_STRESS_MEMORY_H
@@ -59,7 +58,7 @@ struct stress_memory_range {
 	uint16_t area;
 	uint16_t page;
 	uint16_t pages;
-	uint32_t arg;		/* whatever else the change needs, at random */
+	uint32_t arg;		/* random, for what else the change needs */
 };
 
 extern const char * const stress_memory_change_names[STRESS_MEMORY_NR_CHANGES];

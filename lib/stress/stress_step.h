@@ -45,8 +45,8 @@ struct stress_step {
 	int32_t ret;
 	uint32_t events;
 	struct stress_memory_range range;
-	bool everywhere;	/* not just in range */
-	bool locked;		/* added as HMM_DMIRROR_LOCKED says */
+	bool everywhere;	/* in all memory, not in @range only */
+	bool locked;		/* the notifier is added with HMM_DMIRROR_LOCKED */
 };
 
 extern const char * const stress_step_names[STRESS_STEP_NR_KINDS];
@@ -59,9 +59,8 @@ struct stress_step_world {
 };
 
 /*
- * The steps of one thread, one by one. Each process is owned by one thread, that of
- * its number modulo the number of threads, and only the owner starts and ends it;
- * that is what it does first.
+ * The steps of one thread. Process n is owned by thread n modulo the number of threads;
+ * only the owner starts and ends it, and starting it is the owner's first step.
  */
 struct stress_step_stream {
 	const struct stress_step_world *world;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * One of several threads of a victim, so that its mm changes in several places
- * at a time.
+ * A thread of a victim. With several, its mm changes in several places at a time.
  */
 #ifndef HMM_NOTIFIER_STRESS_VICTIM_THREAD_H
 #define HMM_NOTIFIER_STRESS_VICTIM_THREAD_H
@@ -10,7 +9,7 @@
 
 struct victim_thread {
 	int orders, answers;
-	uint64_t ordered;	/* as in struct victim */
+	uint64_t ordered;	/* number of the last order */
 	int bound_ms;
 };
 
@@ -19,11 +18,11 @@ int victim_thread_start(struct victim_thread *victim_thread, struct victim *vict
 void victim_thread_close(struct victim_thread *victim_thread);
 
 /*
- * As victim_call(). Also -EPIPE when @gone gets readable: a frozen victim does
- * not hang up.
+ * As victim_call(), but also returns -EPIPE when @gone gets readable: a frozen victim
+ * does not close its pipes.
  */
 int victim_thread_call(struct victim_thread *victim_thread, int gone,
 		       long (*fn)(const struct victim_args *),
-	      const struct victim_args *args, long *result);
+		       const struct victim_args *args, long *result);
 
 #endif
