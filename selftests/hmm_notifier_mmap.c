@@ -93,7 +93,7 @@ FIXTURE_SETUP(change)
 	vm_settings_start();
 	why = change->why_not ? change->why_not() : NULL;
 	if (why) {
-		site_report_lacks(change, why);
+		site_report_why_not(change, why);
 		SKIP(return, "%s", why);
 	}
 	site_report_begin(change);

@@ -216,7 +216,7 @@ long change_map_huge(uintptr_t at)
 	return change_smaps(at, "AnonHugePages") == CHANGE_HUGE / 1024 ? 0 : -ENOMEM;
 }
 
-/* or the pid of a child */
+/* of change_keep_fd(), or pids of change_hold_in_child() */
 static int fds[CHANGE_SPANS] = { -1, -1, -1 };
 
 void change_keep_fd(uintptr_t at, int fd)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Ways in which an address space changes, each as data: how a victim makes the
- * change, which invalidations that has to start, and how to see that it did its
- * work. The ranges come from the kernel's source, 6.12 and 7.2.
+ * The ways in which an address space changes, each as data: how a victim makes the
+ * change, which invalidations the kernel has to start for it, and how to see that it
+ * worked. Functions, events and ranges are those of the kernel's source, 6.12 and 7.2.
  *
- * A change is made to a span: 4 GiB of address space that belong to nothing
- * else, so any invalidation that is seen there must be one of the change's.
+ * A change is made in a span: 4 GiB of address space for nothing else. So the change has
+ * started every invalidation that is seen there.
  */
 #ifndef HMM_NOTIFIER_CHANGE_CHANGE_H
 #define HMM_NOTIFIER_CHANGE_CHANGE_H
@@ -29,14 +29,14 @@
 
 #define CHANGE_MAX_CALLS 8
 
-/* One invalidation, or with @step one for each @step bytes of the range */
+/* One invalidation; with @step, one for each @step bytes of the range */
 struct change_call {
 	const char *site;	/* a function in start_site.c */
 	unsigned int event;
 	uintptr_t start, end;	/* in the span; both 0: all of the mm */
 	uintptr_t step;
-	unsigned int since;	/* LINUX_VERSION(), 0: any; the first without it */
-	unsigned int until;
+	unsigned int since;	/* the first LINUX_VERSION() that starts it, 0: all */
+	unsigned int until;	/* the first that does not any more, 0: none */
 };
 
 #define CHANGE_CALL(function, what, from, to, ...) {				\
@@ -46,15 +46,15 @@ struct change_call {
 enum change_flags {
 	CHANGE_AT_ONCE = 1,	/* one act does all spans */
 	CHANGE_ENDS_MM = 2,	/* the victim does not answer any more */
-	CHANGE_BY_DEVICE = 4,	/* takes a mirror, and holds its entries itself */
+	CHANGE_BY_DEVICE = 4,	/* by the device: needs test_hmm's mirror, and fills it */
 	CHANGE_REPEATS = 8,	/* the kernel may do it more than once */
 	CHANGE_NON_BLOCKABLE = 16,
 };
 
 /*
- * All run in the victim, for each span, and return 0 or -errno: @prepare
- * before anything is armed, @act is the change itself, @check says -EBADMSG if
- * the memory is not as it has to be afterwards.
+ * These functions run in the victim, for each span, and return 0 or -errno. @prepare
+ * runs before anything is armed, @act is the change itself, and @check returns -EBADMSG
+ * if the memory is not as it has to be afterwards.
  */
 struct change {
 	const char *(*why_not)(void);	/* why this kernel can't, or NULL */
@@ -65,8 +65,10 @@ struct change {
 	struct change_call calls[CHANGE_MAX_CALLS];
 };
 
+/* The address at which a span starts */
 uintptr_t change_span(unsigned int span);
 
+/* Run a function of @change in the victim, for @spans spans. 0 or -errno */
 int change_prepare(struct victim *victim, const struct change *change,
 		   unsigned int spans);
 int change_act(struct victim *victim, const struct change *change,
@@ -83,18 +85,24 @@ struct change_expected {
 };
 
 /*
- * What this kernel has to start for @spans spans, in the order in which
- * most changes do. Returns how many, -E2BIG if there are more than @max.
+ * The invalidations that this kernel has to start for @spans spans, in the usual order.
+ * Returns how many, or -E2BIG if there are more than @max.
  */
 int change_expect(const struct change *change, unsigned int spans,
 		  struct change_expected *expected, int max);
 
 /* Helpers for the files that define changes, changes_*.c */
 
+/* mmap() for reading and writing at that address, where nothing is. 0 or -errno */
 int change_map(uintptr_t at, size_t size, int flags, int fd);
 
-/* Writes each page's own address into its first word, or looks whether it is. */
+/* Writes each page's own address into its first word. */
 void change_fill(uintptr_t at, size_t size);
+
+/*
+ * 0 if each page has that, is zero, or is not mapped; else -EBADMSG. change_filled() and
+ * change_zero() touch each page.
+ */
 long change_filled(uintptr_t at, size_t size);
 long change_zero(uintptr_t at, size_t size);
 long change_unmapped(uintptr_t at, size_t size);
@@ -102,7 +110,7 @@ long change_unmapped(uintptr_t at, size_t size);
 /* For @check: change_filled() of CHANGE_SIZE bytes */
 long change_all_filled(uintptr_t at);
 
-/* For @act: writes a word that no fill does to the second page; is it there? */
+/* For @act: writes a new word to the second page; for @check: is it there? */
 long change_write_second(uintptr_t at);
 long change_second_written(uintptr_t at);
 
@@ -113,12 +121,13 @@ long change_private(uintptr_t at);
 long change_map_advised(uintptr_t at, int advice);
 
 /*
- * Of CHANGE_HUGE bytes and one huge page, or -ENOMEM. khugepaged keeps off: outside our VM
- * nobody tells it to sleep (vm_settings.h), and it would undo what a change does.
+ * change_map_advised() and change_fill() of one huge page, or -ENOMEM. Then khugepaged
+ * is kept off by MADV_NOHUGEPAGE: outside our VM it is not parked (vm_settings.h), and
+ * would undo what a change does.
  */
 long change_map_huge(uintptr_t at);
 
-/* A descriptor that belongs to a span, until it is taken again */
+/* Keeps a file descriptor for a span, and returns it. */
 void change_keep_fd(uintptr_t at, int fd);
 int change_fd(uintptr_t at);
 
@@ -128,6 +137,7 @@ int change_fd(uintptr_t at);
 #define PAGEMAP_UFFD_WP		PAGEMAP_BIT(57)
 #define PAGEMAP_SWAPPED		PAGEMAP_BIT(62)
 #define PAGEMAP_PRESENT		PAGEMAP_BIT(63)
+/* The entry of the page at @addr, 0 if it can't be read */
 uint64_t change_pagemap(uintptr_t addr);
 
 /* KiB that /proc/self/smaps says under "@key" for the mapping at @at, or -1 */
@@ -136,12 +146,12 @@ long change_smaps(uintptr_t at, const char *key);
 /* Runs @fn for each span that is mapped, up to the first that returns an error. */
 long change_each(long (*fn)(uintptr_t at));
 
-/* Waits for what the kernel does in its own time: 0, or -ETIMEDOUT after 5 s. */
+/* Waits for a daemon of the kernel: 0 when @done returns true, -ETIMEDOUT after 5 s. */
 int change_wait(bool (*done)(void));
 
 /*
- * Has a child run @fn in a copy of the victim's mm, and waits for its end;
- * returns what @fn returned, 0 to 125.
+ * Runs @fn in a child, which has a copy of the victim's mm, and waits for its end.
+ * Returns what @fn returned, 0 to 125, or -errno.
  */
 long change_in_child(long (*fn)(uintptr_t at), uintptr_t at);
 
@@ -153,7 +163,7 @@ long change_hold_in_child(uintptr_t at);
 /* The word that the child of this span has at @addr, 0 if none */
 uintptr_t change_child_word(uintptr_t at, uintptr_t addr);
 
-/* Whether the kernel can write there for us: asks without a SIGSEGV. */
+/* Whether the page at @addr is writable: asks the kernel, to get no SIGSEGV. */
 bool change_writable(uintptr_t addr);
 
 #endif

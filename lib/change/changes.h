@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * All changes, by name, for a test to make its variants from.
+ * The names of all changes: tests make variants of them.
  */
 #ifndef HMM_NOTIFIER_CHANGE_CHANGES_H
 #define HMM_NOTIFIER_CHANGE_CHANGES_H
@@ -36,11 +36,11 @@
 	X(migrate_to_system) X(device_fault)				\
 	X(exclusive) X(exclusive_fault)
 
-/* Ends of an mm: nothing can be left out of them. changes_vma.c */
+/* Ends of an mm: no span can be spared. changes_vma.c */
 #define CHANGES_ENDING(X)						\
 	X(exit) X(exec)
 
-/* Made from outside, of a victim that stands still. changes_vma.c */
+/* Made by the test, to a frozen victim. changes_vma.c */
 #define CHANGES_FROZEN(X)						\
 	X(reap)
 
@@ -49,7 +49,7 @@ CHANGES(CHANGE_DECLARE)
 CHANGES_ENDING(CHANGE_DECLARE)
 CHANGES_FROZEN(CHANGE_DECLARE)
 
-/* The name under which main() is called by change_exec, and is to exit at once */
+/* change_exec calls our own program by that argv[0]; main() then exits at once. */
 #define CHANGE_EXECED "hmm_notifier_execed"
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory that moves to a device and back, or that a device has to itself. What
- * is asked of the device is asked by the victim, of the node that it opened.
+ * Memory that moves to a device and back, or to which a device has exclusive access. The
+ * victim makes the ioctls, by the node that it opened.
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -49,7 +49,7 @@ static long migrate(uintptr_t at)
 	return dmirror_migrate_to_device(victim_own_device(), at, buffer, PAGES);
 }
 
-/* What the device got, then what comes back when it is touched. */
+/* Checks what the device got, then what comes back when the CPU touches it. */
 static long is_on_device(uintptr_t at)
 {
 	unsigned int i;
@@ -62,7 +62,7 @@ static long is_on_device(uintptr_t at)
 	return change_filled(at, CHANGE_SIZE);
 }
 
-/* With more spans than one, the buffer is the last one's. */
+/* With several spans, the buffer holds what the device got of the last one. */
 static long is_all_on_device(uintptr_t at)
 {
 	if (!all_are(at, HMM_DMIRROR_PROT_DEV_PRIVATE_LOCAL))
@@ -170,7 +170,7 @@ static long take_exclusively(uintptr_t at)
 	return dmirror_exclusive(victim_own_device(), at, buffer, PAGES);
 }
 
-/* No entry that the CPU could use, and what was there when it asks again */
+/* No entry for the CPU at first; what was there, when it touches the page */
 static long is_exclusive(uintptr_t at)
 {
 	uintptr_t page;

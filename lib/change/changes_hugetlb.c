@@ -15,12 +15,12 @@
 
 #define POOL "/sys/kernel/mm/hugepages/hugepages-2048kB/"
 
-/* Three spans of one page, each copied, and what still dies from before */
+/* Three spans of one page, a copy of each, and those of children still dying */
 #define WANTED 12
 
 /*
- * The pages of a child that outlived its victim come back when it has died: so
- * wait for them, 2 s at most. Seen to take less than 10 ms.
+ * A child that outlives its victim frees its pages a little later. Waits for them, 2 s
+ * at most; seen to take less than 10 ms.
  */
 static const char *why_not_pages(void)
 {
@@ -167,7 +167,7 @@ static long truncate_half(uintptr_t at)
 	return ftruncate(change_fd(at), CHANGE_HUGE) ? -errno : 0;
 }
 
-/* Behind the end there is nothing, but after the file grows. */
+/* Behind the end there is nothing; zeroes, once the file grows again. */
 static long is_truncated(uintptr_t at)
 {
 	if (change_pagemap(at + CHANGE_HUGE) & PAGEMAP_PRESENT)
@@ -208,14 +208,14 @@ static long map_twice(uintptr_t at)
 	return *(volatile uintptr_t *)(at + GIANT) == at ? 0 : -EBADMSG;
 }
 
-/* One VMA gets another flag for its last page: a cut, and nothing else. */
+/* Splits the VMA, and no more: its last page gets another flag. */
 static long cut(uintptr_t at)
 {
 	return madvise((void *)(at + GIANT - CHANGE_HUGE), CHANGE_HUGE, MADV_DONTFORK) ?
 		-errno : 0;
 }
 
-/* It lost its page table to the other one, and gets its own. */
+/* The mapping has no shared page table any more, and gets its own. */
 static long is_unshared(uintptr_t at)
 {
 	if (change_pagemap(at) & PAGEMAP_PRESENT ||

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory that moves from one NUMA node to another, or is about to. By system
- * calls and not by libnuma: that one, linked statically, wants a resolver.
+ * Memory that moves from one NUMA node to another, or gets hints for that. Uses system
+ * calls, not libnuma, which in a static program wants a resolver.
  */
 #include <errno.h>
 #include <linux/mempolicy.h>
@@ -54,7 +54,7 @@ static void list_pages(uintptr_t at, void *pages[PAGES])
 		pages[i] = (void *)(at + i * CHANGE_PAGE);
 }
 
-/* Whether all pages are there */
+/* Whether all pages are on that node */
 static bool all_on(uintptr_t at, int node)
 {
 	int status[PAGES] = {};
@@ -70,7 +70,7 @@ static bool all_on(uintptr_t at, int node)
 	return true;
 }
 
-/* On the first node, by a policy that is gone afterwards. */
+/* Memory on the first node, by a policy that is gone afterwards */
 static long map_on_first(uintptr_t at)
 {
 	unsigned long mask;
@@ -99,7 +99,7 @@ static long is_on_second(uintptr_t at)
 	return change_filled(at, CHANGE_SIZE);
 }
 
-/* Each page by itself, in whatever order */
+/* Each page is moved by itself, in any order. */
 #define MOVES {								\
 		CHANGE_CALL("try_to_migrate_one", CLEAR, 0, CHANGE_SIZE, .step = CHANGE_PAGE), \
 	}
@@ -148,7 +148,7 @@ const struct change change_mbind = {
 	.calls = MOVES,
 };
 
-/* All that the victim has to itself on the first node goes. */
+/* Moves all private memory of the victim off the first node. */
 static long migrate(uintptr_t at)
 {
 	unsigned long old, new;
@@ -184,8 +184,8 @@ static const char *why_not_balancing(void)
 }
 
 /*
- * A task scans its own mm as its time goes by. vm_settings.c has set the periods to
- * the least; seen to take 20 to 80 ms; the bound is 5 s of the task's time.
+ * The kernel has a task scan its own mm after some CPU time, which vm_settings.c has set
+ * to the minimum. Seen to take 20 to 80 ms; the bound is 5 s of CPU time.
  */
 static long spend_time(uintptr_t at)
 {

@@ -19,7 +19,7 @@
 #define MADV_PAGEOUT 21
 #endif
 
-/* A page that waits in the list of another CPU can't be reclaimed. */
+/* Stays on one CPU: pages in another one's LRU batch can't be reclaimed. */
 static int stay_here(void)
 {
 	cpu_set_t set;
@@ -62,7 +62,7 @@ const struct change change_pageout = {
 	},
 };
 
-/* One page of a file: with more, how many are one folio depends on the kernel. */
+/* Maps one page of a file. Of more, several might be one folio. */
 static long map_file(uintptr_t at)
 {
 	char path[128];
@@ -151,7 +151,7 @@ static const char *why_not_ksm(void)
 		"/proc/PID/ksm_merging_pages (5.19)" : consent_why_not_machine();
 }
 
-/* Pages 0 and 1 are twins, like nothing else. */
+/* Pages 0 and 1 are the same, and like no other. */
 static long map_twins(uintptr_t at)
 {
 	long err = change_private(at);
@@ -194,7 +194,7 @@ static long have_ksmd_merge(uintptr_t at)
 	return machine_put_back(KSM "run") ?: err;
 }
 
-/* Merged, and taken apart by the first write. */
+/* They are one page, until the first write. */
 static long are_merged(uintptr_t at)
 {
 	long err;
@@ -215,7 +215,7 @@ const struct change change_merge = {
 	/* a page that is in use just then is tried again in the next scan */
 	.flags = CHANGE_AT_ONCE | CHANGE_REPEATS,
 	.calls = {
-		/* The second one becomes what the first one is replaced by. */
+		/* The second page becomes the shared one, which replaces the first. */
 		CHANGE_CALL("write_protect_page", CLEAR, CHANGE_PAGE, 2 * CHANGE_PAGE),
 		CHANGE_CALL("write_protect_page", CLEAR, 0, CHANGE_PAGE),
 		CHANGE_CALL("replace_page", CLEAR, 0, CHANGE_PAGE),

@@ -138,8 +138,8 @@ const struct change change_thp_split_folio = {
 };
 
 /*
- * Four small pages in room for a huge one; the rest is not there yet. Nobody may
- * collapse it before it is time.
+ * Four small pages in a mapping for a huge one. khugepaged must not collapse them before
+ * the test does.
  */
 static long map_room(uintptr_t at)
 {
@@ -156,8 +156,8 @@ static long allow_huge(uintptr_t at)
 }
 
 /*
- * -EAGAIN: a page was locked or not on an LRU list yet; nothing was changed or
- * told. Bounded: a page that stays so is a failure.
+ * -EAGAIN: a page was locked or not on an LRU list yet, and nothing was changed or
+ * invalidated. A page that stays so is a failure.
  */
 static long collapse(uintptr_t at)
 {
@@ -213,9 +213,10 @@ static bool khugepaged_waits(void)
 }
 
 /*
- * It is parked (vm_settings.c). Seen to take 10 to 60 ms; the bound is 5 s. To write
- * the period wakes it, the second time as well: that is to be over before others
- * have memory that it would collapse. Whose period is 0 never parks it.
+ * Wakes khugepaged, which vm_settings.c has parked: each write of its period does. Seen
+ * to take 10 to 60 ms; the bound is 5 s. The second write restores the period, and the
+ * scan that this starts must be over before the next test has memory to collapse. With a
+ * period of 0 it never sleeps.
  */
 static long have_khugepaged_collapse(uintptr_t at)
 {
@@ -249,7 +250,7 @@ const struct change change_khugepaged = {
 	},
 };
 
-/* Small pages, whatever the machine has for shmem */
+/* Small pages, whatever the machine's setting for huge pages in shmem is */
 static long map_shmem_room(uintptr_t at)
 {
 	int err, fd = memfd_create("hmm_notifier", MFD_CLOEXEC);
@@ -287,8 +288,8 @@ const struct change change_collapse_shmem = {
 };
 
 /*
- * A huge page of a file, mapped by small entries: a mapping that is smaller than
- * that gets such, and has them still when it is part of a larger one again.
+ * A huge page of a file, mapped by PTEs: a mapping smaller than a huge page gets PTEs, and
+ * keeps them when it is merged into a larger one.
  */
 static long map_shmem_small(uintptr_t at)
 {

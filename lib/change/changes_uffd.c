@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Changes by userfaultfd, and by the scan that builds on its write protection.
+ * Changes by userfaultfd, and by PAGEMAP_SCAN, which uses its write protection.
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -86,7 +86,7 @@ static int move(uintptr_t at, size_t size)
 	return moved < 0 ? moved : moved == (long)size ? 0 : -EIO;
 }
 
-/* One page: how many a later kernel moves in one go depends on their locks. */
+/* One page: of several, later kernels move as many at once as locks allow. */
 static long prepare_move_page(uintptr_t at)
 {
 	long err = change_private(at);
@@ -186,7 +186,7 @@ static long scan_and_protect(uintptr_t at)
 	return pages < 0 ? pages : pages == CHANGE_SIZE / CHANGE_PAGE ? 0 : -EBADMSG;
 }
 
-/* Nothing has been written since, then one page. */
+/* The scan finds no written page; after a write, one. */
 static long scans_what_is_written(uintptr_t at)
 {
 	if (userfault_scan(at, CHANGE_SIZE, 0))

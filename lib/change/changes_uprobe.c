@@ -36,7 +36,7 @@ static const char *why_not_uprobes(void)
 	return sysfile_number(TYPE) < 0 ? "CONFIG_UPROBE_EVENTS" : NULL;
 }
 
-/* A file of its own for each span, executable, private, and looked at. */
+/* Maps a file of its own for each span, executable and private, and reads it. */
 static long map_code(uintptr_t at)
 {
 	int fd = memfd_create("hmm_notifier", MFD_CLOEXEC);
@@ -56,7 +56,7 @@ static long map_code(uintptr_t at)
 	return *(volatile INSN *)at == NOP ? 0 : -EBADMSG;
 }
 
-/* In this mm alone */
+/* A breakpoint in this mm alone. Returns its file descriptor or -errno. */
 static int insert(int file)
 {
 	struct perf_event_attr attr = {

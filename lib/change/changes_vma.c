@@ -52,7 +52,7 @@ const struct change change_map_fixed = {
 	},
 };
 
-/* start_brk may not be above brk, so either the one or the other goes first. */
+/* start_brk may not be above brk: the order depends on the direction. */
 static int move_brk(uintptr_t start, uintptr_t end)
 {
 	if (!prctl(PR_SET_MM, PR_SET_MM_BRK, end, 0, 0))
@@ -197,7 +197,7 @@ static const char *why_not_soft_dirty(void)
 {
 	volatile long here = 1;
 
-	/* What was just written is dirty, if this kernel tells. */
+	/* A page just written to is soft-dirty, if this kernel keeps track. */
 	return here && change_pagemap((uintptr_t)&here) & PAGEMAP_SOFT_DIRTY ?
 		NULL : "CONFIG_MEM_SOFT_DIRTY";
 }
@@ -322,7 +322,7 @@ static long end_here(uintptr_t at)
 	_exit(0);
 }
 
-/* Interval notifiers are called twice, the others have been released by then. */
+/* Interval notifiers are called twice; hlist ones have got ->release by then. */
 #define END_OF_MM {							\
 		CHANGE_CALL("release", RELEASE, 0, 0),		\
 		CHANGE_CALL("unmap_vmas", UNMAP, 0, 0),	\
@@ -349,7 +349,7 @@ const struct change change_exec = {
 	.calls = END_OF_MM,
 };
 
-/* What is reaped, and what is not, as others may have it */
+/* Private memory, which is reaped, and shared memory, which is not */
 static long map_private_and_shared(uintptr_t at)
 {
 	long err = change_private(at);
@@ -358,7 +358,7 @@ static long map_private_and_shared(uintptr_t at)
 				 MAP_SHARED | MAP_ANONYMOUS, -1);
 }
 
-/* process_mrelease() by the test: no act, and nobody left to check. */
+/* The test calls process_mrelease() itself, and the victim can't check anything. */
 const struct change change_reap = {
 	.prepare = map_private_and_shared,
 	.flags = CHANGE_NON_BLOCKABLE,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory that is given up while its mapping stays: by madvise(), or by the file.
+ * Memory that goes while its mapping stays: by madvise(), or by a change of the file.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +38,7 @@ static long free_lazily(uintptr_t at)
 	return madvise((void *)at, CHANGE_SIZE, MADV_FREE) ? -errno : 0;
 }
 
-/* It is clean, if still there until memory gets short; a page written to stays. */
+/* Pages may stay until memory gets short, but clean; one written to is kept. */
 static long is_lazy(uintptr_t at)
 {
 	if (change_smaps(at, "Private_Clean") != CHANGE_SIZE / 1024)
@@ -116,7 +116,7 @@ static long truncate_half(uintptr_t at)
 	return ftruncate(change_fd(at), CHANGE_SIZE / 2) ? -errno : 0;
 }
 
-/* Behind the end of the file there is nothing to read, but after it grows. */
+/* Behind the end of the file there is nothing; zeroes, once it grows again. */
 static long is_truncated(uintptr_t at)
 {
 	unsigned char vec[4];

@@ -35,7 +35,7 @@ static void note_strange(struct check_starts *starts, const char *what,
 			 dmirror_context(call) == RULE_BLOCKABLE ? "" : "non-", caller);
 }
 
-/* The first of these that was not seen yet, or the last one seen */
+/* The index of the first expected one that was not seen yet, or of the last one seen */
 static int find_start(const struct check_starts *starts,
 		      const struct hmm_dmirror_call *call, bool repeats)
 {
@@ -53,8 +53,8 @@ static int find_start(const struct check_starts *starts,
 }
 
 /*
- * The last of these that was started and not ended, as the one inside the other
- * ends first. What is ended twice (BUG_RANGE_END_TWICE) is the last one, too.
+ * The index of the last one that was started and not ended: of nested ones, the inner
+ * ends first. An end too many (BUG_RANGE_END_TWICE) counts for the last one, too.
  */
 static int find_end(const struct check_starts *starts,
 		    const struct hmm_dmirror_call *call)
@@ -167,10 +167,9 @@ static int ends_of(unsigned int id, int nr)
 }
 
 /*
- * Reads calls and callers until each start has its caller and no end is due. NUMA
- * balancing goes on in its own time, and may begin an invalidation between the two
- * readings. Returns how many calls there are; what does not match within half a
- * second is told by callers_match().
+ * Reads calls and callers until each start has its caller and its end: NUMA balancing
+ * may begin an invalidation between the two readings. Returns how many calls there
+ * are, or -errno. What does not match after half a second is left to callers_match().
  */
 static int take_all(int device, unsigned int id, unsigned int change,
 		    int *nr_callers)
@@ -201,8 +200,8 @@ static int take_all(int device, unsigned int id, unsigned int change,
 }
 
 /*
- * Each call has one caller, but a notifier that has been released is not called
- * for what comes after. The last caller is the one too many, most of the time.
+ * Each start has one caller. Only a notifier that was released is not called for later
+ * ones. If there is one too many, it is the last, most of the time.
  */
 static bool callers_match(struct check_starts *starts, const struct change *change,
 			  unsigned int id, int nr, int nr_callers)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What one notifier saw of a change, held against what the change has to start.
+ * Compares what one notifier saw with the invalidations that a change has to start.
  */
 #ifndef HMM_NOTIFIER_CHANGE_CHECK_STARTS_H
 #define HMM_NOTIFIER_CHANGE_CHECK_STARTS_H
@@ -17,19 +17,19 @@ struct check_starts {
 	unsigned int hits[CHECK_STARTS_MAX];
 	unsigned int ends[CHECK_STARTS_MAX];
 
-	/* what is seen in the spans and not expected; the first one, in words */
+	/* what was seen in the spans and not expected; a text on the first one */
 	unsigned int strange;
 	char first_strange[160];
 
-	/* who started it; 0 if the kernel can't tell */
+	/* Are the starting functions known (start_trace.h)? Which were wrong? */
 	bool has_callers;
 	unsigned int wrong_callers;
 	char first_wrong[160];
 };
 
 /*
- * Takes what notifier @id of @device saw since the last call, and who started
- * it. The notifier has to be one for all of the mm. Returns 0 or -errno.
+ * Fills @starts with what notifier @id of @device saw since the last call, and who
+ * started it. The notifier has to be one for all of the mm. Returns 0 or -errno.
  */
 int check_starts_take(struct check_starts *starts, int device, unsigned int id,
 		      const struct change *change, unsigned int spans);

@@ -11,7 +11,7 @@
 #define DEVICE_VIEW_PAGES 4
 
 struct device_view_page {
-	int how;		/* 0: had the entry, 1: faulted, or -errno */
+	int how;		/* 0: it had the entry, 1: it faulted it in, or -errno */
 	uintptr_t word;		/* the first one of the page */
 };
 
@@ -20,12 +20,12 @@ struct device_view {
 };
 
 /*
- * Has the device look at each page once, faulting in what it has no entry for.
+ * Has the device read each page once, and fault in those that it has no entry for.
  * Returns 0, -ETIMEDOUT if that hangs, or -errno.
  */
 int device_view_look(struct device_view *view, int device, unsigned int spans);
 
-/* What @pid itself has there: how is 0 or -errno. */
+/* Fills @view with what the process itself has there; @how is 0 or -errno. */
 int device_view_compare(struct device_view *view, pid_t pid, unsigned int spans);
 
 #endif

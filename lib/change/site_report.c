@@ -16,7 +16,7 @@ struct row {
 	unsigned int begun, ended;	/* tests */
 	unsigned int bad;
 	unsigned int triggered, failed;	/* invalidations */
-	const char *lacks;
+	const char *why_not;
 };
 
 static struct table {
@@ -42,7 +42,7 @@ static const char *verdict(const struct start_site *site, const struct row *row)
 		return "lacks hardware";
 	if (kernel_version() < site->since)
 		return "lacks it";
-	return row->lacks ? "lacks" : "not tested";
+	return row->why_not ? "lacks" : "not tested";
 }
 
 static void print(void)
@@ -54,7 +54,7 @@ static void print(void)
 		return;
 	for (i = 0; i < start_sites_nr; i++) {
 		const struct start_site *site = &start_sites[i];
-		const char *what = site->hardware ?: rows[i].lacks ?: "";
+		const char *what = site->hardware ?: rows[i].why_not ?: "";
 
 		printf("# callsite: %s triggered=%u failed=%u verdict=%s%s%s\n",
 		       site->function, rows[i].triggered, rows[i].failed,
@@ -95,9 +95,9 @@ static void begin_row(struct row *row, const char *why)
 	row->begun++;
 }
 
-static void lack_row(struct row *row, const char *why)
+static void why_not_row(struct row *row, const char *why)
 {
-	row->lacks = why;
+	row->why_not = why;
 }
 
 void site_report_begin(const struct change *change)
@@ -106,9 +106,9 @@ void site_report_begin(const struct change *change)
 	on_each_row(change, begin_row, NULL);
 }
 
-void site_report_lacks(const struct change *change, const char *why)
+void site_report_why_not(const struct change *change, const char *why)
 {
-	on_each_row(change, lack_row, why);
+	on_each_row(change, why_not_row, why);
 }
 
 static void end_row(struct row *row, const char *why)

@@ -11,18 +11,18 @@
 
 #include "change/check_starts.h"
 
-/* Has the table printed at the end of the program, if some test adds to it. */
+/* To be called first: has the table printed at exit, if a test has added to it. */
 void site_report_start(void);
 
-/* @change is about to be made, its callers noted; or it can't be. */
+/* @change is about to be made, with its starts traced; or it can't be, and why. */
 void site_report_begin(const struct change *change);
-void site_report_lacks(const struct change *change, const char *why);
+void site_report_why_not(const struct change *change, const char *why);
 
-/* It has been, and nothing of it was wrong, or something. */
+/* It was made. @failed: with failures; @good: nothing about it was wrong. */
 void site_report_end(const struct change *change, const struct check_starts *starts,
 		     bool failed, bool good);
 
-/* Whether the table of changes has one that goes to a call site of this kernel */
+/* Whether some change reaches this index of start_sites, or none can on this kernel */
 bool site_report_has_change(unsigned int site);
 
 #endif

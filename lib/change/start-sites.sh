@@ -3,9 +3,9 @@
 #
 # Usage: start-sites.sh KERNEL_SOURCE
 #
-# Every function of a kernel that starts an invalidation has to be in start_site.c,
-# or nothing would tell that a new kernel has one that no test goes to. Drivers
-# (drivers/, virt/) are not looked at: they are notified, they don't change mms.
+# Checks that every function of a kernel that starts an invalidation is in start_site.c,
+# so that a new one is noticed which no test reaches. Leaves out drivers/ and virt/: they
+# are notified, and don't change an mm.
 set -eu
 
 here=$(dirname "$0")

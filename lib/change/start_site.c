@@ -5,8 +5,8 @@
 #include "core/sysfile.h"
 
 /*
- * One entry for each function, the file and its newest name first: start-sites.sh
- * reads them from here. "was" has its names in older kernels.
+ * One entry for each function: its file, its newest name, and in "was" its names in
+ * older kernels. start-sites.sh reads them from here.
  */
 #define SITE(f, name, ...) { .file = f, .function = name, ##__VA_ARGS__ }
 

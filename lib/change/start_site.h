@@ -12,24 +12,24 @@ struct start_site {
 	const char *file;
 	const char *function;
 	const char *was[2];		/* its name in older kernels */
-	const char *inlined[6];		/* what compilers make it a part of */
-	unsigned int since;		/* sysfile.h LINUX_VERSION(), 0: before 6.1 */
-	const char *hardware;		/* what it takes that a VM has not */
+	const char *inlined[6];		/* functions that it may be inlined into */
+	unsigned int since;		/* the first LINUX_VERSION() with it, 0: 6.1 has it */
+	const char *hardware;		/* what it needs and no VM has */
 };
 
 extern const struct start_site start_sites[];
 extern const unsigned int start_sites_nr;
 
-/* Its index, or -1 */
+/* The index in start_sites of a function, by its newest name, or -1 */
 int start_site_find(const char *function);
 
 /*
- * Whether @caller, a symbol of the running kernel, is the function, or what it
- * was inlined into. The latter may be said of more than one.
+ * Whether @caller, a symbol of the running kernel, is the site's function, or one that it
+ * may be inlined into, which several sites can be.
  */
 bool start_site_is(const struct start_site *site, const char *caller);
 
-/* Whether @caller is one that the table knows */
+/* Whether @caller is any site of the table */
 bool start_site_known(const char *caller);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Which functions of the kernel start invalidations: the function tracer notes
- * who calls __mmu_notifier_invalidate_range_start(). The kernel calls that for
- * an mm with notifiers only, so what is noted belongs to a victim's mm, whoever
- * it is that changes it, ksmd and khugepaged too.
+ * Which functions of the kernel start invalidations: the function tracer records the
+ * callers of __mmu_notifier_invalidate_range_start(). The kernel calls that only for an
+ * mm with notifiers, so each record is about a victim's mm, also if ksmd or khugepaged
+ * changes it.
  */
 #ifndef HMM_NOTIFIER_CHANGE_START_TRACE_H
 #define HMM_NOTIFIER_CHANGE_START_TRACE_H
@@ -13,16 +13,16 @@ struct start_trace_caller {
 };
 
 /*
- * Starts noting, in a trace instance of our own, with the first test of a program that
- * asks: it stops the machine. Returns 0, or -errno if this kernel can't
- * (CONFIG_FUNCTION_TRACER).
+ * Starts the tracer, in a trace instance of our own. Only the first call of a program
+ * does it, as that stops the machine for a moment. Returns 0, or -errno if this kernel
+ * can't (CONFIG_FUNCTION_TRACER).
  */
 int start_trace_start(void);
 
 /*
  * Takes up to @max callers since the last call, in order, without the suffixes
  * that a compiler adds (.isra.0). Returns how many, -EPIPE if some were lost,
- * -E2BIG if there are more, -ENOENT if nothing is noted.
+ * -E2BIG if there are more, -ENOENT if the tracer was not started.
  */
 int start_trace_take(struct start_trace_caller *callers, int max);
 

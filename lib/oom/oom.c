@@ -18,7 +18,7 @@
  */
 #define END_BOUND_S	60
 
-struct scene {
+struct oom_run {
 	struct oom_victim victims[OOM_MAX_VICTIMS];
 	bool pending[OOM_MAX_VICTIMS];	/* no end yet */
 	unsigned int nr;
@@ -53,12 +53,12 @@ const char *oom_why_not(enum oom_place place)
 	return why;
 }
 
-static int find(const struct scene *scene, pid_t pid)
+static int find(const struct oom_run *run, pid_t pid)
 {
 	unsigned int i;
 
-	for (i = 0; i < scene->nr; i++)
-		if (oom_victim_is(&scene->victims[i], pid))
+	for (i = 0; i < run->nr; i++)
+		if (oom_victim_is(&run->victims[i], pid))
 			return i;
 	return -1;
 }
@@ -66,56 +66,56 @@ static int find(const struct scene *scene, pid_t pid)
 /* Says whether the record ends a reaping. */
 static bool note_line(const char *text, void *arg)
 {
-	struct scene *scene = arg;
+	struct oom_run *run = arg;
 	struct oom_seen *seen;
 	int i;
 
-	scene->line = oom_log_parse(text);
-	if (scene->line.what == OOM_LOG_NOTHING)
+	run->line = oom_log_parse(text);
+	if (run->line.what == OOM_LOG_NOTHING)
 		return false;
-	i = find(scene, scene->line.pid);
-	seen = i < 0 ? NULL : scene->victims[i].seen;
-	if (scene->line.what == OOM_LOG_CONSTRAINT) {
+	i = find(run, run->line.pid);
+	seen = i < 0 ? NULL : run->victims[i].seen;
+	if (run->line.what == OOM_LOG_CONSTRAINT) {
 		if (seen)
-			memcpy(seen->constraint, scene->line.constraint,
+			memcpy(seen->constraint, run->line.constraint,
 			       sizeof(seen->constraint));
 		return false;
 	}
-	if (scene->line.what == OOM_LOG_KILLED) {
+	if (run->line.what == OOM_LOG_KILLED) {
 		if (seen)
 			seen->killed = true;
-		else if (!scene->rest->strangers++)
-			snprintf(scene->rest->why, sizeof(scene->rest->why),
+		else if (!run->rest->strangers++)
+			snprintf(run->rest->why, sizeof(run->rest->why),
 				 "%.255s", text);
 		return false;
 	}
 	return true;
 }
 
-static void note_end(struct scene *scene, const struct warn_report *report)
+static void note_end(struct oom_run *run, const struct warn_report *report)
 {
-	int i = find(scene, scene->line.pid);
+	int i = find(run, run->line.pid);
 	struct oom_seen *seen;
 
-	scene->progress("reaped");
-	warn_add(&scene->rest->all, report);
+	run->progress("reaped");
+	warn_add(&run->rest->all, report);
 	/* Somebody else's, or a second one: what came with it is nobody's. */
-	if (i < 0 || !scene->pending[i]) {
-		warn_add(&scene->rest->report, report);
+	if (i < 0 || !run->pending[i]) {
+		warn_add(&run->rest->report, report);
 		return;
 	}
-	seen = scene->victims[i].seen;
-	scene->pending[i] = false;
+	seen = run->victims[i].seen;
+	run->pending[i] = false;
 	seen->report = *report;
-	seen->end = scene->line.what == OOM_LOG_REAPED ? OOM_REAPED : OOM_UNABLE;
+	seen->end = run->line.what == OOM_LOG_REAPED ? OOM_REAPED : OOM_UNABLE;
 }
 
-static bool some_pending(const struct scene *scene)
+static bool some_pending(const struct oom_run *run)
 {
 	unsigned int i;
 
-	for (i = 0; i < scene->nr; i++)
-		if (scene->pending[i])
+	for (i = 0; i < run->nr; i++)
+		if (run->pending[i])
 			return true;
 	return false;
 }
@@ -129,49 +129,49 @@ static time_t now(void)
 }
 
 /* Victims whose end does not come stay OOM_NO_END. Returns 0 or -errno. */
-static int wait_for_ends(struct scene *scene)
+static int wait_for_ends(struct oom_run *run)
 {
-	struct pollfd log = { .fd = scene->watch->kmsg.fd, .events = POLLIN };
+	struct pollfd log = { .fd = run->watch->kmsg.fd, .events = POLLIN };
 	struct warn_report report = {};
 	time_t since = now();
 	int ret = 0;
 
-	while (some_pending(scene) && now() - since < END_BOUND_S) {
-		ret = warn_read(scene->watch, &report, note_line, scene);
+	while (some_pending(run) && now() - since < END_BOUND_S) {
+		ret = warn_read(run->watch, &report, note_line, run);
 		if (ret < 0)
 			break;
 		if (ret) {
-			note_end(scene, &report);
+			note_end(run, &report);
 			report = (struct warn_report) {};
 			since = now();
 		} else {
-			scene->progress("waited for");
+			run->progress("waited for");
 			poll(&log, 1, 100);
 		}
 	}
 	/* Without an end, whose it was can't be known. */
-	warn_add(&scene->rest->all, &report);
-	warn_add(&scene->rest->report, &report);
+	warn_add(&run->rest->all, &report);
+	warn_add(&run->rest->report, &report);
 	return ret < 0 ? ret : 0;
 }
 
 /* The one that makes the cgroup of this group, and how many are to be in it */
-static struct oom_victim *first_of_group(struct scene *scene, unsigned int index,
+static struct oom_victim *first_of_group(struct oom_run *run, unsigned int index,
 					 unsigned int *members)
 {
-	const char *group = scene->victims[index].plan->group;
+	const char *group = run->victims[index].plan->group;
 	struct oom_victim *first = NULL;
 	unsigned int i;
 
 	*members = 1;
-	for (i = 0; group && i < scene->nr; i++) {
-		const char *other = scene->victims[i].plan->group;
+	for (i = 0; group && i < run->nr; i++) {
+		const char *other = run->victims[i].plan->group;
 
 		if (i == index || !other || strcmp(other, group))
 			continue;
 		(*members)++;
 		if (i < index && !first)
-			first = &scene->victims[i];
+			first = &run->victims[i];
 	}
 	return first;
 }
@@ -182,11 +182,11 @@ static struct oom_victim *first_of_group(struct scene *scene, unsigned int index
  */
 static long do_close_others(const struct victim_args *args)
 {
-	const struct scene *scene = (const struct scene *)args->arg[0];
+	const struct oom_run *run = (const struct oom_run *)args->arg[0];
 	unsigned int i;
 
 	for (i = 0; i < args->arg[1]; i++) {
-		const struct victim *other = &scene->victims[i].victim;
+		const struct victim *other = &run->victims[i].victim;
 
 		close(other->orders);
 		close(other->answers);
@@ -198,73 +198,73 @@ static long do_close_others(const struct victim_args *args)
 	return 0;
 }
 
-static void close_others(struct scene *scene, unsigned int index)
+static void close_others(struct oom_run *run, unsigned int index)
 {
-	struct victim_args args = { .arg = { (uintptr_t)scene, index } };
+	struct victim_args args = { .arg = { (uintptr_t)run, index } };
 	long result;
 
-	victim_call(&scene->victims[index].victim, do_close_others, &args,
+	victim_call(&run->victims[index].victim, do_close_others, &args,
 		    &result);
 }
 
-static void set_up_all(struct scene *scene)
+static void set_up_all(struct oom_run *run)
 {
 	struct oom_victim *first;
 	unsigned int i, members;
 	char name[64];
 
-	for (i = 0; i < scene->nr; i++) {
+	for (i = 0; i < run->nr; i++) {
 		snprintf(name, sizeof(name), "hmm_notifier.%d.%u", getpid(), i);
-		first = first_of_group(scene, i, &members);
-		scene->progress("set up");
-		if (!oom_victim_set_up(&scene->victims[i], name, first, members))
-			close_others(scene, i);
+		first = first_of_group(run, i, &members);
+		run->progress("set up");
+		if (!oom_victim_set_up(&run->victims[i], name, first, members))
+			close_others(run, i);
 	}
 }
 
-static void wait_killed(struct scene *scene, unsigned int i)
+static void wait_killed(struct oom_run *run, unsigned int i)
 {
-	scene->progress("killed");
-	scene->pending[i] = !scene->victims[i].seen->err &&
-			    !oom_victim_wait(&scene->victims[i]);
+	run->progress("killed");
+	run->pending[i] = !run->victims[i].seen->err &&
+			    !oom_victim_wait(&run->victims[i]);
 }
 
 /*
  * All wait for the same 2 s. A victim of the whole machine goes first: the
  * kernel kills nobody as long as it has a victim that is not yet reaped.
  */
-static void kill_all(struct scene *scene)
+static void kill_all(struct oom_run *run)
 {
 	struct oom_victim *ov;
 	unsigned int i;
 
-	for (i = 0; i < scene->nr; i++) {
-		ov = &scene->victims[i];
+	for (i = 0; i < run->nr; i++) {
+		ov = &run->victims[i];
 		if (ov->plan->place == OOM_MEMCG || ov->seen->err)
 			continue;
 		oom_victim_kill(ov);
-		wait_killed(scene, i);
+		wait_killed(run, i);
 	}
-	for (i = 0; i < scene->nr; i++) {
-		ov = &scene->victims[i];
+	for (i = 0; i < run->nr; i++) {
+		ov = &run->victims[i];
 		if (ov->plan->place == OOM_MEMCG && !ov->seen->err)
 			oom_victim_kill(ov);
 	}
-	for (i = 0; i < scene->nr; i++)
-		if (scene->victims[i].plan->place == OOM_MEMCG)
-			wait_killed(scene, i);
+	for (i = 0; i < run->nr; i++)
+		if (run->victims[i].plan->place == OOM_MEMCG)
+			wait_killed(run, i);
 }
 
-static void let_all_go(struct scene *scene)
+static void let_all_go(struct oom_run *run)
 {
 	unsigned int i;
 
-	for (i = 0; i < scene->nr; i++) {
-		scene->progress("let go");
-		oom_victim_let_go(&scene->victims[i]);
+	for (i = 0; i < run->nr; i++) {
+		run->progress("let go");
+		oom_victim_let_go(&run->victims[i]);
 	}
-	for (i = 0; i < scene->nr; i++)
-		oom_victim_remove_cgroup(&scene->victims[i]);
+	for (i = 0; i < run->nr; i++)
+		oom_victim_remove_cgroup(&run->victims[i]);
 }
 
 static bool never(const char *text, void *arg)
@@ -274,40 +274,40 @@ static bool never(const char *text, void *arg)
 }
 
 /* What came after the last end, and whether the detectors agree on all */
-static int note_rest(struct scene *scene)
+static int note_rest(struct oom_run *run)
 {
 	struct warn_report report = {};
 	int err;
 
-	err = warn_read(scene->watch, &report, never, scene);
-	warn_add(&scene->rest->all, &report);
-	warn_add(&scene->rest->report, &report);
+	err = warn_read(run->watch, &report, never, run);
+	warn_add(&run->rest->all, &report);
+	warn_add(&run->rest->report, &report);
 	if (!err)
-		err = warn_check(scene->watch, &scene->rest->all);
+		err = warn_check(run->watch, &run->rest->all);
 	if (err)
-		snprintf(scene->rest->why, sizeof(scene->rest->why), "%s",
-			 *scene->rest->all.why ? scene->rest->all.why : report.why);
+		snprintf(run->rest->why, sizeof(run->rest->why), "%s",
+			 *run->rest->all.why ? run->rest->all.why : report.why);
 	return err;
 }
 
-static struct scene *make_scene(const struct oom_plan *plans, unsigned int nr,
+static struct oom_run *make_run(const struct oom_plan *plans, unsigned int nr,
 				struct oom_seen *seen, struct oom_rest *rest)
 {
-	struct scene *scene;
+	struct oom_run *run;
 	unsigned int i;
 
-	scene = calloc(1, sizeof(*scene));
-	if (!scene)
+	run = calloc(1, sizeof(*run));
+	if (!run)
 		return NULL;
 	memset(seen, 0, nr * sizeof(*seen));
 	memset(rest, 0, sizeof(*rest));
-	scene->rest = rest;
-	scene->nr = nr;
+	run->rest = rest;
+	run->nr = nr;
 	for (i = 0; i < nr; i++) {
-		scene->victims[i].plan = &plans[i];
-		scene->victims[i].seen = &seen[i];
+		run->victims[i].plan = &plans[i];
+		run->victims[i].seen = &seen[i];
 	}
-	return scene;
+	return run;
 }
 
 int oom_run(const struct oom_plan *plans, unsigned int nr,
@@ -315,27 +315,27 @@ int oom_run(const struct oom_plan *plans, unsigned int nr,
 	    struct oom_rest *rest,
 	    void (*progress)(const char *what))
 {
-	struct scene *scene;
+	struct oom_run *run;
 	unsigned int i;
 	int err;
 
 	if (nr > OOM_MAX_VICTIMS)
 		return -E2BIG;
-	scene = make_scene(plans, nr, seen, rest);
-	if (!scene)
+	run = make_run(plans, nr, seen, rest);
+	if (!run)
 		return -ENOMEM;
-	scene->watch = watch;
-	scene->progress = progress;
+	run->watch = watch;
+	run->progress = progress;
 
-	set_up_all(scene);
-	kill_all(scene);
-	err = wait_for_ends(scene);
+	set_up_all(run);
+	kill_all(run);
+	err = wait_for_ends(run);
 	for (i = 0; i < nr; i++)
 		if (!seen[i].err)
-			oom_victim_look(&scene->victims[i]);
-	let_all_go(scene);
+			oom_victim_look(&run->victims[i]);
+	let_all_go(run);
 
-	rest->detectors = note_rest(scene);
-	free(scene);
+	rest->detectors = note_rest(run);
+	free(run);
 	return err;
 }

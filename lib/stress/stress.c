@@ -37,7 +37,7 @@
 #define HANGING_END_MS	2000
 #define PROGRESS_MS	10000
 
-struct master {
+struct supervisor {
 	struct stress *stress;
 	struct stress_result *result;
 	struct warn_watch *watch;
@@ -70,24 +70,24 @@ static uint64_t noise_of(const struct warn_report *report)
 }
 
 /* Takes what the log says, and lets others make as much noise again. */
-static int listen_to_log(struct master *master)
+static int listen_to_log(struct supervisor *supervisor)
 {
-	struct stress *stress = master->stress;
+	struct stress *stress = supervisor->stress;
 	unsigned int pace = stress->options.milliseconds > LONG_RUN_MS ?
 		LONG_WARNS_PER_S : WARNS_PER_S;
 	uint64_t heard, paced;
 	int ret;
 
-	ret = warn_read(master->watch, &master->recent, NULL, NULL);
+	ret = warn_read(supervisor->watch, &supervisor->recent, NULL, NULL);
 	if (ret < 0)
 		return stress_fail(stress, STRESS_FAULT_LOG, "%s: %s",
-				   strerror(-ret), master->recent.why);
-	if (master->recent.others)
+				   strerror(-ret), supervisor->recent.why);
+	if (supervisor->recent.others)
 		return stress_fail(stress, STRESS_FAULT_SPLAT, "%s",
-				   master->recent.first_other);
+				   supervisor->recent.first_other);
 
-	heard = noise_of(&master->result->said) + noise_of(&master->recent);
-	paced = stress_noise(pace, 0) * (stress_now() - master->started) / 1000;
+	heard = noise_of(&supervisor->result->said) + noise_of(&supervisor->recent);
+	paced = stress_noise(pace, 0) * (stress_now() - supervisor->started) / 1000;
 	stress->noise_heard = heard;
 	/* What is to repeat exactly must not depend on the time. */
 	stress->noise_credit = heard < paced || !stress->threads ? heard : paced;
@@ -95,73 +95,73 @@ static int listen_to_log(struct master *master)
 }
 
 /* 0, or -1 with the reason in @why and the fault in @fault */
-static int compare(struct master *master, char *why, size_t size,
+static int compare(struct supervisor *supervisor, char *why, size_t size,
 		   enum stress_fault *fault)
 {
 	int err;
 
 	*fault = STRESS_FAULT_WARNS;
-	if (!expected_warns_agrees(&master->stress->epoch, &master->recent, why, size))
+	if (!expected_warns_agrees(&supervisor->stress->epoch, &supervisor->recent, why, size))
 		return -1;
-	err = warn_check(master->watch, &master->recent);
+	err = warn_check(supervisor->watch, &supervisor->recent);
 	if (!err)
 		return 0;
 	*fault = err == -EBADMSG ? STRESS_FAULT_DETECTORS : STRESS_FAULT_LOG;
-	snprintf(why, size, "%s", master->recent.why);
+	snprintf(why, size, "%s", supervisor->recent.why);
 	return -1;
 }
 
-static void answer(struct master *master, char order)
+static void answer(struct supervisor *supervisor, char order)
 {
-	if (write(master->orders, &order, 1) != 1)
-		stress_fail(master->stress, STRESS_FAULT_SETUP,
+	if (write(supervisor->orders, &order, 1) != 1)
+		stress_fail(supervisor->stress, STRESS_FAULT_SETUP,
 			    "the driver is gone");
 }
 
-static bool time_is_up(const struct master *master)
+static bool time_is_up(const struct supervisor *supervisor)
 {
-	const struct stress_options *options = &master->stress->options;
-	uint64_t spent = stress_now() - master->started;
+	const struct stress_options *options = &supervisor->stress->options;
+	uint64_t spent = stress_now() - supervisor->started;
 
-	if (expected_warns_warns(&master->result->expected) < options->least_warns)
+	if (expected_warns_warns(&supervisor->result->expected) < options->least_warns)
 		return spent >= options->milliseconds + STRESS_EXTRA_MS;
 	return spent >= options->milliseconds;
 }
 
 /* The driver has counted, and waits for what to do next. */
-static void judge(struct master *master)
+static void judge(struct supervisor *supervisor)
 {
-	struct stress_result *result = master->result;
+	struct stress_result *result = supervisor->result;
 	enum stress_fault fault;
 	char why[256];
 
-	if (listen_to_log(master))
+	if (listen_to_log(supervisor))
 		return;
-	if (compare(master, why, sizeof(why), &fault)) {
+	if (compare(supervisor, why, sizeof(why), &fault)) {
 		uint64_t now = stress_now();
 
-		if (!master->disagreed)
-			master->disagreed = now;
-		if (now - master->disagreed >=
-		    master->stress->options.patience_ms) {
-			stress_fail(master->stress, fault, "%s", why);
+		if (!supervisor->disagreed)
+			supervisor->disagreed = now;
+		if (now - supervisor->disagreed >=
+		    supervisor->stress->options.patience_ms) {
+			stress_fail(supervisor->stress, fault, "%s", why);
 			return;
 		}
 		usleep(READ_EVERY_MS * 1000);
-		answer(master, STRESS_COUNT_AGAIN);
+		answer(supervisor, STRESS_COUNT_AGAIN);
 		return;
 	}
-	master->disagreed = 0;
+	supervisor->disagreed = 0;
 	result->checkpoints++;
-	expected_warns_merge(&result->expected, &master->stress->epoch);
-	warn_add(&result->said, &master->recent);
-	memset(&master->recent, 0, sizeof(master->recent));
-	answer(master, time_is_up(master) ? STRESS_FINISH : STRESS_GO_ON);
+	expected_warns_merge(&result->expected, &supervisor->stress->epoch);
+	warn_add(&result->said, &supervisor->recent);
+	memset(&supervisor->recent, 0, sizeof(supervisor->recent));
+	answer(supervisor, time_is_up(supervisor) ? STRESS_FINISH : STRESS_GO_ON);
 }
 
-static void look_for_hang(struct master *master)
+static void look_for_hang(struct supervisor *supervisor)
 {
-	struct stress *stress = master->stress;
+	struct stress *stress = supervisor->stress;
 	uint64_t now = stress_now(), slowest = 0, bound = STUCK_MS;
 	unsigned int i;
 	char text[160];
@@ -189,48 +189,48 @@ static void look_for_hang(struct master *master)
 	}
 }
 
-static void tell(struct master *master)
+static void tell(struct supervisor *supervisor)
 {
-	const struct stress_result *result = master->result;
+	const struct stress_result *result = supervisor->result;
 	uint64_t now = stress_now();
 	char text[160];
 
-	if (!master->stress->options.progress || now - master->told < PROGRESS_MS)
+	if (!supervisor->stress->options.progress || now - supervisor->told < PROGRESS_MS)
 		return;
-	master->told = now;
+	supervisor->told = now;
 	snprintf(text, sizeof(text),
 		 "%" PRIu64 " s: %" PRIu64 " checkpoints, %" PRIu64
 		 " failures, %" PRIu64 " WARNs",
-		 (now - master->started) / 1000, result->checkpoints,
+		 (now - supervisor->started) / 1000, result->checkpoints,
 		 expected_warns_failures(&result->expected),
 		 expected_warns_warns(&result->expected));
-	master->stress->options.progress(text);
+	supervisor->stress->options.progress(text);
 }
 
 /* Returns when the driver has ended, or there is a fault. */
-static void watch_driver(struct master *master)
+static void watch_driver(struct supervisor *supervisor)
 {
-	struct pollfd asked = { .fd = master->questions, .events = POLLIN };
+	struct pollfd asked = { .fd = supervisor->questions, .events = POLLIN };
 	char byte;
 
-	while (!master->stress->fault) {
+	while (!supervisor->stress->fault) {
 		poll(&asked, 1, READ_EVERY_MS);
 		if (asked.revents) {
-			if (read(master->questions, &byte, 1) != 1)
+			if (read(supervisor->questions, &byte, 1) != 1)
 				return;
-			judge(master);
+			judge(supervisor);
 		} else {
-			listen_to_log(master);
+			listen_to_log(supervisor);
 		}
-		look_for_hang(master);
-		tell(master);
+		look_for_hang(supervisor);
+		tell(supervisor);
 	}
 }
 
 /* A driver with a task that hangs can't end, even if killed. */
-static void end_driver(struct master *master)
+static void end_driver(struct supervisor *supervisor)
 {
-	struct stress *stress = master->stress;
+	struct stress *stress = supervisor->stress;
 	unsigned int waited, bound = stress_fault(stress) == STRESS_FAULT_HANG ?
 		HANGING_END_MS : STUCK_MS;
 	pid_t pid = stress->driver;
@@ -239,7 +239,7 @@ static void end_driver(struct master *master)
 	if (stress->fault && pid > 0)
 		kill_task(pid, SIGKILL);
 	for (waited = 0; waited < bound; waited += READ_EVERY_MS) {
-		pid = waitpid(master->subreaper, &status, WNOHANG);
+		pid = waitpid(supervisor->subreaper, &status, WNOHANG);
 		if (pid)
 			break;
 		usleep(READ_EVERY_MS * 1000);
@@ -252,10 +252,10 @@ static void end_driver(struct master *master)
 			    "the driver ended with status %#x", status);
 }
 
-static void fill_result(struct master *master)
+static void fill_result(struct supervisor *supervisor)
 {
-	struct stress_result *result = master->result;
-	struct stress *stress = master->stress;
+	struct stress_result *result = supervisor->result;
+	struct stress *stress = supervisor->stress;
 	unsigned int i;
 
 	result->fault = stress_fault(stress);
@@ -265,7 +265,7 @@ static void fill_result(struct master *master)
 		result->ran[i] = stress->ran[i];
 	result->avoided = stress->avoided;
 	result->held_back = stress->held_back;
-	result->milliseconds = stress_now() - master->started;
+	result->milliseconds = stress_now() - supervisor->started;
 }
 
 /*
@@ -314,7 +314,7 @@ void stress_sum(struct stress_result *sum, const struct stress_result *result)
 	sum->milliseconds += result->milliseconds;
 }
 
-static int run(struct master *master)
+static int run(struct supervisor *supervisor)
 {
 	int questions[2], orders[2];
 	pid_t parent = getpid();
@@ -323,22 +323,22 @@ static int run(struct master *master)
 		return -errno;
 	/* A driver that is gone is a result, not the end of the test. */
 	signal(SIGPIPE, SIG_IGN);
-	master->questions = questions[0];
-	master->orders = orders[1];
-	master->subreaper = fork();
-	if (master->subreaper < 0)
+	supervisor->questions = questions[0];
+	supervisor->orders = orders[1];
+	supervisor->subreaper = fork();
+	if (supervisor->subreaper < 0)
 		return -errno;
-	if (!master->subreaper) {
+	if (!supervisor->subreaper) {
 		close(questions[0]);
 		close(orders[1]);
-		kmsg_close(&master->watch->kmsg);
+		kmsg_close(&supervisor->watch->kmsg);
 		end_with_parent(parent);
-		subreaper_main(master->stress, questions[1], orders[0]);
+		subreaper_main(supervisor->stress, questions[1], orders[0]);
 	}
 	close(questions[1]);
 	close(orders[0]);
-	watch_driver(master);
-	end_driver(master);
+	watch_driver(supervisor);
+	end_driver(supervisor);
 	close(questions[0]);
 	close(orders[1]);
 	return 0;
@@ -347,7 +347,7 @@ static int run(struct master *master)
 int stress_run(const struct stress_options *options,
 	       struct stress_result *result)
 {
-	struct master master = { .result = result, .watch = options->watch };
+	struct supervisor supervisor = { .result = result, .watch = options->watch };
 	struct stress *stress;
 	int err;
 
@@ -359,12 +359,12 @@ int stress_run(const struct stress_options *options,
 	stress->threads = !options->steps;
 	memset(result, 0, sizeof(*result));
 	result->expected.forgets = options->forgets;
-	master.stress = stress;
-	master.started = stress_now();
-	master.told = master.started;
+	supervisor.stress = stress;
+	supervisor.started = stress_now();
+	supervisor.told = supervisor.started;
 
-	err = run(&master);
-	fill_result(&master);
+	err = run(&supervisor);
+	fill_result(&supervisor);
 	munmap(stress, sizeof(*stress));
 	return err;
 }

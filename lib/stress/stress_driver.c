@@ -60,7 +60,7 @@ static void commit_all(struct driver *driver)
 }
 
 /*
- * Returns the master's order, or -1. No step is being made. @touched: the process
+ * Returns the supervisor's order, or -1. No step is being made. @touched: the process
  * that may have changed since the last checkpoint, -1: all
  */
 static int checkpoint(struct driver *driver, int touched)

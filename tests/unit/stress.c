@@ -20,7 +20,7 @@
 
 #define FAILERS	3
 #define ROUNDS	20000
-#define FORK_MS	50	/* until one fails: longer than the master sleeps */
+#define FORK_MS	50	/* until one fails: longer than stress.c sleeps */
 
 /* In all processes of a run */
 static struct shared {
