@@ -56,7 +56,7 @@ static long map_code(uintptr_t at)
 	return *(volatile INSN *)at == NOP ? 0 : -EBADMSG;
 }
 
-/* A breakpoint in this mm alone. Returns its file descriptor or -errno. */
+/* Inserts a breakpoint in this mm alone. Returns its file descriptor or -errno. */
 static int insert(int file)
 {
 	struct perf_event_attr attr = {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
-#include <linux/posix_types.h> /* sysinfo.h has it from tools/include, where it is less */
+#include <linux/posix_types.h> /* else sys/sysinfo.h would take a smaller one of tools/include */
 #include <numa.h>
 #include <sched.h>
 #include <signal.h>
@@ -33,7 +33,7 @@ static long do_bind(const struct victim_args *args)
 
 	numa_bitmask_setbit(nodes, args->arg[0]);
 	numa_bind(nodes);
-	/* It returns nothing, so ask. */
+	/* numa_bind() has no result, so ask. */
 	return numa_bitmask_equal(nodes, numa_get_membind()) ? 0 : -EINVAL;
 }
 
@@ -88,8 +88,8 @@ int memory_hog_take_all(struct victim *victim, enum memory_hog_kind kind)
 }
 
 /*
- * No libc that would need thread-local data: there is none for this thread. No
- * pause(): newer architectures have no such system call.
+ * This thread has no thread-local data, so it calls nothing of libc that uses such. Newer
+ * architectures have no system call pause().
  */
 static int wait_for_death(void *unused)
 {

@@ -13,8 +13,8 @@
 #include "oom/oom_victim.h"
 
 /*
- * The longest time between two ends: 2 s until the first, then 10 tries with
- * 100 ms between; a busy host makes ten times as much of that.
+ * The longest time between the ends of two reapings: 2 s until the first, then 10 tries
+ * 100 ms apart; on a busy host ten times as long.
  */
 #define END_BOUND_S	60
 
@@ -24,7 +24,7 @@ struct oom_run {
 	unsigned int nr;
 	struct warn_watch *watch;
 	struct oom_rest *rest;
-	struct oom_log line;		/* that ended a reaping */
+	struct oom_log line;		/* the last one that ended a reaping */
 	void (*progress)(const char *what);
 };
 
@@ -38,7 +38,7 @@ const char *oom_why_not(enum oom_place place)
 {
 	const char *why = consent_why_not_oom();
 
-	/* All but the first take memory from others, or may kill them. */
+	/* All other places take memory from other processes, or may kill them. */
 	if (!why && place != OOM_MEMCG)
 		why = consent_why_not_global_oom();
 	if (why)
@@ -149,13 +149,13 @@ static int wait_for_ends(struct oom_run *run)
 			poll(&log, 1, 100);
 		}
 	}
-	/* Without an end, whose it was can't be known. */
+	/* Without the line of an end, nobody knows whose splats these are. */
 	warn_add(&run->rest->all, &report);
 	warn_add(&run->rest->report, &report);
 	return ret < 0 ? ret : 0;
 }
 
-/* The one that makes the cgroup of this group, and how many are to be in it */
+/* The victim that makes the cgroup of this group; @members: how many will be in it */
 static struct oom_victim *first_of_group(struct oom_run *run, unsigned int index,
 					 unsigned int *members)
 {
@@ -177,8 +177,8 @@ static struct oom_victim *first_of_group(struct oom_run *run, unsigned int index
 }
 
 /*
- * A victim is a copy of us, with the files of the victims before it. As long as
- * it has those, nobody else's last close is the last one.
+ * A victim is a fork of ours, with the files of the victims before it. It has to close
+ * them, or no close of theirs is the last one.
  */
 static long do_close_others(const struct victim_args *args)
 {
@@ -230,8 +230,8 @@ static void wait_killed(struct oom_run *run, unsigned int i)
 }
 
 /*
- * All wait for the same 2 s. A victim of the whole machine goes first: the
- * kernel kills nobody as long as it has a victim that is not yet reaped.
+ * All wait for the same 2 s. A victim of the whole machine comes first: the kernel kills
+ * nobody for the machine while an earlier victim is not reaped.
  */
 static void kill_all(struct oom_run *run)
 {

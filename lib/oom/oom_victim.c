@@ -18,9 +18,9 @@
 #define BESIDE_ID	2
 
 /*
- * What stays charged when a victim is reaped is 40 to 250 KiB: page tables, and
- * the 64 pages that each CPU charges in advance, unless memory.max had these back.
- * So a victim has much more than that.
+ * 40 to 250 KiB stay charged when a victim is reaped: page tables, and the 64 pages that
+ * each CPU charges in advance, unless memory.max took these back. So a victim needs
+ * much more memory than that.
  */
 #define MEMCG_LIMIT	(4 << 20)
 #define TAKEN_BEFORE	(1 << 20)
@@ -28,7 +28,7 @@
 
 #define GO_MS		10000
 
-/* To use up the machine's memory takes 2 s; on a busy host 14 s were seen. */
+/* It takes 2 s to use up the machine's memory, on a busy host up to 14 s. */
 #define KILL_MS		120000
 #define READ_MS		100	/* between readings of the calls */
 
@@ -108,7 +108,7 @@ static int enter_cgroup(struct oom_victim *ov, const char *name,
 	return err ? err : cgroup_enter(ov->cgroup, ov->victim.pid);
 }
 
-/* The one that the kernel surely picks */
+/* Makes sure that the kernel picks this victim. */
 static int offer(const struct oom_victim *ov)
 {
 	char path[64];
@@ -206,7 +206,7 @@ int oom_victim_set_up(struct oom_victim *ov, const char *name,
 	if (err)
 		return err;
 	ov->seen->rss_before = victim_rss(&ov->victim);
-	/* What counts is what comes from here on. */
+	/* Only calls from here on count. */
 	err = dmirror_calls(ov->victim.device, calls, HMM_DMIRROR_NR_CALLS);
 	return fail(ov, "calls", err < 0 ? err : 0);
 }
@@ -218,7 +218,7 @@ int oom_victim_kill(struct oom_victim *ov)
 
 	switch (ov->plan->place) {
 	case OOM_MEMCG:
-		/* One of a group will do. */
+		/* For a group, one of its victims is enough. */
 		err = ov->cgroup == &ov->own_cgroup ?
 		      memory_hog_take_all(victim, MEMORY_HOG_SMALL) : 0;
 		break;
@@ -278,8 +278,8 @@ static int count_calls(struct oom_victim *ov)
 }
 
 /*
- * Filling the machine takes a while, in which NUMA balancing and reclaim call the
- * notifier as well, more often than the device has room for.
+ * While memory fills up, NUMA balancing and reclaim call the notifier, more often than
+ * the device can record. So calls are read all the time.
  */
 static int held(struct oom_victim *ov, pid_t pid)
 {
@@ -332,7 +332,7 @@ int oom_victim_look(struct oom_victim *ov)
 	return fail(ov, "look", count_calls(ov));
 }
 
-/* Of one that has our ptrace; may stop once more on its way */
+/* Lets a task go that we trace. It may stop once more on its way. */
 static int let_go(pid_t pid)
 {
 	int waited, status;

@@ -12,7 +12,7 @@ static const char * const site_names[RULE_NR_SITES] = {
 	[RULE_SITE_HLIST_END] = "the hlist WARN about range_end",
 };
 
-/* One value for each class that the device counts apart */
+/* One return value for each class that the device counts separately */
 static int representative(enum rule_kind kind, bool again)
 {
 	if (rule_is_interval(kind))

@@ -16,24 +16,22 @@
 #include "stress/stress_driver.h"
 
 /*
- * Threads that make WARNs wait for the reader of the log, not the other way
- * round, so it may sleep.
+ * The reader of the log may sleep: threads that cause WARNs wait for it.
  */
 #define READ_EVERY_MS	5
 #define WARNS_PER_S	60
-/* A log that somebody keeps, and reads: an hour of the above is 700 MB. */
+/* Longer runs cause fewer WARNs: at the full rate, an hour's log has 700 MB. */
 #define LONG_RUN_MS	60000
 #define LONG_WARNS_PER_S 20
 
 /*
- * What is taken for a hang: a step that takes this long, and as many times as
- * long as the slowest before it, as guests may be slow without limit (KASAN on a
- * host that has other work), but not more than MAX_STUCK_MS.
+ * A step hangs when it takes this long, and also so many times as long as the slowest
+ * one before it, as guests may be very slow (KASAN on a busy host); MAX_STUCK_MS at most.
  */
 #define STUCK_MS	30000
 #define STUCK_TIMES	10
 #define MAX_STUCK_MS	300000
-/* After a hang, for what does not hang to end */
+/* After a hang: how long to wait for the rest to end */
 #define HANGING_END_MS	2000
 #define PROGRESS_MS	10000
 
@@ -69,7 +67,7 @@ static uint64_t noise_of(const struct warn_report *report)
 	return stress_noise(warns, report->messages);
 }
 
-/* Takes what the log says, and lets others make as much noise again. */
+/* Reads the log, and allows the threads as many more WARNs as it has read. */
 static int listen_to_log(struct supervisor *supervisor)
 {
 	struct stress *stress = supervisor->stress;
@@ -89,7 +87,7 @@ static int listen_to_log(struct supervisor *supervisor)
 	heard = noise_of(&supervisor->result->said) + noise_of(&supervisor->recent);
 	paced = stress_noise(pace, 0) * (stress_now() - supervisor->started) / 1000;
 	stress->noise_heard = heard;
-	/* What is to repeat exactly must not depend on the time. */
+	/* A run that is to repeat exactly must not depend on time. */
 	stress->noise_credit = heard < paced || !stress->threads ? heard : paced;
 	return 0;
 }
@@ -180,7 +178,7 @@ static void look_for_hang(struct supervisor *supervisor)
 		if (!since || now < since + bound)
 			continue;
 		stress_step_describe(&stress->busy[i].step, text, sizeof(text));
-		/* It has ended meanwhile, and that was another step. */
+		/* The step has ended meanwhile; this is another one. */
 		if (stress->busy[i].since != since)
 			continue;
 		stress_fail(stress, STRESS_FAULT_HANG,
@@ -269,8 +267,8 @@ static void fill_result(struct supervisor *supervisor)
 }
 
 /*
- * The parent of the driver, and of what it leaves behind: once this process
- * has ended, nothing of the run is there to make a WARN in the next one.
+ * The parent of the driver and of its orphans: when this process has ended, nothing of
+ * the run is left that could WARN in the next one.
  */
 static void subreaper_main(struct stress *stress, int questions, int orders)
 {
@@ -293,7 +291,7 @@ static void subreaper_main(struct stress *stress, int questions, int orders)
 	while ((pid = wait(&status)) > 0) {
 		if (pid != driver)
 			continue;
-		/* Its number may be somebody else's from now on. */
+		/* Another process may get its pid from now on. */
 		stress->driver = 0;
 		failed = status;
 	}
@@ -321,7 +319,7 @@ static int run(struct supervisor *supervisor)
 
 	if (pipe2(questions, O_CLOEXEC) || pipe2(orders, O_CLOEXEC))
 		return -errno;
-	/* A driver that is gone is a result, not the end of the test. */
+	/* To write to a dead driver is to be -EPIPE, not to end the test. */
 	signal(SIGPIPE, SIG_IGN);
 	supervisor->questions = questions[0];
 	supervisor->orders = orders[1];

@@ -60,8 +60,8 @@ static void commit_all(struct driver *driver)
 }
 
 /*
- * Returns the supervisor's order, or -1. No step is being made. @touched: the process
- * that may have changed since the last checkpoint, -1: all
+ * Called while no step is running. @touched is the process that may have changed since
+ * the last checkpoint, -1: all. Returns the supervisor's order, or -1.
  */
 static int checkpoint(struct driver *driver, int touched)
 {
@@ -102,7 +102,7 @@ struct driver_thread {
 	pthread_t id;
 };
 
-/* Steps up to the next checkpoint, or to a fault of anybody */
+/* Takes steps up to the next checkpoint, or until some thread has a fault. */
 static void play(struct driver_thread *thread, struct stress_step_stream *stream)
 {
 	struct stress *stress = thread->driver->stress;
@@ -130,7 +130,7 @@ static void *driver_thread_main(void *arg)
 		/* The main thread makes a checkpoint. */
 		pthread_barrier_wait(&driver->barrier);
 	}
-	/* Each its own, since it traces them. */
+	/* Each thread finishes its own processes, since it traces them. */
 	finish_own(driver, thread->thread);
 	pthread_barrier_wait(&driver->barrier);
 	return NULL;

@@ -43,7 +43,7 @@ const char * const stress_memory_area_names[STRESS_MEMORY_NR_AREAS] = {
 	"private", "shared", "huge",
 };
 
-/* Away from where victim.h maps, and from each other */
+/* Addresses away from each other, and from the mappings of victim.h */
 static const struct {
 	uintptr_t base;
 	unsigned int pages;
@@ -111,9 +111,9 @@ int stress_memory_map(int file)
 #define CHILD_WAITS_MS	1000
 
 /*
- * Whoever writes first gets a copy of the page, and the other then keeps the
- * old one without an invalidation; so that this repeats, the child waits or is
- * waited for. It ends by itself, whatever becomes of its parent.
+ * The first to write gets a copy of the page; the other keeps the old one, without an
+ * invalidation. So that a seed repeats this, the one waits for the other. The child
+ * ends by itself, whatever becomes of its parent.
  */
 static void child_main(const int written[2], void *addr, size_t size,
 		       bool child_writes)
@@ -190,8 +190,8 @@ static void move(const struct stress_memory_range *range, void *addr, size_t siz
 }
 
 /*
- * A userfaultfd for write protection of that range, or -errno. As long as it is open,
- * who writes there would wait for an answer.
+ * A userfaultfd that write-protects the range, or -errno. While it is open, a write
+ * there waits for an answer.
  */
 static int uffd_wp(uint64_t features, void *addr, size_t size)
 {
@@ -307,7 +307,7 @@ void stress_memory_run(const struct stress_memory_range *range, int file)
 	}
 }
 
-/* Any result: pages may be absent or protected, and change all the time. */
+/* Ignores results: pages may be absent or protected, and change all the time. */
 void stress_memory_transfer(int device, const struct stress_memory_range *range,
 			    enum stress_memory_transfer transfer)
 {

@@ -77,7 +77,7 @@ int stress_memory_map(int file);
 /* Changes the memory of the calling process. */
 void stress_memory_run(const struct stress_memory_range *range, int file);
 
-/* Of the first pages of @range, by the file @device; its change does not matter. */
+/* Has @device transfer the first pages of @range; @range->change does not matter. */
 void stress_memory_transfer(int device, const struct stress_memory_range *range,
 			    enum stress_memory_transfer transfer);
 

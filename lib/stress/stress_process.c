@@ -10,16 +10,16 @@
 #define WRITERS_FIRST	PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP
 
 /*
- * In WARNs: what the smallest log, 128 KiB, takes with room to spare, should
- * its reader not run for a while.
+ * As many WARNs as fit into the smallest log, 128 KiB, with room to spare, if its reader
+ * does not run for a while.
  */
 #define NOISE_LIMIT	stress_noise(24, 0)
 
 _Static_assert(STRESS_IDS < MAPPING_PROBE_ID, "the probe has an id of its own");
 
 /*
- * A fork has whatever files the others just had open, until it closes them. So
- * that the last close of a device is ours, no process starts meanwhile.
+ * A fork inherits the files that other threads have open, until it closes them. No
+ * process may start while a device is closed: that close has to be the last one.
  */
 static pthread_mutex_t files = PTHREAD_MUTEX_INITIALIZER;
 
@@ -39,7 +39,7 @@ void stress_process_init(struct stress_process *process, struct stress *stress,
 		process->victim_threads[i] = (struct victim_thread) { .orders = -1, .answers = -1 };
 	pthread_mutex_init(&process->change, NULL);
 
-	/* The owner must not wait for others until they happen not to overlap. */
+	/* Readers that overlap for ever must not keep the owner, a writer, waiting. */
 	pthread_rwlockattr_init(&attr);
 	pthread_rwlockattr_setkind_np(&attr, WRITERS_FIRST);
 	pthread_rwlock_init(&process->use, &attr);
@@ -186,7 +186,7 @@ static int finish(struct stress_process *process, const struct stress_step *step
 	return ret;
 }
 
-/* While the process ends by itself, it may be too early or too late for it. */
+/* Ignores the result if the process has begun to end by itself meanwhile. */
 static int reap(struct stress_process *process, const struct stress_step *step)
 {
 	enum stress_process_state state = process->state;
@@ -256,8 +256,8 @@ static int del(struct stress_process *process, const struct stress_step *step)
 }
 
 /*
- * Less than asked for, where that would lead to a known bug which can't be
- * gone on from, or which leads to nobody knows how many ends:
+ * The contexts that a fail point may have. Leaves out those that lead to a known bug
+ * after which the run can't go on, or the number of ends can't be known:
  * - a non-blockable hlist failure beside interval notifiers leaves the tree's
  *   count up for ever;
  * - two hlist notifiers that fail blockably run range_end once more, or twice,
@@ -285,7 +285,7 @@ static unsigned int allowed_contexts(struct stress_process *process,
 	return contexts;
 }
 
-/* Whether the log can take as many more WARNs; the reader makes it so again. */
+/* Whether the log has room for so many more WARNs. Reading it makes room again. */
 static bool order_noise(struct stress *stress, uint64_t noise)
 {
 	uint64_t ordered = atomic_fetch_add(&stress->noise_ordered, noise);
@@ -350,7 +350,7 @@ static int arm(struct stress_process *process, const struct stress_step *step)
 	return arm_as(process, step, contexts);
 }
 
-/* Without the lock @change: it may wait for an invalidation to end. */
+/* Does not take the lock @change: it may wait for an invalidation to end. */
 static int read_begin(struct stress_process *process, const struct stress_step *step)
 {
 	int err;
@@ -358,7 +358,7 @@ static int read_begin(struct stress_process *process, const struct stress_step *
 	if (!rule_is_interval(process->notifiers[step->id].kind))
 		return 1;
 	err = dmirror_read_begin(process->victim.device, step->id);
-	/* Meanwhile it was removed, and another one may have taken its place. */
+	/* It was removed meanwhile, and perhaps replaced by another one. */
 	if (process->stress->threads && (err == -ENOENT || err == -EINVAL))
 		return 0;
 	return must(process, "read_begin", err);
@@ -429,7 +429,7 @@ int stress_process_step(struct stress_process *process, const struct stress_step
 {
 	int ret = 1;
 
-	/* These two are the owner's, who needs no lock to look at the state. */
+	/* Only the owner starts and finishes a process: it needs no lock for that. */
 	if (step->kind == STRESS_STEP_START)
 		return process->state == STRESS_PROCESS_EMPTY ? start(process, step) : 1;
 	if (step->kind == STRESS_STEP_FINISH)
@@ -442,8 +442,8 @@ int stress_process_step(struct stress_process *process, const struct stress_step
 }
 
 /*
- * What looks like a hang can be a kernel thread amidst an invalidation, on a
- * machine that is too busy to let it run. So who has the time asks again.
+ * What looks like a hang can be a kernel thread in an invalidation, which gets no CPU on
+ * a busy machine. So this asks again, for @patience_ms.
  */
 int stress_process_sound(struct stress_process *process)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * One of the processes of a stress run: it comes and goes, has notifiers that
- * come and go, and all of these are counted to the last call.
+ * One of the processes of a stress run. It is started and ended again, as are its
+ * notifiers, and every call of these is counted.
  *
- * Steps return 0, 1 if they make no sense now, or -1 after stress_fail().
- * Steps of several threads may overlap, but those that start and end the
- * process are one thread's: it traces the process.
+ * Steps return 0, 1 if they make no sense now, or -1 after stress_fail(). Steps of
+ * several threads may overlap, but one thread alone starts and ends the process, since
+ * that one traces it.
  */
 #ifndef HMM_NOTIFIER_STRESS_STRESS_PROCESS_H
 #define HMM_NOTIFIER_STRESS_STRESS_PROCESS_H
@@ -19,7 +19,7 @@ struct stress_process_notifier {
 	enum rule_kind kind;		/* 0: there is none */
 	bool settled;			/* it was there at the last checkpoint */
 
-	unsigned int armed;		/* contexts, 0: not */
+	unsigned int armed;		/* in these contexts, 0: it is not armed */
 	unsigned int times;
 	unsigned int noise;		/* of one hit */
 	uint64_t hits_before;		/* before it was armed */
@@ -38,7 +38,7 @@ enum stress_process_state {
 struct stress_process {
 	struct stress *stress;
 	unsigned int number;
-	int file;		/* of the memory */
+	int file;		/* of stress_memory_file() */
 
 	pthread_rwlock_t use;	/* for reading: the process won't go away */
 	pthread_mutex_t change;	/* of the notifiers */
@@ -63,8 +63,8 @@ void stress_process_init(struct stress_process *process, struct stress *stress,
 int stress_process_step(struct stress_process *process, const struct stress_step *step);
 
 /*
- * For a checkpoint: no step is being made. stress_process_count() adds to @expected what was
- * counted since the last checkpoint, and compares starts with ends.
+ * For a checkpoint, while no step is running. stress_process_count() adds to @expected
+ * what was counted since the last checkpoint, and compares starts with ends.
  * stress_process_commit() makes this the last checkpoint.
  */
 int stress_process_count(struct stress_process *process, struct expected_warns *expected);

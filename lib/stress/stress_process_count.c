@@ -2,13 +2,12 @@
 /*
  * What the notifiers of a process counted, and whether every start had its end.
  *
- * A notifier can't be registered amidst an invalidation: mm_take_all_locks()
- * waits for those that go on. So an end without a start is a bug, always. It
- * can be unregistered amidst one, though, by mmu_notifier_unregister() or by
- * the end of the mm, and then misses that end. So for one that is being removed
- * as many starts as there may be invalidations may be without their end, and
- * only notifiers that are still there at a checkpoint must match exactly. In a
- * run without threads nothing goes on, and all must.
+ * A notifier can't be registered during an invalidation: mm_take_all_locks() waits for
+ * its end. So an end without a start is always a bug. But a notifier can be
+ * unregistered during an invalidation, by mmu_notifier_unregister() or by the end of the
+ * mm, and then misses the end. So a notifier that is being removed may have as many
+ * starts too many as there can be invalidations at a time; only notifiers that are
+ * there at a checkpoint must match exactly. In a run without threads, all must.
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,10 +15,10 @@
 
 #include "stress/stress_process.h"
 
-/* Invalidations at a time: all threads, and a few kernel threads */
+/* Invalidations at a time: one for each thread, and for a few kernel threads */
 #define MAX_IN_FLIGHT	(STRESS_THREADS + 4)
 
-/* How often to look, for what kernel threads do: khugepaged runs when it likes. */
+/* How often to compare again: khugepaged, for one, is not stopped at a checkpoint. */
 #define SETTLE_STEP_MS	10
 
 /* Of hlist notifiers: blockable failures since the last checkpoint */
@@ -36,9 +35,9 @@ static uint64_t failures_of(const struct stress_process_notifier *n, unsigned in
 }
 
 /*
- * Ends too many that STRESS_BUG_RANGE_END_TWICE leads to: one for each
- * invalidation that failed blockably. allowed_contexts() sees to it that one
- * notifier fails at most, so the failures are the invalidations.
+ * How many ends too many STRESS_BUG_RANGE_END_TWICE leads to: one for each invalidation
+ * with a blockable failure. allowed_contexts() lets only one notifier fail, so there
+ * are as many of these as failures.
  */
 static long surplus_ends(const struct stress_process *process, unsigned int context,
 			 unsigned int event)
@@ -63,7 +62,7 @@ static long open_starts(const struct stress_process_notifier *n, unsigned int co
 		      n->before.ends[context][event]);
 }
 
-/* One kind of call of one notifier. One that came lately missed some failures. */
+/* Compares one kind of call of one notifier. A new one has missed some failures. */
 static bool is_paired(const struct stress_process *process,
 		      const struct stress_process_notifier *n,
 		      unsigned int context, unsigned int event,
@@ -151,7 +150,7 @@ static int read_counts(struct stress_process *process)
 	return 0;
 }
 
-/* Reads all counts; in a moment they have to match. */
+/* Reads all counts until they match, @patience_ms at most. */
 static int read_paired(struct stress_process *process, unsigned int in_flight)
 {
 	unsigned int waited;
@@ -247,7 +246,7 @@ uint64_t stress_process_noise(const struct stress_process *process)
 	return noise;
 }
 
-/* From here on it does not fail, and the noise that it did not make is free. */
+/* Disarms the notifier, and gives back the room in the log that it did not use. */
 int stress_process_disarm(struct stress_process *process, unsigned int id)
 {
 	struct stress_process_notifier *n = &process->notifiers[id];
@@ -279,8 +278,8 @@ static void forget(struct stress_process *process, unsigned int id)
 }
 
 /*
- * Counts end with the notifier. One that is disarmed fails no more, so its
- * failures are complete before it is removed, whatever else it is called for.
+ * Counts end with the notifier. It is disarmed first, so its failures are complete
+ * before it is removed.
  */
 int stress_process_retire(struct stress_process *process, unsigned int id)
 {

@@ -49,8 +49,8 @@ int stress_fail(struct stress *stress, enum stress_fault fault,
 	vsnprintf(stress->whys[nr], sizeof(stress->whys[nr]), format, args);
 	va_end(args);
 	/*
-	 * The reason comes first: who sees the fault reads it at once, and may
-	 * kill us before we write it.
+	 * The text comes first: the supervisor reads it as soon as it sees the
+	 * fault, and may then kill us.
 	 */
 	atomic_compare_exchange_strong_explicit(&stress->fault, &none,
 						fault | nr << WHY_SHIFT,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the driver of a stress run and who reads the log both see: what was asked
- * for, the first fault, and what may come.
+ * The state that the driver of a stress run shares with the supervisor, which reads the
+ * log: the options, the first fault, and how many WARNs may come.
  */
 #ifndef HMM_NOTIFIER_STRESS_STRESS_STATE_H
 #define HMM_NOTIFIER_STRESS_STRESS_STATE_H
@@ -42,25 +42,25 @@ struct stress_options {
 	uint64_t seed;
 	unsigned int bugs;		/* STRESS_BUG_... that the kernel has */
 	enum rule_site forgets;		/* see struct expected_warns */
-	struct warn_watch *watch;	/* of the caller's; nothing is unread */
+	struct warn_watch *watch;	/* the caller's, who has read all of it */
 
 	/*
-	 * How long counts may not match each other or the log: kernel threads
-	 * are not stopped at a checkpoint.
+	 * How long to wait until counts match each other and the log: kernel
+	 * threads are not stopped at a checkpoint.
 	 */
 	unsigned int patience_ms;
 
 	/*
-	 * It is over at the first checkpoint after this time, or some time later
-	 * if there were not as many WARNs as it takes to prove something.
+	 * The run ends at the first checkpoint after this time, or somewhat later if
+	 * there were less than @least_warns WARNs, too few to prove something.
 	 */
 	unsigned int milliseconds;
 	unsigned int least_warns;
 
-	/* Threads: steps of each between checkpoints */
+	/* With threads: how many steps each takes between checkpoints */
 	unsigned int steps_each;
 
-	/* No threads, one checkpoint after each step: these steps */
+	/* Without threads: the steps, with a checkpoint after each */
 	const struct stress_step *steps;
 	unsigned int nr_steps;
 
@@ -82,16 +82,16 @@ struct stress {
 	char whys[STRESS_THREADS + 3][512];
 
 	/*
-	 * WARNs that may come, that came, and that came and were told in time
-	 * for the next ones, all weighed as records of the log. See stress_noise().
+	 * Room in the log, by stress_noise(): what fail points may use, what was
+	 * read, and what was read and may be used again.
 	 */
 	atomic_ullong noise_ordered;
 	atomic_ullong noise_heard;
 	atomic_ullong noise_credit;
 
 	/*
-	 * What a thread does now, and since when in ms; 0: nothing. What the
-	 * slowest of its steps took in ms.
+	 * What a thread does now, since when (ms; 0: nothing), and how long its
+	 * slowest step took (ms).
 	 */
 	struct {
 		struct stress_step step;
@@ -107,7 +107,7 @@ struct stress {
 	struct expected_warns epoch;		/* since the last checkpoint */
 };
 
-/* Of the first fault, if there is one */
+/* The first fault and its text; STRESS_OK and "" if there is none */
 enum stress_fault stress_fault(const struct stress *stress);
 const char *stress_why(const struct stress *stress);
 
@@ -119,7 +119,7 @@ extern const struct stress_step_world stress_world;
 
 uint64_t stress_now(void);	/* ms */
 
-/* What so many log records weigh against each other: a WARN is some 40 lines. */
+/* How much room in the log they take, in messages; a WARN has some 40 lines. */
 static inline uint64_t stress_noise(uint64_t warns, uint64_t messages)
 {
 	return 16 * warns + messages;

@@ -48,7 +48,7 @@ static const unsigned int change_weights[STRESS_MEMORY_NR_CHANGES] = {
 	[STRESS_MEMORY_SCAN] = 3,
 };
 
-/* Half of all legal failures, the rest spread over what is not */
+/* Half of all failures are legal, the others are spread over illegal values. */
 static const int rets[] = {
 	-EAGAIN, -EAGAIN, -EAGAIN, -EAGAIN, -EAGAIN, -EAGAIN, -EAGAIN,
 	-EINTR, -ENOMEM, -EBUSY, -EINVAL, -1, 1, INT_MIN,

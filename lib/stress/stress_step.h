@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The steps that a stress run is made of. They are data, so that a run is known
- * from its seed, and can be tried again with steps left out: what a step does
- * not depend on is whether it makes sense. One that makes none does nothing.
+ * The steps of a stress run, as data. They depend on the seed alone, so a run can be
+ * repeated, also with steps left out. A step that makes no sense at its place, such as
+ * to reap a process that is not frozen, does nothing.
  */
 #ifndef HMM_NOTIFIER_STRESS_STRESS_STEP_H
 #define HMM_NOTIFIER_STRESS_STRESS_STEP_H
