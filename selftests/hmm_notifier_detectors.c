@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Each class of illegal failure is seen by each of the ways in which a machine
- * looks for WARNs, by that alone, as one.
+ * Each detector of WARNs that a machine has sees each class of illegal failure, by itself
+ * and exactly once.
  *
  * The taint flag is never cleared, so it can be tested once in each boot: run
  * alone, or by run_tests.sh --panic-on-warn, which boots once for each class and
@@ -107,7 +107,7 @@ SEEN(nonblock_errno, RULE_NON_BLOCKABLE, RULE_HLIST, -ENOMEM);
 SEEN(failure_with_range_end, RULE_NON_BLOCKABLE, RULE_HLIST_END, -EAGAIN);
 SEEN(blockable_interval_false, RULE_BLOCKABLE, RULE_INTERVAL, false);
 
-/* For who boots a kernel to see it panic, and wants to know that it was there */
+/* Announces the WARN that comes: the log of a kernel that panics there shows it. */
 static void announce(const FIXTURE_VARIANT(detector) *variant)
 {
 	const struct rule_outcome *outcome =

@@ -377,7 +377,7 @@ TEST_F(device, cannot_write_what_a_fork_protects)
 	EXPECT_EQ(0, close(fd));
 }
 
-/* An mm that is gone gets no new notifier. */
+/* No new notifier for an mm that is gone */
 TEST_F(device, refuses_a_dead_mm)
 {
 	struct victim victim;
@@ -416,7 +416,7 @@ static int arm_as_nobody(void *arg)
 	return dmirror_arm(inherited, &fail);
 }
 
-/* Only root may open it; only who has CAP_SYS_ADMIN may arm what is open. */
+/* Only root may open a node; to arm a fail point takes CAP_SYS_ADMIN as well. */
 TEST_F(device, is_for_root)
 {
 	struct stat st;

@@ -6,8 +6,8 @@
  *
  * A blockable caller reports a failure and goes on: so whatever a notifier
  * returns, the change has to take effect just the same. What it has to start
- * stands in lib/changes_*.c, what a failure has to lead to in lib/core/rule.c. The
- * function tracer tells who really started it.
+ * stands in lib/change/changes_*.c, what a failure has to lead to in lib/core/rule.c.
+ * The function tracer tells which function really started it.
  *
  * Not tested here: __split_huge_pud and wp_clean_pre_vma, which take DAX or a
  * graphics card, and the one non-blockable caller but for a short look
@@ -113,7 +113,7 @@ FIXTURE_SETUP(change)
 
 SCENE_TEARDOWN(change)
 
-/* What is for all of the mm is told apart by its order, the rest by its range. */
+/* Invalidations of the whole mm are told apart by their order, others by their range. */
 static int arm(int device, unsigned int id,
 	       const FIXTURE_VARIANT(change) *variant)
 {
@@ -168,7 +168,7 @@ static unsigned int check_account(struct __test_metadata *_metadata,
 	return hits;
 }
 
-/* One WARN of each kind that the rule has for each hit, and one message */
+/* Each hit leads to the WARNs and the message that the rule says. */
 static void check_report(struct __test_metadata *_metadata,
 			 const struct rule_notifier *notifier,
 			 unsigned int hits, struct scene *scene)
@@ -223,7 +223,7 @@ static void check_mirror(struct __test_metadata *_metadata,
 		}
 }
 
-/* Whatever a notifier returns, the change is made, and told once of all it is. */
+/* Whatever a notifier returns, the change is made, with one start and end for each range. */
 TEST_F(change, takes_effect)
 {
 	const struct change *change = variant->change;
@@ -432,7 +432,7 @@ TEST_F(reap, leaves_what_failed)
 			!TEST_HAS_FAILED());
 }
 
-/* Every place in this kernel that starts one has a change that goes there. */
+/* Each call site of this kernel is reached by some change. */
 TEST(each_callsite_has_a_change)
 {
 	const void *variant = NULL;
@@ -449,7 +449,7 @@ TEST(each_callsite_has_a_change)
 
 int main(int argc, char **argv)
 {
-	/* See change_exec: all that this has to do is to be another mm. */
+	/* Called again by change_exec, which needs no more than another mm. */
 	if (!strcmp(argv[0], CHANGE_EXECED))
 		return 0;
 	site_report_start();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * process_mrelease() itself: of a process that is not dying it leaves all memory
- * alone, and says why; the other tests rely on what it does to one that is.
+ * process_mrelease() itself, on which the other tests rely: it reaps a dying process. If
+ * the process is not dying, it leaves all memory alone and returns why.
  */
 #include <errno.h>
 #include <signal.h>

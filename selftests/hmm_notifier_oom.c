@@ -22,8 +22,7 @@
 #include "hmm_notifier_oom_checks.h"
 
 /*
- * Seen: 15 s on an idle machine; more than 120 s on one with twenty times as much
- * to do as it can.
+ * Seen: 15 s on an idle machine, more than 120 s on one with a load of twenty per CPU.
  */
 #define TIMEOUT_S	600
 
@@ -54,7 +53,7 @@ static void __attribute__((constructor)) make_stages(void)
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 }
 
-/* Why there can be no such victim; NULL if there can */
+/* Why there can be no such victim, for a SKIP; NULL if there can */
 static const char *why_not_victim(const struct oom_plan *plan)
 {
 	const struct rule_notifier notifier = { plan->kind, plan->ret };
@@ -110,7 +109,7 @@ static unsigned int gather(enum stage_nr stage, const struct part *last,
 	return nr;
 }
 
-/* At most every 5 s: the runner takes longer silence than 45 s for a hang. */
+/* Says so at most every 5 s: the runner takes 45 s of silence for a hang. */
 static void say(const char *what)
 {
 	static time_t last;
@@ -125,7 +124,7 @@ static void say(const char *what)
 	fflush(stdout);
 }
 
-/* All victims of a stage, and what the kernel has to say of them */
+/* Kills all victims of a stage, and expects the splats that they lead to. */
 static void kill_victims(struct scene *scene, enum stage_nr nr_stage)
 {
 	struct stage *stage = &stages[nr_stage];
@@ -148,7 +147,7 @@ static void kill_victims(struct scene *scene, enum stage_nr nr_stage)
 	stage->done = true;
 }
 
-/* What became of the victim; the first to ask has all of them killed. */
+/* What became of the victim. The first call of a stage kills all of its victims. */
 static const struct oom_seen *victim_of(struct __test_metadata *_metadata,
 					struct scene *scene,
 					const struct part *part)
@@ -308,7 +307,7 @@ TEST_F_TIMEOUT(mirror, leaves_what_failed_and_frees_the_rest, TIMEOUT_S)
 }
 
 /*
- * What it is that runs out of memory. The reaping is the same for all.
+ * Which memory runs out. The reaping is the same for all.
  */
 FIXTURE(place) {
 	struct scene scene;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Failures now and then, here and there, and in a mirror.
- * hmm_notifier_contract has all kinds, values and combinations; here each is
- * one that shows what else matters.
+ * Failures of some calls only: now and then, in one range of three, and in a mirror.
+ * hmm_notifier_contract has all kinds, values and combinations.
  */
 #include <errno.h>
 #include <sys/mman.h>

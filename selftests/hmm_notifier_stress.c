@@ -60,7 +60,7 @@ static void say(const char *text)
 	fprintf(TH_LOG_STREAM, "# %s\n", text);
 }
 
-/* Who watches from outside takes long silence for a hang. */
+/* The runner takes long silence for a hang. */
 static void say_now_and_then(const char *what, unsigned int nr)
 {
 	static uint64_t said;
@@ -73,8 +73,8 @@ static void say_now_and_then(const char *what, unsigned int nr)
 }
 
 /*
- * Which known bugs this kernel has, each seen once before it is reckoned with.
- * Returns 0, or -errno if it does something else.
+ * Finds out which known bugs this kernel has, by provoking each once. Returns 0, or
+ * -errno if the kernel does something else.
  */
 static int probe_range_end_twice(unsigned int *bugs)
 {
@@ -142,9 +142,8 @@ static int probe_tree_not_ended(unsigned int *bugs)
 }
 
 /*
- * Tasks that the known bug leaves in state D, here and in earlier tests, would
- * be told of after two minutes in the midst of ours. Hangs of ours are found by
- * bounds.
+ * A known bug leaves tasks in state D, here and in earlier tests. After two minutes the
+ * kernel would report these in the midst of our log. Our own hangs are found by bounds.
  */
 static void silence_hung_task_reports(void)
 {
@@ -203,7 +202,7 @@ FIXTURE_SETUP(stress)
 
 SCENE_TEARDOWN(stress)
 
-/* What a run has read, and what the rule says of what it has counted */
+/* Adds to the scene what a run has read, and what the rule expects by its counts. */
 static void account_for(struct scene *scene, const struct stress_result *result)
 {
 	const struct expected_warns *expected = &result->expected;
@@ -267,7 +266,7 @@ struct attempt {
 	uint64_t until;
 };
 
-/* What is left of a run that failed is not for the next one to read. */
+/* Skips what is left in the log of a run that failed. */
 static void start_over(struct warn_watch *watch)
 {
 	warn_close(watch);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A callback that allocates: memory may be short just because of what it has to
- * help with. The kernel has an annotation for lockdep around the callbacks, which
- * needs no shortage to tell.
+ * A callback that allocates: it may wait for memory that only its own invalidation can
+ * free. The kernel has an annotation for lockdep around callbacks, which reports that
+ * without a shortage of memory.
  *
- * It tells once: lockdep is off after its first report. So this program's name
- * is the last one. A callback that sleeps is in hmm_notifier_oom.
+ * lockdep reports once and is then off, so this program's name comes last. A callback
+ * that sleeps is in hmm_notifier_oom.
  */
 #include "core/kernel_checks.h"
 #include "hmm_notifier.h"

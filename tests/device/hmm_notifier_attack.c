@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Attacks on the device that the tests use: it must not harm the machine of who has
- * it loaded. The judge of the run has its say, too: no splat, and a guest that ends.
+ * Attacks on the device that the tests use: it must not harm a machine that has it
+ * loaded. The judge also looks for splats, and for a guest that does not end.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -234,7 +234,7 @@ TEST_F_TIMEOUT(attack, hold_ends_in_sum, 90)
 	EXPECT_EQ(0, wait_gone(pid, 1000L * (HMM_DMIRROR_HOLD_SECONDS + 10)));
 }
 
-/* A guest that says nothing for long is taken for one that hangs. */
+/* The runner takes a guest that is silent for long for one that hangs. */
 static void say(const char *what)
 {
 	printf("# %s\n", what);

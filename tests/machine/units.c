@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* units DIR - says which of these does not hold of lib/core/bounded.c and lib/core/ledger.c. */
+/* units DIR - tests lib/core/bounded.c and lib/core/ledger.c, with files in DIR. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Victims and hands that have no device, some of them slow. kill() and fork() are
+ * Victims and their threads without a device, some of them slow. kill() and fork() are
  * ours: no test may reach a process that is not its own.
  */
 #include <dirent.h>
