@@ -30,7 +30,7 @@ static int look(void *arg)
 			struct device_view_page *p = &look->view.page[span][page];
 
 			p->how = dmirror_read_page(look->device,
-					      address(span, page), look->page);
+						   address(span, page), look->page);
 			p->word = look->page[0];
 		}
 	return 0;
