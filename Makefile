@@ -4,7 +4,7 @@
 all:
 	@echo "./run_tests.sh runs the tests on a kernel; 'make check' tests this project."
 	@echo "Targets: check [T=NAME], static KDIR=DIR [FILE=F], static-cocci KDIR=DIR, new-test NAME=AREA, stable [N=50 ARGS=...], callsites KDIR=DIR, bench, fuzz-judge [N=10000],"
-	@echo "mutants [M=NAME], fuzz-device [S=600 ARGS=...], coverage, clean, distclean, install KDIR=DIR [FIXES=n], uninstall KDIR=DIR, series [OUT=DIR], check-bisect"
+	@echo "mutants [M=NAME], fuzz-device [S=600 ARGS=...], coverage, clean, distclean, install KDIR=DIR [FIXES=n], uninstall KDIR=DIR, series [OUT=DIR] [KDIR=DIR], check-bisect"
 
 # T= picks tests of the project by a part of their name: a file's, class's or method's,
 # as in T=test_judge, T=test_judge.Good, or several.
@@ -49,9 +49,9 @@ install:
 uninstall:
 	@python3 -m intree uninstall "$(KDIR)"
 
-# The series of each base as one would send it
+# The series of each base as one would send it, or with KDIR= that of a tree
 series:
-	@python3 -m intree series "$(or $(OUT),series)"
+	@python3 -m intree series $(if $(KDIR),--kdir "$(KDIR)") "$(or $(OUT),series)"
 
 # Not a part of check: it builds a handful of kernels.
 check-bisect:

@@ -17,6 +17,8 @@ def _options() -> argparse.Namespace:
     uninstall = commands.add_parser("uninstall", help="restores KDIR to the byte")
     uninstall.add_argument("KDIR")
     send = commands.add_parser("series", help="the patches as one would send them")
+    send.add_argument("--kdir", metavar="KDIR", default="",
+                      help="of this tree, with its HEAD as base-commit")
     send.add_argument("OUT", type=pathlib.Path)
     send.add_argument("BASE", nargs="*", default=patches.bases(), help="as in 6.12")
     return parser.parse_args()
@@ -31,8 +33,8 @@ def main() -> int:
         elif options.command == "uninstall":
             Tree(options.KDIR).uninstall()
         else:
-            for base in options.BASE:
-                series.make(base, options.OUT)
+            for base in options.BASE if not options.kdir else [""]:
+                series.make(base, options.OUT, options.kdir)
     except (patches.Error, OSError) as why:
         print(f"{options.command}: {why}", file=sys.stderr)
         return 2

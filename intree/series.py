@@ -55,22 +55,42 @@ class Git:
         self("commit", "-qs", "--no-verify", "-m", message)
 
 
-def make(base: str, out: pathlib.Path) -> None:
-    """Writes OUT/BASE, with a series file for quilt."""
-    done = patches.run(TOP / "vm/get-source.sh", base)
-    if done.returncode:
-        raise Error(done.stdout)
-    tree, to = pathlib.Path(done.stdout.splitlines()[-1]), out.absolute() / base
+def make(base: str, out: pathlib.Path, kdir: str = "") -> None:
+    """Writes OUT/BASE, with a series file for quilt, for Debian's source or for kdir."""
+    if kdir:
+        tree = pathlib.Path(kdir).resolve()
+        base = patches.base_of(tree)
+    else:
+        tree = _source(base)
+    to = out.absolute() / base
     shutil.rmtree(to, ignore_errors=True)
     with tempfile.TemporaryDirectory() as tmp:
         git = Git(pathlib.Path(tmp) / "git")
         _commit_all(git, tree, base)
-        _format(git, tree, to, "fixes", "base")
-        _format(git, tree, to, "tests", "fixes")
+        on = _base_commit(git, tree) if kdir else ""
+        _format(git, tree, to, "fixes", "base", on)
+        _format(git, tree, to, "tests", "fixes", on)
     names = [p.relative_to(to) for what in ("fixes", "tests")
              for p in sorted((to / what).glob("*.patch")) if p.name[:4] != "0000"]
     (to / "series").write_text("".join(f"{name}\n" for name in names))
     print(f"{to}: {len(names)} patches")
+
+
+def _source(base: str) -> pathlib.Path:
+    """Debian's linux-source of that base"""
+    done = patches.run(TOP / "vm/get-source.sh", base)
+    if done.returncode:
+        raise Error(done.stdout)
+    return pathlib.Path(done.stdout.splitlines()[-1])
+
+
+def _base_commit(git: Git, tree: pathlib.Path) -> str:
+    """HEAD of a tree that has it unchanged, as far as the series goes"""
+    there = ["git", "-c", "safe.directory=*", "-C", tree]
+    files = git("ls-tree", "-r", "--name-only", "base").splitlines()
+    if patches.run(*there, "diff", "--quiet", "HEAD", "--", *files).returncode:
+        raise Error(f"{tree} has no commit, or changes of {' '.join(files)}")
+    return patches.run(*there, "rev-parse", "HEAD").stdout.strip()
 
 
 def _commit_all(git: Git, tree: pathlib.Path, base: str) -> None:
@@ -148,16 +168,20 @@ def _wrapped(paragraph: str) -> str:
     return "\n".join(lines)
 
 
-def _format(git: Git, tree: pathlib.Path, to: pathlib.Path, branch: str, since: str) -> None:
+def _format(git: Git, tree: pathlib.Path, to: pathlib.Path, branch: str, since: str,
+            on: str) -> None:
     git("checkout", "-q", branch)
     text = (patches.PATCHES / f"cover-letter-{branch}").read_text()
     cover = "\n\n".join(_wrapped(p) for p in text.split("\n\n"))
+    where = "" if on else f", as in Debian's linux-source {tree.name}"
     git("config", f"branch.{branch}.description",
-        f"{cover}\n\nBased on Linux {'.'.join(patches.version(tree))}, as in Debian's "
-        f"linux-source {tree.name}.\n")
+        f"{cover}\n\nBased on Linux {'.'.join(patches.version(tree))}{where}.\n")
     git("format-patch", "-q", "--cover-letter", "--cover-from-description=subject",
         "--zero-commit", "--no-signature", "-o", to / branch,
         *_recipients(git, tree, since), f"{since}..{branch}")
+    if on:  # neither series needs the other, so both have the same
+        with open(to / branch / "0000-cover-letter.patch", "a", encoding="utf-8") as letter:
+            letter.write(f"base-commit: {on}\n")
 
 
 def _recipients(git: Git, tree: pathlib.Path, since: str) -> list[str]:

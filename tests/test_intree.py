@@ -151,11 +151,12 @@ class Sent(unittest.TestCase):
                 fixes, tests = letters(base, "fixes"), letters(base, "tests")
                 for patch in fixes[1:]:
                     self.assertRegex(patch, r"\nFixes: [0-9a-f]{12} \(\"")
+                    self.assertRegex(patch, r"\nCc: <stable@vger\.kernel\.org>")
                     self.assertEqual(re.findall(r"^\+\+\+ b/(?!mm/)", patch, re.M), [])
                 for patch in tests[1:]:
                     self.assertNotIn("\n+++ b/mm/", patch)
                 there = [p.read_text() for p in (TOP / "kernel-patches" / base).glob("*.patch")]
-                for trailer in ("Fixes: ", "Cc: stable"):
+                for trailer in ("Fixes: ", "Cc: <stable"):
                     self.assertEqual(
                         sum(p.count(f"\n{trailer}") for p in there),
                         sum(p.count(f"\n{trailer}") for p in fixes + tests), trailer)
@@ -175,6 +176,22 @@ class Sent(unittest.TestCase):
                     self.assertIn(f"\nBased on Linux {base}.", found[0])
                     self.assertRegex(found[0], r"\n \d+ files? changed, \d+ insert")
 
+    def test_of_a_tree_with_its_head_as_base(self):
+        tree, out = small_tree(self, BASES[-1]), TempDir(self, "").path
+        shutil.copytree(pristine(BASES[-1]) / "scripts", tree / "scripts")
+        for args in (["init", "-q"], ["add", "-Af"], ["commit", "-qm", "base"]):
+            self.assertEqual(sh("git", "-c", "user.name=me", "-c", "user.email=me@localhost",
+                                *args, cwd=tree).returncode, 0)
+        head = sh("git", "rev-parse", "HEAD", cwd=tree).stdout
+        r = intree("series", "--kdir", tree, out)
+        self.assertEqual(r.returncode, 0, r.stdout)
+        for what in ("fixes", "tests"):
+            letter = (out / BASES[-1] / what / "0000-cover-letter.patch").read_text()
+            self.assertTrue(letter.endswith(f"\nbase-commit: {head}"), letter)
+        with open(tree / "lib/test_hmm.c", "a", encoding="ascii") as f:
+            f.write("/* not committed */\n")
+        self.assertEqual(intree("series", "--kdir", tree, out).returncode, 2)
+
     def addressed(self, letter, base, what):
         self.assertIn("Andrew Morton <", header(letter, "To"))
         self.assertIn("linux-mm@kvack.org", header(letter, "Cc"))
@@ -190,7 +207,7 @@ class Sent(unittest.TestCase):
             subject = header(patch, "Subject")
             nouns = {os.path.splitext(f)[0] for f in re.findall(r"^\+\+\+ b/(.*)", patch, re.M)}
             added = len(re.findall(r"^\+(?!\+\+ b/)", patch, re.M))
-            if "hmm_notifier: " in subject and added > 430 and len(nouns) > 1:
+            if added > 430 and len(nouns) > 1:
                 long.append((added, subject))
         self.assertEqual(long, [])
 
