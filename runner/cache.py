@@ -34,7 +34,7 @@ def locked(machine: host.Host, name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def new_directory(final: pathlib.Path) -> Iterator[pathlib.Path]:
-    """For who has the lock: becomes final at the end, whole or not at all."""
+    """With the lock held: becomes final at the end, whole or not at all."""
     new = final.with_name(f".new-{final.name}")
     shutil.rmtree(new, ignore_errors=True)
     try:

@@ -204,7 +204,7 @@ static int invalidate_meanwhile(struct victim *victim, unsigned int mapping)
 	return 0;
 }
 
-/* Who reads what is being invalidated waits; who reads something else does not. */
+/* A read_begin() waits if its range is being invalidated, and only then. */
 TEST_F(held, read_begin_waits_for_its_range)
 {
 	EXPECT_EQ(variant->reads, read_begin(self->device, INTERVAL));
@@ -280,7 +280,7 @@ TEST_F(held, addition_and_removal_wait)
 	EXPECT_EQ(1, calls_of(self->device, LATER));
 }
 
-/* Who unregisters may free it afterwards: no walk of the list may be under way. */
+/* After mmu_notifier_unregister() it may be freed: no walk of the list may go on. */
 TEST_F(held, unregistering_waits_for_the_walk)
 {
 	EXPECT_EQ(-ETIMEDOUT, del(self->device, HLIST));

@@ -68,7 +68,7 @@ static void copy(const char *buf, size_t len)
 	fflush(stdout);
 }
 
-/* One line of ours, to the KTAP and to the kernel's log. */
+/* Says one line, in the KTAP and in the kernel's log. */
 static void say(const char *fmt, ...)
 {
 	char text[1024];
@@ -187,7 +187,7 @@ static pid_t start(char **argv, int *out)
 
 /*
  * Copies what has come; 1 if something has. As much as a pipe holds, and no more:
- * who writes without an end is not to keep us from looking at the clock.
+ * a program that never stops writing must not keep us from the clock.
  */
 static int pump(int fd)
 {

@@ -26,7 +26,7 @@
 #define CHANGE_PAGE		4096UL
 #define PAGES		16
 #define EVERYWHERE	(-CHANGE_PAGE)
-/* Ids below it are of hlist notifiers, so that who arms one knows its success. */
+/* Ids below it are of hlist notifiers, whose callbacks return 0 for success. */
 #define FIRST_INTERVAL	8
 
 union arg {
@@ -67,7 +67,7 @@ static uint64_t odd_number(void)
 			   odd[rnd(sizeof(odd) / sizeof(odd[0]))];
 }
 
-/* Mostly @good, else what the kernel has no business with */
+/* Mostly @good, else one at the end of a page, or none at all */
 static void *pointer(void *good)
 {
 	static char *volatile edge;
@@ -140,7 +140,7 @@ static void fill_calls(struct hmm_dmirror_calls *arg)
 		arg->nr %= sizeof(pages) / sizeof(struct hmm_dmirror_call);
 }
 
-/* Upstream's: no more pages than there are, as it goes through any number. */
+/* Upstream's ioctls walk any number of pages; so it is bounded here. */
 static void fill_cmd(struct hmm_dmirror_cmd *arg)
 {
 	arg->addr = one_in(10) ? odd_number() : (uintptr_t)pages;
@@ -184,7 +184,7 @@ static unsigned long fill(union arg *arg)
 	}
 }
 
-/* Any number and size that is not upstream's; what it makes by luck is refused. */
+/* Random ioctl numbers and sizes, but none of upstream's: the driver must refuse all. */
 static unsigned long fill_with_garbage(union arg *arg)
 {
 	unsigned int i;

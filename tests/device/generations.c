@@ -7,7 +7,7 @@
 #include "attack.h"
 #include "core/dmirror.h"
 
-/* Of a killed process nothing may be held for longer; the rest is for a slow host. */
+/* How long a killed process may be held; the rest is for a slow host. */
 #define GONE_MS		(1000L * (HMM_DMIRROR_HOLD_SECONDS + 20))
 #define ALIVE_MS	5000
 
@@ -24,7 +24,7 @@ static void open_and_close(void)
 	}
 }
 
-/* While somebody opens its nodes; who has one open keeps it. */
+/* Unloads the module while others open its nodes; an open file keeps it loaded. */
 static const char *load_anew(void)
 {
 	const char *why = NULL;

@@ -64,7 +64,7 @@ static unsigned int slow_put(const char *parameter)
 	return atoi(text);
 }
 
-/* The number of what nobody could do, plus 1; 0: could not become nobody. */
+/* The first call that the user nobody could make, plus 1; 0: setuid() failed. */
 static int get_in(void *files)
 {
 	static const unsigned long command[] = {
@@ -108,7 +108,7 @@ TEST_F(attack, is_for_root_only)
 	EXPECT_EQ(0, close(files[0]));
 }
 
-/* An error leaves what was given as it was; who reads it has no old numbers. */
+/* An ioctl that fails leaves the caller's structure as it was. */
 TEST_F(attack, errors_write_nothing)
 {
 	struct hmm_dmirror_counts counts, given_counts;
@@ -218,7 +218,7 @@ static bool sleeps_in_d(pid_t pid)
 	return file_has(path, ") D ");
 }
 
-/* Who is killed is held for no longer than it says, whatever holds it. */
+/* A killed process is held for no longer than the bound, whatever holds it. */
 TEST_F_TIMEOUT(attack, hold_ends_in_sum, 90)
 {
 	long end = now_ms() + 10000;
@@ -258,7 +258,7 @@ static void scan_for_leaks(void)
 	int fd = open(KMEMLEAK, O_WRONLY | O_CLOEXEC);
 	unsigned int i;
 
-	/* What was seen once may have been on its way. */
+	/* An object that one scan saw may just have been between two owners. */
 	for (i = 0; i < 2 && write(fd, "scan", 4) == 4; i++)
 		sleep(6);
 	close(fd);

@@ -58,7 +58,7 @@ static const struct {
 #define NR_PLACES	(sizeof(places) / sizeof(places[0]))
 #define NR_MUCH		3
 
-/* Named, but not read: this adds a disk, takes what another reader waits for, or is long. */
+/* Named, but not read: reading adds a disk, takes data from another reader, or is slow. */
 static const char * const not_read[] = {
 	"/sys/class/zram-control/hot_add",
 	"*/trace_pipe", "*/trace_pipe_raw", "*/trace", "*/snapshot",

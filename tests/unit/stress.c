@@ -196,7 +196,7 @@ static void reasons_come_first(void)
 
 		memset(&shared->stress, 0, sizeof(shared->stress));
 		pthread_barrier_wait(&barrier);
-		/* At once if it can; where there is no CPU for that, it waits. */
+		/* Without a free CPU, it waits. */
 		for (spins = 0; !shared->stress.fault; spins++)
 			if (spins > 1000)
 				sched_yield();

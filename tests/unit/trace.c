@@ -81,7 +81,7 @@ static void check_callers(const char *text, size_t first_read, size_t other_read
 		      callers[i].name, first_read, other_reads);
 }
 
-/* One seam, at each byte, and then seams after each so many bytes */
+/* Cut in two at each byte, then into pieces of each size */
 static void callers_are_whole(void)
 {
 	static const char text[] = CALLER "zap\n" CALLER "unmap_vmas.isra.0\n"
@@ -146,7 +146,7 @@ static void losses_are_told(void)
 			ret = start_trace_take(callers, 4);
 			CHECK(ret == -EPIPE, "%d of %d at %zu", ret, i, at);
 		}
-	/* and are not there for the next one */
+	/* and the next call does not see them again */
 	feed(WARNED, 8192, 8192);
 	CHECK(detector_trace_read() == 1, "after a loss");
 }
@@ -168,7 +168,7 @@ static void signals_do_no_harm(void)
 	warns_are_whole();
 }
 
-/* What is no line yet waits for its end. */
+/* Half a line waits for its other half. */
 static void halves_are_kept(void)
 {
 	static const char text[] = "one\n\nthree and more\n";

@@ -63,7 +63,7 @@ static struct victim started(void)
 	return victim;
 }
 
-/* Of a call that was given up, the next one has nothing but the wait. */
+/* After a call that was given up, the next one only has to wait for its end. */
 static void late_answers_are_dropped(void)
 {
 	struct victim victim = started();
