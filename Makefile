@@ -9,7 +9,7 @@ all:
 # T= picks tests of the project by a part of their name: a file's, class's or method's,
 # as in T=test_judge, T=test_judge.Good, or several.
 check:
-	@vm/packages.sh run source check static
+	@./run_tests.sh packages run source check static
 	@pytest-3 tests $(if $(T),-k "$$(echo '$(strip $(T))' | sed 's/ / or /g; s/\./ and /g')")
 
 # A program of tests to begin with: make new-test NAME=munmap
@@ -22,16 +22,16 @@ callsites:
 
 # Which notifier callbacks of a kernel tree can break the rule?  FILE= checks one file.
 static:
-	@vm/packages.sh source static
+	@./run_tests.sh packages source static
 	@python3 -m static "$(KDIR)" $(if $(FILE),--file "$(FILE)") $(ARGS)
 
 static-cocci:
-	@vm/packages.sh static
+	@./run_tests.sh packages static
 	@python3 -m static.cocci "$(KDIR)" $(FILE)
 
 # The same run again and again, as in N=50 ARGS='--busy 2 --test oom:*'
 stable:
-	@vm/packages.sh run
+	@./run_tests.sh packages run
 	@tests/stable.py -n $(or $(N),50) $(ARGS)
 
 # As many broken runs as one likes, each judged; RESULTS= is a good run to break
@@ -39,7 +39,7 @@ fuzz-judge:
 	@tests/fuzz_judge.py -n $(or $(N),10000) $(RESULTS)
 
 bench:
-	@vm/packages.sh run
+	@./run_tests.sh packages run
 	@tests/bench.py
 
 # Into a kernel tree, and out of it again. FIXES=n leaves mm/ alone.
@@ -55,14 +55,14 @@ series:
 
 # Not a part of check: it builds a handful of kernels.
 check-bisect:
-	@vm/packages.sh run source
+	@./run_tests.sh packages run source
 	@tests/bisect.sh
 
 # Does the suite notice each of the mistakes in kernel-patches/mutants?  M= picks some,
 # KERNEL= says which kernel they are made of.
 KERNEL ?= source:6.12
 mutants:
-	@vm/packages.sh run source
+	@./run_tests.sh packages run source
 	@tests/proof/mutants.py --kernel $(KERNEL) $(M)
 
 # Attacks on the device that the tests use, for S seconds.  KERNEL= says where, as in
@@ -73,7 +73,7 @@ fuzz-device:
 
 # What of mm/mmu_notifier.c the suite runs, and what upstream's hmm-tests do.
 coverage:
-	@vm/packages.sh run source gcovr
+	@./run_tests.sh packages run source gcovr
 	@tests/proof/coverage.py --kernel $(KERNEL)
 
 clean:

@@ -13,13 +13,40 @@ find_python() {
 	return 1
 }
 
-# Python is one of the packages that are installed when they are missing
+# Python is the first that may be missing; for the rest see runner/packages.py.
 get_python() {
+	install='' by=apt-get sudo=''
+	[ "$(id -u)" = 0 ] || sudo=sudo
+	for manager in zypper pacman dnf apt-get; do
+		command -v $manager >/dev/null && install=$manager
+	done
 	case " $* " in
-	*" --no-install "*) "$top/vm/packages.sh" -n run ;;
-	*) "$top/vm/packages.sh" run ;;
-	esac && find_python
+	*" --no-install "* | " packages -n "*) by='' ;;
+	*" --install "*) by=$install ;;
+	esac
+	if [ -z "$install" ] || [ "$install" != "$by" ]; then
+		cat >&2 <<-EOF
+		missing packages; install them with the one of these that is yours:
+		    $sudo apt-get install -y --no-install-recommends python3
+		    $sudo dnf install -y python3
+		    $sudo pacman -S --needed --noconfirm python
+		    $sudo zypper --non-interactive install python3
+		EOF
+		return 1
+	fi
+	echo "installing what is missing: python" >&2
+	case $install in
+	apt-get) add_python apt-get install -y --no-install-recommends python3 ||
+		{ add_python apt-get update && add_python apt-get install -y \
+			--no-install-recommends python3; } ;;
+	dnf) add_python dnf install -y python3 ;;
+	pacman) add_python pacman -S --needed --noconfirm python ;;
+	zypper) add_python zypper --non-interactive install python3 ;;
+	esac
+	find_python
 }
+
+add_python() { $sudo env DEBIAN_FRONTEND=noninteractive "$@" >/dev/null </dev/null; }
 
 find_python || get_python "$@" || {
 	echo "run_tests.sh: Python 3.9 or newer is needed to run the tests" >&2

@@ -9,7 +9,7 @@ import sys
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 
-PARTS = ("judge",)
+PARTS = ("judge", "packages")
 
 name, argv = "main", sys.argv[1:]
 if argv and argv[0] in PARTS:

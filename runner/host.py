@@ -154,18 +154,6 @@ class Host:
             raise OurFault(f"{os.path.basename(name)} was killed by {signal_name(-code)}")
         return code
 
-    def install(self, groups: typing.Sequence[str], may: bool) -> None:
-        """Packages. It keeps our terminal, as sudo may ask for a password there."""
-        cmd = [str(VM / "packages.sh"), *([] if may else ["-n"]), *groups]
-        with subprocess.Popen(cmd, env=self.env) as child:
-            try:
-                code = child.wait()
-            except BaseException:
-                child.terminate()
-                raise
-        if code:
-            raise BadHost
-
     def asks_for_root(self, *cmd: str) -> bool:
         """Whether it ran, on the terminal, where sudo asks for its password."""
         if not sys.stdin.isatty():

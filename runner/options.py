@@ -7,9 +7,11 @@ import pathlib
 import re
 import typing
 
-from runner import TOP
-from runner.errors import BadUsage
+from runner import TOP, distro, host, packages
+from runner.errors import BadHost, BadUsage
 
+WAYS = ("say which: --kernel tree:DIR, --kernel source:TARBALL or --kernel "
+        "image:BZIMAGE,BUILD_DIRECTORY")
 DEFAULT = ("contract", "device", "errno", "some_fail")
 
 
@@ -34,7 +36,7 @@ class Options:
     strict: bool
     keep: bool
     verbose: bool
-    install: bool
+    install: str
     append: str
     boot_timeout: int
     log_limit: int
@@ -98,9 +100,10 @@ def parser() -> Parser:
                "error, 4 nothing could be tested, 70 the runner itself failed, or what it "
                "needs of this machine: nothing is known of the kernel")
     add = p.add_argument
-    add("--kernel", metavar="SPEC", default="debian:6.12",
-        help="what to boot; debian:6.12 (default) or debian:6.1, source:BASE, "
-             "source:newest, tree:DIR (built here; +fixes after it adds the fixes of mm/), "
+    add("--kernel", metavar="SPEC", default="",
+        help="what to boot; debian:6.12 (default where there is Debian's apt) or "
+             "debian:6.1, source:BASE, source:newest, tree:DIR (built here; +fixes after "
+             "it adds the fixes of mm/; tree:. is the default elsewhere, in a kernel tree), "
              "image:BZIMAGE,MODULES (vm/kernel-source.sh --help says more)")
     add("--arch", default="", metavar="ARCH",
         help="amd64 or arm64; default is this machine's. On amd64, arm64 is cross-built "
@@ -139,7 +142,10 @@ def parser() -> Parser:
     add("--keep", action="store_true",
         help="keep the guest's initramfs and modules with the results")
     add("--verbose", action="store_true", help="show all that the guest says")
-    add("--no-install", dest="install", action="store_false",
+    add("--install", action="store_const", const=packages.ALWAYS, default=packages.BY_APT,
+        help="install missing packages by dnf, pacman or zypper, too; by apt it is done "
+             "without being asked for")
+    add("--no-install", dest="install", action="store_const", const=packages.NEVER,
         help="don't install missing packages: print the command, exit 2")
     add("--help", "-h", action="help", help="this text")
     # For tests/: other tests, other bounds, a kernel or a KVM that is none.
@@ -181,6 +187,25 @@ def choose_machine(got: argparse.Namespace, here: str) -> typing.Tuple[str, str]
     return "aarch64", "arm64"
 
 
+def kernel_tree(where: pathlib.Path) -> typing.Optional[pathlib.Path]:
+    """The kernel tree that this directory is in"""
+    return next((top for top in (where, *where.parents)
+                 if (top / "mm/mmu_notifier.c").is_file()), None)
+
+
+def choose_kernel(spec: str, system: distro.Distro, where: pathlib.Path) -> str:
+    """The default is Debian's, where its packages are to be had."""
+    by_apt = re.fullmatch(r"debian:.*|source:([0-9.]+|newest)(\+fixes)?", spec)
+    if by_apt and not (system.manager == "apt" and system.is_here):
+        raise BadHost(f"{spec} comes from apt, and there is no apt-get here; {WAYS}")
+    if spec or system.has_debian_kernels:
+        return spec or "debian:6.12"
+    tree = kernel_tree(where)
+    if not tree:
+        raise BadHost(f"no kernel to test: Debian's are not to be had here; {WAYS}")
+    return "tree:." if tree == where else f"tree:{tree}"
+
+
 def choose_tests(got: argparse.Namespace) -> typing.Tuple[str, ...]:
     """No glob is everything."""
     if got.all and got.test:
@@ -193,6 +218,8 @@ def choose_tests(got: argparse.Namespace) -> typing.Tuple[str, ...]:
 def parse(argv: typing.Sequence[str], here: str = os.uname().machine) -> Options:
     p = parser()
     got = p.parse_args(joined(argv, p))
+    system = distro.find(host.environment()["PATH"])
+    got.kernel = choose_kernel(got.kernel, system, pathlib.Path.cwd())
     machine, cross = choose_machine(got, here)
     globs = choose_tests(got)
     if not got.kernel.startswith(("source:", "tree:")):

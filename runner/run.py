@@ -6,7 +6,8 @@ import shutil
 import time
 import typing
 
-from runner import accel, build, host, job, kernel, panic, results, testbed, verdict, workdir
+from runner import (accel, build, host, job, kernel, packages, panic, results, testbed,
+                    verdict, workdir)
 from runner.errors import FAIL, PASS, SKIP_COMMIT, NoTest, writing
 from runner.options import Options
 
@@ -20,8 +21,8 @@ class Run:
     def run(self) -> int:
         """The exit code."""
         opt = self.opt
-        self.machine.install(["run", *(["source"] if opt.built_here else []),
-                              *([opt.cross] if opt.cross else [])], opt.install)
+        packages.install(["run", *(["source"] if opt.built_here else []),
+                          *([opt.cross] if opt.cross else [])], opt.install)
         with workdir.made(self.machine) as tmp:
             self.testbed = self.make_testbed()
             lines, expected = self.testbed.select(opt.globs)

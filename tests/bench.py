@@ -31,7 +31,7 @@ def measure(cache):
     with tempfile.TemporaryDirectory() as tmp:
         results = f"{tmp}/results"
         began = time.monotonic()
-        timed(t, "packages", VM / "packages.sh", "run")
+        timed(t, "packages", TOP / "run_tests.sh", "packages", "run")
         kernel = timed(t, "kernel (download, unpack)", VM / "kernel.sh", KERNEL)
         building = time.monotonic()
         out = built(directory=pathlib.Path(kernel), host=host.Host()).directory

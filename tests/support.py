@@ -93,6 +93,23 @@ def shim(test, **programs):
     return {"PATH": f"{where}:{os.environ['PATH']}"}
 
 
+def only_path(test, lacks=(), **programs):
+    """A PATH of one directory, with all that is in ours but what matches one of lacks.
+    What an ordinary user's PATH has not is found by the runner all the same."""
+    where = TempDir(test, "").path
+    for place in map(pathlib.Path, "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin".split(":")):
+        for path in place.iterdir():
+            to = where / path.name
+            if not to.is_symlink() and not any(map(path.match, lacks)):
+                to.symlink_to(path)
+    for name, body in programs.items():
+        path = where / name.replace("_", "-")
+        path.unlink(missing_ok=True)
+        path.write_text(f"#!/bin/sh\n{body}\n")
+        path.chmod(0o755)
+    return {"PATH": str(where)}
+
+
 STANDINS = ("--selftests", TOP / "tests/guest")
 
 

@@ -8,7 +8,7 @@ import pathlib
 import subprocess
 import unittest
 
-from support import KERNEL, TOP, VM, Run, TempDir, built, kernel_dir, sh, shim
+from support import KERNEL, TOP, VM, Run, TempDir, built, kernel_dir, only_path, sh, shim
 
 from runner import host
 
@@ -36,10 +36,10 @@ class Options(unittest.TestCase):
                       self.refused("aarch64", "--arch", "amd64"))
 
     def test_asks_for_its_packages(self):
-        env = shim(self, dpkg_query="exit 1", apt_get="exit 1")
+        env = only_path(self, ["aarch64-linux-gnu-gcc", "qemu-system-*"], apt_get="exit 1")
         r = sh(TOP / "run_tests.sh", "--no-install", "--arch", "arm64", env=env)
         self.assertEqual(r.returncode, 2, r.stdout)
-        for package in ("qemu-system-arm", f"gcc-{CROSS[:-1]}", "libc6-dev-arm64-cross"):
+        for package in ("qemu-system-arm", f"gcc-{CROSS[:-1]}"):
             self.assertIn(f" {package}", r.stdout)
         r = sh(TOP / "run_tests.sh", "--no-install", "--arch", "amd64", env=env)
         self.assertNotIn("qemu-system-arm", r.stdout)
@@ -102,7 +102,7 @@ def needs_cross(test):
         test.skipTest("arm64 is built for elsewhere on amd64 only")
     if not KERNEL.startswith("debian:"):
         test.skipTest("arm64 has Debian's kernels only")
-    r = sh(VM / "packages.sh", "run", "arm64")
+    r = sh(TOP / "run_tests.sh", "packages", "run", "arm64")
     test.assertEqual(r.returncode, 0, r.stdout)
 
 

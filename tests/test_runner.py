@@ -192,7 +192,7 @@ class Surroundings(unittest.TestCase):
 
     def test_cdpath(self):
         self.passes(env={"CDPATH": f"{TOP}:/"}, program="./run_tests.sh")
-        r = sh("vm/packages.sh", "-n", "run", cwd=TOP, env={"CDPATH": f"{TOP}:/"})
+        r = sh("./run_tests.sh", "packages", "-n", "run", cwd=TOP, env={"CDPATH": f"{TOP}:/"})
         self.assertEqual((r.returncode, r.stdout), (0, ""))
         r = sh("vm/get-source.sh", cwd=TOP, env={"CDPATH": f"{TOP}:/"})
         self.assertIn("usage: ", r.stdout)

@@ -53,35 +53,6 @@ class Options(unittest.TestCase):
         self.assertIn("cannot write to /proc/nowhere", r.stdout)
 
 
-class Packages(unittest.TestCase):
-    def test_no_install_prints_the_command(self):
-        env = shim(self, dpkg_query="exit 1", apt_get="echo must not run; exit 1")
-        r = sh(TOP / "run_tests.sh", "--no-install", env=env)
-        self.assertEqual(r.returncode, 2)
-        self.assertIn("apt-get install", r.stdout)
-        self.assertIn("qemu-system-x86", r.stdout)
-        self.assertNotIn("must not run", r.stdout)
-
-    def test_lists_and_installs_what_is_missing_only(self):
-        where = TempDir(self, "").path
-        env = shim(self, apt_get=f'echo "$@" >>{where}/calls', sudo='exec "$@"',
-                   dpkg_query='case "$*" in *quilt*) exit 1;; *) echo installed;; esac')
-        r = sh(VM / "packages.sh", "run", "check", env=env)
-        self.assertEqual(r.returncode, 0, r.stdout)
-        self.assertIn("installing what is missing: quilt", r.stdout)
-        self.assertEqual((where / "calls").read_text(),
-                         "install -y --no-install-recommends quilt\n")
-
-    def test_updates_the_lists_when_they_are_stale(self):
-        where = TempDir(self, "").path
-        env = shim(self, apt_get=f'echo "$1" >>{where}/calls; '
-                   f'[ "$(wc -l <{where}/calls)" -gt 1 ]', dpkg_query="exit 1",
-                   sudo='exec "$@"')
-        self.assertEqual(sh(VM / "packages.sh", env=env).returncode, 0)
-        self.assertEqual((where / "calls").read_text().split(),
-                         ["install", "update", "install"])
-
-
 class Downloads(unittest.TestCase):
     FETCH = '. vm/common.sh; . vm/deb.sh; deb_fetch "$1" "$2"'
 
