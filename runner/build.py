@@ -36,6 +36,8 @@ class Build:
         self.cc = self.compiler()
         self.cache = machine.cache()
         self.numa = self.cache / f"numa-{machine.arch}" if machine.arch else None
+        self.link = "-static" if self.numa or self.has("libc.a", "libnuma.a") else ""
+        self.busybox = get_busybox(machine)
         self.final = self.cache / "builds" / f"{kernel.release}-{self.key()}"
 
     def compiler(self) -> str:
@@ -50,6 +52,12 @@ class Build:
         host.say(f"the kernel's compiler, {name}, is not here; using {cross}gcc")
         return f"{cross}gcc"
 
+    def has(self, *libraries: str) -> bool:
+        """Not all distributions have libraries to link statically; Fedora's libnuma isn't.
+        The compiler prints the name alone when it does not find the file."""
+        return all(os.path.isabs(self.machine.output(self.cc, f"-print-file-name={name}")[1])
+                   for name in libraries)
+
     def sources(self) -> Iterator[pathlib.Path]:
         yield from self.dir.glob("src/lib/test_hmm*.[ch]")
         yield self.dir / "src/mm/mmu_notifier.c"
@@ -58,8 +66,10 @@ class Build:
         yield from (TOP / "runner" / name for name in ("build.py", "initrd.py"))
 
     def key(self) -> str:
-        digest = hashlib.sha256(f"{self.dir} {self.cc}".encode(errors="surrogateescape"))
+        digest = hashlib.sha256(
+            f"{self.dir} {self.cc} {self.link}".encode(errors="surrogateescape"))
         digest.update(self.machine.output(self.cc, "--version")[1].encode())
+        digest.update(cache.sum_of(self.busybox).encode())
         for name in ("config", "build/Module.symvers", "src/lib/test_hmm.c"):
             stat = (self.dir / name).stat()
             digest.update(f" {stat.st_size} {int(stat.st_mtime)}".encode())
@@ -124,21 +134,23 @@ class Build:
         if (self.selftests / "Makefile").exists():
             self.must("the tests do not build", new / "tests.log", "make", "-s", "-C",
                       self.selftests, "-j2", f"CC={cc}", f"KERNEL_SRC={self.dir}/src",
-                      f"TEST_HMM={new}/module/lib", f"OUTPUT={new}/obj")
+                      f"TEST_HMM={new}/module/lib", f"OUTPUT={new}/obj",
+                      f"LDFLAGS={self.link}")
         for src in self.selftests.glob("hmm_notifier_*.c"):
             program = new / "tests" / src.stem
             if (new / "obj" / src.stem).exists():
                 (new / "obj" / src.stem).rename(program)
             else:
                 self.must(f"{src.stem} does not build", new / "tests.log", self.cc, "-O2",
-                          "-static", "-D_GNU_SOURCE", "-fno-builtin-snprintf", "-o", program,
+                          *self.link.split(), "-D_GNU_SOURCE", "-fno-builtin-snprintf", "-o",
+                          program,
                           f"-fmacro-prefix-map={self.selftests}/=", f"-I{harness}", src)
 
     def guest(self, new: pathlib.Path) -> None:
         (new / "bin").mkdir()
         for name in ("bounded", "kmsg"):
             self.must(f"guest/{name}.c does not build", new / "guest.log", self.cc, "-O2",
-                      "-Wall", "-Wextra", "-static", "-o", new / "bin" / name,
+                      "-Wall", "-Wextra", *self.link.split(), "-o", new / "bin" / name,
                       GUEST / f"{name}.c")
 
     def is_intact(self, tell: bool = False) -> bool:
@@ -186,6 +198,18 @@ def unpack(machine: host.Host, package: str, to: pathlib.Path, file: str = "") -
         raise BadKernel
 
 
+def get_busybox(machine: host.Host) -> pathlib.Path:
+    """Debian's static one where there is apt; else the one of this machine."""
+    here = shutil.which("busybox", path=machine.env["PATH"])
+    if not shutil.which("apt-get", path=machine.env["PATH"]) and here:
+        return pathlib.Path(here)
+    busybox = machine.cache() / f"busybox-{machine.arch or machine.debian_arch()}"
+    if not os.access(busybox, os.X_OK):
+        with cache.locked(machine, "busybox"):
+            unpack(machine, "busybox-static", busybox, "busybox")
+    return busybox
+
+
 def build(machine: host.Host, kernel: Kernel,
           selftests: pathlib.Path = TOP / "selftests") -> Built:
     """selftests: other tests than ours"""
@@ -198,10 +222,7 @@ def build(machine: host.Host, kernel: Kernel,
 
 def make_initramfs(machine: host.Host, kernel: Kernel, made: Built) -> None:
     if cache.damaged(made.directory / "initramfs.sum"):
-        busybox = machine.cache() / f"busybox-{machine.arch or machine.debian_arch()}"
-        if not os.access(busybox, os.X_OK):
-            with cache.locked(machine, "busybox"):
-                unpack(machine, "busybox-static", busybox, "busybox")
         if made.initramfs.exists():
             host.say(f"{made.initramfs} is damaged: making it again")
-        initrd.base(machine, made.directory, kernel.directory / "modules", busybox, GUEST)
+        initrd.base(machine, made.directory, kernel.directory / "modules",
+                    get_busybox(machine), GUEST)

@@ -3,6 +3,7 @@
 job of a run goes behind what is the same for all."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -36,6 +37,7 @@ def base(machine: host.Host, out: pathlib.Path, kernel_modules: pathlib.Path,
         # smaller, so it boots sooner
         if machine.run(f"{machine.cross}strip", *(root / "tests").iterdir()):
             raise OurFault("strip failed")
+        add_libraries(machine, root)
         names = sorted(str(p.relative_to(root)) for p in root.rglob("*"))
         pack([".", *(f"./{name}" for name in names)], root, new)
         (out / "initramfs.sum").unlink(missing_ok=True)
@@ -57,6 +59,22 @@ def fill(root: pathlib.Path, out: pathlib.Path, kernel_modules: pathlib.Path,
     (root / "modules/order").write_text(order + "".join(f"{ko.name}\n" for ko in own(out)))
     for f in (root / "init", root / "probe", *root.glob("bin/*"), *root.glob("tests/*")):
         f.chmod(0o755)
+
+
+def libraries(machine: host.Host, *programs: pathlib.Path) -> typing.Set[pathlib.Path]:
+    """What they are linked with, by where their loader will look for it. Of a static one,
+    as those for another architecture are, ldd says on stderr that it is none of its own."""
+    with machine.started(["ldd", *programs], stdout=subprocess.PIPE,
+                         stderr=subprocess.DEVNULL) as child:
+        said = os.fsdecode(child.communicate()[0])
+    return {pathlib.Path(name) for name in re.findall(r"(/\S+) \(0x[0-9a-f]+\)$", said, re.M)}
+
+
+def add_libraries(machine: host.Host, root: pathlib.Path) -> None:
+    for library in libraries(machine, *root.glob("bin/*"), *root.glob("tests/*")):
+        to = root / library.relative_to("/")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(library, to)
 
 
 def own(out: pathlib.Path) -> typing.List[pathlib.Path]:
