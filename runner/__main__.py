@@ -9,9 +9,9 @@ import sys
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 
-PARTS = ("judge", "packages")
+PARTS = ("judge", "packages", "get-kernel", "get-source")
 
 name, argv = "main", sys.argv[1:]
 if argv and argv[0] in PARTS:
-    name, argv = argv[0], argv[1:]
+    name, argv = argv[0].replace("-", "_"), argv[1:]
 sys.exit(importlib.import_module(f"runner.{name}").main(argv))

@@ -9,11 +9,12 @@ import hashlib
 import os
 import pathlib
 import shutil
+import stat
 import typing
 from collections.abc import Iterable, Iterator
 
 from runner import host
-from runner.errors import BadHost
+from runner.errors import BadHost, Interrupted
 
 
 @contextlib.contextmanager
@@ -43,8 +44,50 @@ def new_directory(final: pathlib.Path) -> Iterator[pathlib.Path]:
         if final.exists():
             shutil.rmtree(final)
         new.rename(final)
-    finally:
+    except Interrupted:
+        raise  # to remove all of a kernel takes seconds; the next run has them
+    except BaseException:
         shutil.rmtree(new, ignore_errors=True)
+        raise
+
+
+def sizes(directory: pathlib.Path) -> set[str]:
+    """A line for each file, with its size"""
+    found, top = set(), os.fspath(directory)
+    for where, _, names in os.walk(top):
+        for name in names:
+            path = os.path.join(where, name)
+            is_now = os.lstat(path)
+            if stat.S_ISREG(is_now.st_mode):
+                found.add(f"{is_now.st_size} {os.path.relpath(path, top)}")
+    return found
+
+
+def write_manifest(directory: pathlib.Path) -> None:
+    """What is in the cache may have been damaged since, by a full disk or by hand. So a
+    directory there has a list of its files with their sizes."""
+    text = "".join(f"{line}\n" for line in sorted(sizes(directory)))
+    (directory / "manifest").write_text(text, errors="surrogateescape")
+
+
+def lost(directory: pathlib.Path) -> typing.Optional[str]:
+    """A file that is not there with its size; None if all are"""
+    try:
+        text = (directory / "manifest").read_text(errors="surrogateescape")
+    except OSError:
+        return "manifest"
+    gone = min(set(text.splitlines()) - sizes(directory), default=None)
+    return gone.partition(" ")[2] if gone else None
+
+
+def is_whole(directory: pathlib.Path) -> bool:
+    """It is there with all its files; says it if they are not whole."""
+    if not directory.is_dir():
+        return False
+    gone = lost(directory)
+    if gone:
+        host.say(f"{directory} is damaged ({gone}): making it again")
+    return not gone
 
 
 def sum_of(path: pathlib.Path) -> str:

@@ -137,14 +137,23 @@ class Host:
             return self.code(cmd, child.wait())
 
     def output(self, *cmd: typing.Union[str, os.PathLike[str]],
-               timeout: typing.Optional[float] = None) -> typing.Tuple[int, str]:
-        """(exit code, standard output)"""
-        with self.started(cmd, stdout=subprocess.PIPE) as child:
+               timeout: typing.Optional[float] = None,
+               stderr: typing.Optional[int] = None) -> typing.Tuple[int, str]:
+        """(exit code, standard output); stderr is where the other goes, as in Popen."""
+        with self.started(cmd, stdout=subprocess.PIPE, stderr=stderr) as child:
             try:
                 out, _ = child.communicate(timeout=timeout)
             except subprocess.TimeoutExpired as e:
                 raise BadHost(f"{cmd[0]!s} does not end within {timeout:g} s") from e
             return self.code(cmd, child.returncode), os.fsdecode(out)
+
+    def logged(self, log: pathlib.Path,
+               *cmd: typing.Union[str, os.PathLike[str]],
+               cwd: typing.Optional[pathlib.Path] = None) -> int:
+        """The exit code of a program that says everything in a file."""
+        with open(log, "wb") as f, self.started(cmd, stdout=f, stderr=subprocess.STDOUT,
+                                                cwd=cwd) as child:
+            return self.code(cmd, child.wait())
 
     @staticmethod
     def code(cmd: typing.Sequence[typing.Union[str, os.PathLike[str]]], code: int) -> int:

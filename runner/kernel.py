@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A kernel to test, and what goes into its guest. The shell programs in vm/ get and
-build them, or find them in the cache."""
+"""A kernel to test, and what goes into its guest."""
 import dataclasses
 import hashlib
 import pathlib
-import typing
 
 from runner import VM, host
 from runner.errors import BadKernel, OurFault
+from runner.linux import build, image
+from runner.linux.request import Extras
 from runner.options import Options
 
-OLD_LISTS = 6  # of kernel.sh: root has to run apt-get update
+OLD_LISTS = 6  # of kernel-debian.sh: root has to run apt-get update
 
 
 @dataclasses.dataclass(frozen=True)
 class Kernel:
-    """directory is laid out as vm/kernel.sh says."""
+    """directory holds vmlinuz, release, base, config, origin, build/, src/, modules/."""
     directory: pathlib.Path
     image: pathlib.Path
 
@@ -35,18 +35,15 @@ class Kernel:
         return self.directory / "src"
 
 
-def extras(opt: Options) -> typing.List[str]:
-    """What is asked for beside the spec. A kernel with other options of Kconfig is kept
-    beside the one without, under a name that says which they are."""
-    more = ["--debug"] if opt.debug else []
-    if opt.config:
-        key = hashlib.sha256(opt.config.read_bytes()).hexdigest()[:12]
-        more += ["--config", str(opt.config), "--as", key]
-    return more
+def extras(opt: Options) -> Extras:
+    """A kernel with other options of Kconfig is kept beside the one without, under a
+    name that says which they are."""
+    key = hashlib.sha256(opt.config.read_bytes()).hexdigest()[:12] if opt.config else ""
+    return Extras(variant="debug" if opt.debug else "", config=opt.config, name=key)
 
 
-def get(machine: host.Host, spec: str, *more: typing.Union[str, pathlib.Path]) -> Kernel:
-    cmd: typing.List[typing.Union[str, pathlib.Path]] = [VM / "kernel.sh", spec, *more]
+def get_debian(machine: host.Host, spec: str) -> pathlib.Path:
+    cmd = (VM / "kernel-debian.sh", spec)
     code, out = machine.output(*cmd)
     if code == OLD_LISTS and machine.asks_for_root("apt-get", "update"):
         code, out = machine.output(*cmd)
@@ -54,7 +51,19 @@ def get(machine: host.Host, spec: str, *more: typing.Union[str, pathlib.Path]) -
         raise BadKernel  # it has named the command
     if code:
         raise BadKernel(code=code)
-    directory = pathlib.Path(out.rstrip("\n"))
+    return pathlib.Path(out.rstrip("\n"))
+
+
+def get(machine: host.Host, spec: str, more: Extras = Extras()) -> Kernel:
+    kind = spec.partition(":")[0]
+    if kind == "debian":
+        directory = get_debian(machine, spec)
+    elif kind in ("source", "tree"):
+        directory = build.Linux(machine, spec, more).get()
+    elif kind == "image":
+        directory = image.get(machine, spec)
+    else:
+        raise BadKernel(f"'{spec}': not a kernel; try debian:6.12 or debian:6.1")
     kernel = Kernel(directory, directory / "vmlinuz")
     if not kernel.release or not kernel.image.exists():
         raise OurFault(f"{directory} is no kernel directory")

@@ -38,7 +38,7 @@ class Run:
 
     def make_testbed(self) -> testbed.Testbed:
         opt, machine = self.opt, self.machine
-        tested = kernel.get(machine, opt.kernel, *kernel.extras(opt))
+        tested = kernel.get(machine, opt.kernel, kernel.extras(opt))
         if opt.vmlinuz:
             tested = dataclasses.replace(tested, image=opt.vmlinuz)
         built = build.build(machine, tested, opt.selftests)

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 
-from support import KERNEL, TOP, VM, built, machine
+from support import KERNEL, RUNNER, TOP, VM, built, machine
 
 from runner import accel, host
 
@@ -31,8 +31,8 @@ def measure(cache):
     with tempfile.TemporaryDirectory() as tmp:
         results = f"{tmp}/results"
         began = time.monotonic()
-        timed(t, "packages", TOP / "run_tests.sh", "packages", "run")
-        kernel = timed(t, "kernel (download, unpack)", VM / "kernel.sh", KERNEL)
+        timed(t, "packages", *RUNNER, "packages", "run")
+        kernel = timed(t, "kernel (download, unpack)", *RUNNER, "get-kernel", KERNEL)
         building = time.monotonic()
         out = built(directory=pathlib.Path(kernel), host=host.Host()).directory
         t["module, test and initramfs build"] = time.monotonic() - building

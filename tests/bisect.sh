@@ -8,7 +8,7 @@
 set -u
 top=$(CDPATH='' cd "$(dirname "$0")/.." && pwd)
 base=${1:-6.12}
-kernel=$("$top/vm/kernel-source.sh" "source:$base") || exit 2
+kernel=$("$top/run_tests.sh" get-kernel "source:$base") || exit 2
 dir=$(mktemp -d) || exit 2
 trap 'rm -rf "$dir"' EXIT
 tree=$dir/linux

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 VM = TOP / "vm"
@@ -68,11 +69,22 @@ def built(selftests=TOP / "selftests", directory=None, host=None):
                        selftests)
 
 
+def get_kernel(spec):
+    """The kernel directory; it skips a test when there is no such kernel."""
+    from runner import errors, kernel
+    from runner.linux.request import BROKEN
+    try:
+        return kernel.get(machine(), spec).directory
+    except errors.BadKernel as e:
+        if e.code == BROKEN:
+            raise
+        raise unittest.SkipTest(str(e) or f"{spec} can't be had") from e
+
+
 @functools.cache
 def kernel_dir():
-    out = subprocess.run([str(VM / "kernel.sh"), KERNEL], check=True, text=True,
-                         stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
-    return pathlib.Path(out.stdout.strip())
+    from runner import kernel
+    return kernel.get(machine(), KERNEL).directory
 
 
 class TempDir:

@@ -8,7 +8,8 @@ import pathlib
 import subprocess
 import unittest
 
-from support import KERNEL, TOP, VM, Run, TempDir, built, kernel_dir, only_path, sh, shim
+from support import (KERNEL, RUNNER, TOP, VM, Run, TempDir, built, kernel_dir, only_path,
+                     sh, shim)
 
 from runner import host
 
@@ -111,9 +112,9 @@ class Built(unittest.TestCase):
         needs_cross(self)
 
     def kernel(self, **env):
-        out = subprocess.run([VM / "kernel.sh", KERNEL], text=True, check=True,
-                             stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
-                             env={**os.environ, **ARM64, **env})
+        out = subprocess.run([*RUNNER, "get-kernel", "--arch", "arm64", KERNEL], text=True,
+                             check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                             env={**os.environ, **env})
         return pathlib.Path(out.stdout.strip())
 
     def machines(self, *files):

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import unittest
 
-from support import STANDINS, TOP, VM, TempDir, built, sh, shim
+from support import RUNNER, STANDINS, TOP, TempDir, built, sh, shim
 
 
 class Cache(unittest.TestCase):
@@ -68,7 +68,7 @@ class Cache(unittest.TestCase):
         (where / "include/config/kernel.release").write_text("6.12.1\n")
         env = {**os.environ, "XDG_CACHE_HOME": str(where / "cache")}
         for _ in range(3):
-            runs = [subprocess.Popen([VM / "kernel.sh", f"image:{where}/image,{where}"],
+            runs = [subprocess.Popen([*RUNNER, "get-kernel", f"image:{where}/image,{where}"],
                                      env=env, text=True, stdout=subprocess.PIPE,
                                      stderr=subprocess.STDOUT) for _ in range(4)]
             said = {run.communicate(timeout=60)[0].splitlines()[-1] for run in runs}

@@ -14,7 +14,7 @@ import sys
 import tarfile
 import unittest
 
-from support import TOP, VM, TempDir, add_tests, machine, pristine_module, sh, take_long
+from support import TOP, VM, TempDir, add_tests, get_kernel, machine, pristine_module, sh, take_long
 
 from runner import describe, klog
 
@@ -164,8 +164,8 @@ class Guest:
 
     def __init__(self, test, tree, installed):
         tmp = TempDir(test, "").path
-        kernel = guest.Kernel(machine(), pathlib.Path(output(
-            VM / "kernel.sh", f"source:{tree.base}")), tmp, tmp / "results", None, upstream=False)
+        kernel = guest.Kernel(machine(), get_kernel(f"source:{tree.base}"), tmp,
+                              tmp / "results", None, upstream=False)
         root_tar(installed, tmp / "root.tar")
         shutil.copy(pristine_module(kernel.dir, tmp / "lib"), tmp / "pristine.ko")
         silent, splats = ways(installed, tree.target)

@@ -14,7 +14,7 @@ import unittest
 
 from support import KERNEL, STANDINS, TOP, TempDir, kernel_dir, sh, shim
 
-from runner import host, kernel, options, stopped, testbed, workdir
+from runner import get_kernel, host, kernel, options, stopped, testbed, workdir
 from runner.job import Job
 
 QEMU = """#!{python}
@@ -233,14 +233,17 @@ class Surroundings(unittest.TestCase):
         for text in ("CONFIG_PREEMPT_RT=y\n", "CONFIG_PREEMPT_RT=n\n"):
             config.write_text(text)
             opt = options.parse(["--kernel", "source:7.2", "--config", str(config)])
-            *args, key = kernel.extras(opt)
-            self.assertEqual(args, ["--config", str(config), "--as"])
-            self.assertRegex(key, "^[a-z0-9]+$")  # as kernel-source.sh wants it
-            keys.add(key)
+            extras = kernel.extras(opt)
+            self.assertEqual(extras.config, config)
+            self.assertEqual(get_kernel.name(extras.name), extras.name)
+            keys.add(extras.name)
         self.assertEqual(len(keys), 2)
         r = sh(TOP / "run_tests.sh", "--kernel", "debian:6.12", "--config", config)
         self.assertEqual(r.returncode, 2)
         self.assertIn("--config needs a kernel that is built here", r.stdout)
+
+
+MAKEFILE = "VERSION = 6\nPATCHLEVEL = 12\n"
 
 
 def fake_kernel(directory, origin):
@@ -280,11 +283,11 @@ class Ends(unittest.TestCase):
         for pid in self.sleepers():
             os.kill(pid, signal.SIGKILL)
 
-    def start(self, top=TOP, body=""):
+    def start(self, *args, body="", **programs):
         # in its environment all of it is known by the place of its temporary files
-        env = {**os.environ, **plays(self, body), "TMPDIR": str(self.tmp)}
+        env = {**os.environ, **plays(self, body, **programs), "TMPDIR": str(self.tmp)}
         self.run = subprocess.Popen(
-            command(self.results, top=top), env=env, stdin=subprocess.DEVNULL, text=True,
+            command(self.results, *args), env=env, stdin=subprocess.DEVNULL, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         self.wait_for(lambda: (self.tmp / "sleeps").exists(), 60)
@@ -295,13 +298,16 @@ class Ends(unittest.TestCase):
             self.assertLess(time.monotonic(), until, self.sleepers())
             time.sleep(0.02)
 
-    def build_that_sleeps(self):
+    def start_a_build(self):
         """As make does: several processes, of which one ignores SIGTERM."""
-        top = copy_of_us(self)
-        (top / "vm/kernel.sh").write_text(
-            f"#!/bin/sh\n{self.SLEEPS} & sh -c 'trap \"\" TERM; {self.SLEEPS}; true' & "
-            f"touch {self.tmp}/sleeps; mktemp >/dev/null; {self.SLEEPS}; true\n")
-        return top
+        tree = TempDir(self, "").path
+        for name, text in (("mm/mmu_notifier.c", ""), ("Makefile", MAKEFILE),
+                           ("lib/test_hmm_uapi.h", "/* HMM_DMIRROR_FAIL_POINT */\n")):
+            (tree / name).parent.mkdir(exist_ok=True)
+            (tree / name).write_text(text)
+        self.start("--kernel", f"tree:{tree}", make=(
+            f"{self.SLEEPS} & sh -c 'trap \"\" TERM; {self.SLEEPS}; true' & "
+            f"touch {self.tmp}/sleeps; mktemp >/dev/null; {self.SLEEPS}; true\n"))
 
     def assert_nothing_is_left(self, seconds):
         self.wait_for(lambda: not self.sleepers(), seconds)
@@ -319,12 +325,12 @@ class Ends(unittest.TestCase):
     def test_signals_while_a_kernel_is_built(self):
         for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             with self.subTest(sig=sig):
-                self.start(self.build_that_sleeps())
+                self.start_a_build()
                 self.ended_by(sig)
                 (self.tmp / "sleeps").unlink()
 
     def test_killed_while_a_kernel_is_built(self):
-        self.start(self.build_that_sleeps())
+        self.start_a_build()
         self.run.kill()
         self.run.communicate(timeout=30)
         self.assert_nothing_is_left(3)

@@ -4,13 +4,11 @@ no tool says more about it than about the pristine file."""
 import collections
 import functools
 import os
-import pathlib
 import re
 import shutil
-import subprocess
 import unittest
 
-from support import TOP, VM, TempDir, add_tests, sh, take_long
+from support import TOP, TempDir, add_tests, get_kernel, sh, take_long
 
 CLANG = "clang-19"  # 7.2 wants 17.0.1
 TIMEOUT = 1800      # of one make, on a slow host
@@ -54,9 +52,7 @@ TOLD_BY = {
 @functools.cache
 def kernel(base):
     """The kernel directory of that base, built if need be."""
-    out = subprocess.run([VM / "kernel.sh", f"source:{base}"], stdout=subprocess.PIPE,
-                         text=True, stdin=subprocess.DEVNULL, check=True)
-    return pathlib.Path(out.stdout.strip()).resolve()
+    return get_kernel(f"source:{base}").resolve()
 
 
 def cache():

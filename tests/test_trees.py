@@ -9,7 +9,9 @@ import sys
 import tempfile
 import unittest
 
-from support import BASES, TOP, VM, TempDir, sh
+from support import BASES, TOP, VM, TempDir, machine, sh
+
+from runner.linux import series, tree
 
 
 def intree(*args):
@@ -143,22 +145,18 @@ class Install(unittest.TestCase):
 
 
 class Copy(unittest.TestCase):
-    """vm/tree.sh: the copy of a developer's tree that is patched and built."""
+    """The copy of a developer's tree that is patched and built."""
 
     def setUp(self):
-        self.tree = small_tree(self, "6.12")
+        self.tree, self.pristine = small_tree(self, "6.12"), False
         self.work = pathlib.Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.work, ignore_errors=True)
         self.patches = sorted((TOP / "kernel-patches/6.12").glob("00*.patch"))
         self.patches = [p for p in self.patches if "selftests" not in p.name]
 
     def sync(self, patches=None):
-        names = " ".join(f"'{p}'" for p in (self.patches if patches is None else patches))
-        r = sh("bash", "-uc", f"""here='{VM}'; cache='{self.work}/cache'
-               for f in common series tree; do . '{VM}'/$f.sh; done
-               sync_tree '{self.tree}' '{self.work}' {names} ||
-                       {{ cat '{self.work}/patch.log'; exit 9; }}""")
-        return r.returncode, r.stdout
+        tree.sync(machine(), self.tree, self.work,
+                  self.patches if patches is None else patches, self.pristine)
 
     def times(self):
         copy = self.work / "tree"
@@ -174,22 +172,22 @@ class Copy(unittest.TestCase):
             if git:
                 as_git(self.tree)
             original = contents(self.tree)
-            self.assertEqual(self.sync(), (0, ""))
+            self.sync()
             self.assertIn("FAIL_POINT", (self.work / "tree/lib/test_hmm_uapi.h").read_text())
             before = self.times()
-            self.assertEqual(self.sync(), (0, ""))
+            self.sync()
             self.assertEqual(self.changes(before), set())
             self.assertEqual(contents(self.tree), original)
 
     def test_uncommitted_new_and_removed_files_count(self):
         as_git(self.tree)
-        self.assertEqual(self.sync()[0], 0)
+        self.sync()
         before = self.times()
         text = (self.tree / "mm/mmu_notifier.c").read_text()
         (self.tree / "mm/mmu_notifier.c").write_text(text + "/* uncommitted */\n")
         (self.tree / "mm/new.c").write_text("/* new */\n")
         (self.tree / "mm/Kconfig").unlink()
-        self.assertEqual(self.sync()[0], 0)
+        self.sync()
         self.assertEqual(self.changes(before),
                          {"mm/mmu_notifier.c", "mm/new.c", "mm/Kconfig"})
         copied = (self.work / "tree/mm/mmu_notifier.c").read_text()
@@ -201,17 +199,48 @@ class Copy(unittest.TestCase):
         self.assertEqual(len(fixes), 2)
         for p in fixes:
             self.assertEqual(sh("patch", "-d", self.tree, "-p1", "-i", p).returncode, 0)
-        self.assertEqual(self.sync(fixes), (0, ""))
+        self.sync(fixes)
         self.assertEqual((self.work / "tree/mm/mmu_notifier.c").read_text(),
                          (self.tree / "mm/mmu_notifier.c").read_text())
 
     def test_says_which_hunk_does_not_apply(self):
         text = (self.tree / "mm/mmu_notifier.c").read_text()
         (self.tree / "mm/mmu_notifier.c").write_text(text.replace("ret = _ret;", "ret = 7;"))
-        code, out = self.sync()
-        self.assertEqual(code, 9)
-        self.assertIn("6.12/0030-", out)
-        self.assertRegex(out, r"Hunk #1 FAILED at \d+")
+        with self.assertRaises(series.DoesNotFit) as said:
+            self.sync()
+        self.assertIn("6.12/0030-", str(said.exception))
+        self.assertRegex(str(said.exception), r"Hunk #1 FAILED at \d+")
+
+    def test_an_interrupted_copy_is_made_whole(self):
+        self.sync()
+        (self.work / "stats").unlink()
+        (self.work / "tree/mm/Kconfig").unlink()
+        (self.work / "tree/mm/mmu_notifier.c").write_text("half of it\n")
+        (self.work / "tree/lib/test_hmm_uapi.h").write_text("half of it\n")
+        before = self.times()
+        self.sync()
+        self.assertEqual(self.changes(before), {"mm/Kconfig", "mm/mmu_notifier.c",
+                                                "lib/test_hmm_uapi.h"})
+        self.assertIn("FAIL_POINT", (self.work / "tree/lib/test_hmm_uapi.h").read_text())
+
+    def test_a_pristine_source_is_linked_and_stays_as_it_is(self):
+        self.pristine = True
+        before = contents(self.tree)
+        self.sync()
+        self.assertTrue((self.tree / "mm/Kconfig").samefile(self.work / "tree/mm/Kconfig"))
+        patched = self.work / "tree/lib/test_hmm.c"
+        self.assertFalse((self.tree / "lib/test_hmm.c").samefile(patched))
+        self.assertEqual(contents(self.tree), before)
+
+    def test_without_git_what_a_build_left_is_not_copied(self):
+        for name in ("vmlinux", "mm/.oom_kill.o.cmd", "mm/oom_kill.o", "modules.order"):
+            (self.tree / name).write_text("built\n")
+        (self.tree / "mm/link.h").symlink_to("Kconfig")
+        self.sync()
+        self.assertTrue((self.work / "tree/mm/link.h").is_symlink())
+        self.assertFalse(list((self.work / "tree").rglob("*.o")))
+        for name in ("vmlinux", "modules.order", "mm/.oom_kill.o.cmd"):
+            self.assertFalse((self.work / "tree" / name).exists(), name)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import shutil
 import sys
 import unittest
 
-from support import TOP, VM, TempDir, add_tests, machine, pristine_module, sh
+from support import TOP, TempDir, add_tests, get_kernel, machine, pristine_module
 
 sys.path.insert(0, str(TOP / "tests/proof"))
 import guest  # noqa: E402
@@ -30,9 +30,7 @@ def results(ktap):
 class HmmTests(unittest.TestCase):
     def compare(self, base):
         tmp = TempDir(self, "").path
-        r = sh(VM / "kernel.sh", f"source:{base}", timeout=3000, env={"QUIET": "1"})
-        self.assertEqual(r.returncode, 0, r.stdout)
-        kernel = guest.Kernel(machine(), pathlib.Path(r.stdout.strip()), tmp,
+        kernel = guest.Kernel(machine(), get_kernel(f"source:{base}"), tmp,
                               tmp / "results", None)
         files = [kernel.upstream[0], TOP / "tests/proof/swap-module.sh"]
         for name, ko in zip(MODULES, (pristine_module(kernel.dir, tmp / "lib"),

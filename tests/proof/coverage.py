@@ -23,6 +23,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import guest  # noqa: E402
 from guest import HERE, TOP, Void, run  # noqa: E402
 from runner import host, judge, kernel, workdir  # noqa: E402
+from runner.linux.request import Extras  # noqa: E402
 from runner.errors import Interrupted, Stop  # noqa: E402
 
 SOURCE = "mm/mmu_notifier.c"
@@ -71,7 +72,7 @@ def read_counts(directory):
 class Coverage:
     def __init__(self, opt, machine, tmp):
         self.opt, self.tmp = opt, tmp
-        built = kernel.get(machine, opt.kernel, "--gcov")
+        built = kernel.get(machine, opt.kernel, Extras("gcov"))
         self.kernel = guest.Kernel(machine, built.directory, tmp, opt.results, opt.accel)
         self.source = (self.kernel.dir / "src" / SOURCE).read_text().splitlines()
 

@@ -38,11 +38,12 @@ import guest  # noqa: E402
 from guest import HERE, TOP, Void, run  # noqa: E402
 from runner import host, judge, kernel as kernels, workdir  # noqa: E402
 from runner.errors import Interrupted, Stop  # noqa: E402
+from runner.linux.request import Extras  # noqa: E402
 
 MUTANTS = TOP / "kernel-patches/mutants"
 CONTROL_EVERY = 9
 # What the kernels have beyond runner/config/
-CONFIGS = {"plain": [], "lockdep": ["--config", HERE / "lockdep.config"]}
+CONFIGS = {"plain": None, "lockdep": HERE / "lockdep.config"}
 # A third of the CPU time: 14.5 or 9.5 s for what each guest of 6.12 runs. Elsewhere it costs
 # more than it saves, where an invalidation is held for long.
 QUICK = "rcupdate.rcu_expedited=1"
@@ -149,8 +150,8 @@ class Campaign:
         return chosen
 
     def build(self, name, plain, patch):
-        built = kernels.get(self.machine, self.opt.kernel, "--patch", patch, *CONFIGS[name],
-                            "--as", f"mutants{name}").directory
+        built = kernels.get(self.machine, self.opt.kernel, Extras(
+            patches=(patch,), config=CONFIGS[name], name=f"mutants{name}")).directory
         tmp = self.tmp / name
         tmp.mkdir()
         return guest.Kernel(self.machine, with_source_of(plain, built), tmp,
