@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # what kernel-source.sh sets
+# shellcheck disable=SC2154 # what get-source.sh sets
 # Sourced: Debian's linux-source packages, unpacked into the cache.
 
 release_name() { (. /etc/os-release && echo "$VERSION_CODENAME"); }
