@@ -78,7 +78,7 @@ def make(base: str, out: pathlib.Path, kdir: str = "") -> None:
 
 def _source(base: str) -> pathlib.Path:
     """Debian's linux-source of that base"""
-    done = patches.run(TOP / "vm/get-source.sh", base)
+    done = patches.run(TOP / "run_tests.sh", "get-source", base)
     if done.returncode:
         raise Error(done.stdout)
     return pathlib.Path(done.stdout.splitlines()[-1])

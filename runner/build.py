@@ -15,8 +15,8 @@ import time
 import typing
 from collections.abc import Iterator
 
-from runner import TOP, VM, cache, host, initrd
-from runner.errors import BadKernel
+from runner import TOP, apt, cache, host, initrd
+from runner.errors import BadHost, BadKernel
 from runner.kernel import Built, Kernel
 
 Word = typing.Union[str, "os.PathLike[str]"]
@@ -107,11 +107,15 @@ class Build:
     def kbuild(self, where: pathlib.Path, new: pathlib.Path) -> None:
         """No BTF: nothing reads it, and it would want pahole."""
         self.must("the module does not build", where / "log", "make", "-C", self.dir / "build",
-                  f"M={where}", "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules")
+                  f"M={where}", "CONFIG_DEBUG_INFO_BTF_MODULES=", *self.cross(), "modules")
         for ko in where.glob("*.ko"):
             shutil.copy(ko, new / "modules")
             self.must("strip failed", where / "log", f"{self.machine.cross}strip",
                       "--strip-debug", new / "modules" / ko.name)
+
+    def cross(self) -> typing.List[str]:
+        arch, cross = self.machine.arch, self.machine.cross
+        return [f"ARCH={arch}", f"CROSS_COMPILE={cross}"] if arch else []
 
     def modules(self, new: pathlib.Path) -> None:
         (new / "modules").mkdir()
@@ -135,7 +139,7 @@ class Build:
             self.must("the tests do not build", new / "tests.log", "make", "-s", "-C",
                       self.selftests, "-j2", f"CC={cc}", f"KERNEL_SRC={self.dir}/src",
                       f"TEST_HMM={new}/module/lib", f"OUTPUT={new}/obj",
-                      f"LDFLAGS={self.link}")
+                      f"LDFLAGS={self.link}", *self.cross())
         for src in self.selftests.glob("hmm_notifier_*.c"):
             program = new / "tests" / src.stem
             if (new / "obj" / src.stem).exists():
@@ -191,11 +195,15 @@ class Build:
 def unpack(machine: host.Host, package: str, to: pathlib.Path, file: str = "") -> None:
     """A Debian package, or one file of it; not installed here: for another architecture
     it can't be, and busybox-static would throw out a busybox that somebody may want."""
-    if not to.exists() and machine.run(
-            "bash", "-uc", '. "$1/common.sh"; . "$1/deb.sh"; cache=$(cache_dir) || exit 2\n'
-            'deb_unpack "$2"; what=$(find "$new" ${4:+-type f -perm -100 -name "$4"} | '
-            'head -n 1); mv -T "$what" "$3" && rm -rf "$new"', "bash", VM, package, to, file):
-        raise BadKernel
+    if to.exists():
+        return
+    new = apt.of(machine).unpack(package)
+    what = [p for p in new.rglob(file) if p.is_file() and p.stat().st_mode & 0o100] \
+        if file else [new]
+    if not what:
+        raise BadHost(f"{package} has no program {file}")
+    what[0].replace(to)
+    shutil.rmtree(new, ignore_errors=True)
 
 
 def get_busybox(machine: host.Host) -> pathlib.Path:

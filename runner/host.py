@@ -10,11 +10,11 @@ import subprocess
 import sys
 import typing
 
-from runner import TOP, VM, guard
+from runner import TOP, VM, guard, place
 from runner.errors import BadHost, Interrupted, OurFault
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# They change what our programs do; ARCH and so on are set where they are meant.
+# They change what our programs do; ARCH and so on are given where they are meant.
 UNWANTED = ("CDPATH", "BASH_ENV", "ENV", "ARCH", "CROSS_COMPILE", "MAKEFLAGS",
             "MAKELEVEL", "GREP_OPTIONS", "POSIXLY_CORRECT")
 PYTHON = (sys.executable, "-E", "-s", "-B")
@@ -92,8 +92,6 @@ class Host:
         self.arch, self.cross = arch, "aarch64-linux-gnu-" if arch else ""
         self.closed = False
         self.running: typing.Set["subprocess.Popen[bytes]"] = set()
-        if arch:
-            self.env.update(ARCH=arch, CROSS_COMPILE=self.cross)
 
     @contextlib.contextmanager
     def started(self, cmd: typing.Sequence[typing.Union[str, os.PathLike[str]]],
@@ -102,8 +100,8 @@ class Host:
         child: typing.Optional["subprocess.Popen[bytes]"] = None
         try:
             with DEFERRED:
-                child = subprocess.Popen(cmd, env=self.env, start_new_session=True,
-                                         stdin=subprocess.DEVNULL, **more)
+                more.setdefault("stdin", subprocess.DEVNULL)
+                child = subprocess.Popen(cmd, env=self.env, start_new_session=True, **more)
                 self.running.add(child)
                 self.guard.tell("group", child.pid)
             if self.closed:
@@ -155,6 +153,24 @@ class Host:
                                                 cwd=cwd) as child:
             return self.code(cmd, child.wait())
 
+    def pipe(self, *cmds: typing.Sequence[typing.Union[str, os.PathLike[str]]],
+             stderr: typing.Optional[typing.BinaryIO] = None) -> bool:
+        """Whether all programs of a pipeline succeed"""
+        stdin: typing.Any = subprocess.DEVNULL
+        with contextlib.ExitStack() as stack:
+            children = []
+            for cmd in cmds:
+                child = stack.enter_context(self.started(
+                    cmd, stdin=stdin, stderr=stderr,
+                    stdout=None if cmd is cmds[-1] else subprocess.PIPE))
+                if stdin != subprocess.DEVNULL:
+                    stdin.close()  # who reads it has it, and may end before all is read
+                stdin = child.stdout
+                children.append(child)
+            codes = [child.wait() for child in children]
+        return not any(-signal.SIGPIPE if code == -signal.SIGPIPE else self.code(cmd, code)
+                       for cmd, code in zip(cmds, codes))
+
     @staticmethod
     def code(cmd: typing.Sequence[typing.Union[str, os.PathLike[str]]], code: int) -> int:
         if code < 0:
@@ -176,11 +192,7 @@ class Host:
                 raise
 
     def cache(self) -> pathlib.Path:
-        code, out = self.output("bash", "-c", '. "$1" && cache_dir', "run_tests.sh",
-                                VM / "common.sh")
-        if code:
-            raise BadHost
-        return pathlib.Path(out.rstrip("\n"))
+        return place.cache(self.env)
 
     def debian_arch(self) -> str:
         """Debian's name of this machine's architecture"""

@@ -4,13 +4,11 @@ import dataclasses
 import hashlib
 import pathlib
 
-from runner import VM, host
+from runner import debian, host
 from runner.errors import BadKernel, OurFault
 from runner.linux import build, image
 from runner.linux.request import Extras
 from runner.options import Options
-
-OLD_LISTS = 6  # of kernel-debian.sh: root has to run apt-get update
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,22 +40,10 @@ def extras(opt: Options) -> Extras:
     return Extras(variant="debug" if opt.debug else "", config=opt.config, name=key)
 
 
-def get_debian(machine: host.Host, spec: str) -> pathlib.Path:
-    cmd = (VM / "kernel-debian.sh", spec)
-    code, out = machine.output(*cmd)
-    if code == OLD_LISTS and machine.asks_for_root("apt-get", "update"):
-        code, out = machine.output(*cmd)
-    if code == OLD_LISTS:
-        raise BadKernel  # it has named the command
-    if code:
-        raise BadKernel(code=code)
-    return pathlib.Path(out.rstrip("\n"))
-
-
 def get(machine: host.Host, spec: str, more: Extras = Extras()) -> Kernel:
     kind = spec.partition(":")[0]
     if kind == "debian":
-        directory = get_debian(machine, spec)
+        directory = debian.get(machine, spec)
     elif kind in ("source", "tree"):
         directory = build.Linux(machine, spec, more).get()
     elif kind == "image":

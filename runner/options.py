@@ -103,8 +103,8 @@ def parser() -> Parser:
     add("--kernel", metavar="SPEC", default="",
         help="what to boot; debian:6.12 (default where there is Debian's apt) or "
              "debian:6.1, source:BASE, source:newest, source:TARBALL, tree:DIR (built here; "
-             "+fixes after it adds the fixes of mm/; tree:. is the default elsewhere, in a kernel tree), "
-             "image:BZIMAGE,MODULES (run_tests.sh get-kernel --help says more)")
+             "+fixes after it adds the fixes of mm/; tree:. is the default elsewhere, in a "
+             "kernel tree), image:BZIMAGE,MODULES (run_tests.sh get-kernel --help says more)")
     add("--arch", default="", metavar="ARCH",
         help="amd64 or arm64; default is this machine's. On amd64, arm64 is cross-built "
              "and emulated, with Debian's kernels only")

@@ -11,6 +11,8 @@ import pathlib
 import re
 import subprocess
 
+from runner import place
+
 HERE = pathlib.Path(__file__).resolve().parent
 ARCH = "x86"  # all callbacks that are given a range can be compiled for it
 
@@ -20,9 +22,7 @@ class Unusable(Exception):
 
 
 def cache() -> pathlib.Path:
-    """As vm/common.sh has it"""
-    home = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
-    path = home / "hmm-notifier-tests/static"
+    path = place.cache(os.environ) / "static"
     path.mkdir(parents=True, exist_ok=True)
     return path
 

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import unittest
 
-from support import BASES, TOP, VM, TempDir, sh, take_long
+from support import BASES, TOP, TempDir, machine, sh, take_long
 from test_source import EVERYWHERE, USER_SPACE
 from test_trees import contents, intree, pristine, selftests, small_tree
 
@@ -253,8 +253,7 @@ class EachStep(unittest.TestCase):
 
     def build(self, base):
         take_long(self)
-        cache = subprocess.run(["bash", "-c", f". '{VM}/common.sh'; cache_dir"], check=True,
-                               stdout=subprocess.PIPE, text=True).stdout.strip()
+        cache = machine().cache()
         tmp = pathlib.Path(tempfile.mkdtemp(prefix=".steps-", dir=cache))
         self.addCleanup(shutil.rmtree, tmp)
         tree, out = tmp / "tree", tmp / "out"

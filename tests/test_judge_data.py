@@ -8,7 +8,7 @@ import unittest
 
 import mutations
 from judged import LAST, PROGRAM, Judged, JudgeTest, changed, good_kmsg, good_ktap
-from support import BASES, RUNNER, TOP, TempDir, VM, sh
+from support import BASES, RUNNER, TOP, TempDir, sh
 
 from runner import klog
 
@@ -126,7 +126,7 @@ class Grammar(unittest.TestCase):
     def test_each_form_is_in_the_source_that_it_names(self):
         rows = re.findall(r'^SPLAT\(\w+, "(.*)"\)\s+/\* (\S+) \*/$', klog.SPLATS.read_text(), re.M)
         self.assertEqual(len(rows), len(klog.GRAMMAR))
-        trees = [pathlib.Path(sh(VM / "get-source.sh", base).stdout.strip()) for base in BASES]
+        trees = [pathlib.Path(sh(TOP / "run_tests.sh", "get-source", base).stdout.strip()) for base in BASES]
         for pattern, source in rows:
             # what is before the text that printk() gets comes from pr_fmt(), or die()
             parts = [p.strip(" :") for p in pattern.split("*")]

@@ -33,7 +33,7 @@ LIBSTDBUF = "/usr/libexec/coreutils/libstdbuf.so"
 
 
 def output(*cmd):
-    """The last line of what a program of vm/ prints; it skips when there is no such base."""
+    """The last line of what such a program prints; it skips when there is no such base."""
     done = subprocess.run([str(c) for c in cmd], stdin=subprocess.DEVNULL, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
     if done.returncode == 2:
@@ -45,7 +45,7 @@ def output(*cmd):
 
 @functools.cache
 def cache_dir():
-    return pathlib.Path(output("bash", "-c", f". '{VM}/common.sh'; cache_dir"))
+    return machine().cache()
 
 
 class Tree:
@@ -54,7 +54,7 @@ class Tree:
     installed comes in their place and is never written into them."""
 
     def __init__(self, test, base):
-        source = pathlib.Path(output(VM / "get-source.sh", base))
+        source = pathlib.Path(output(TOP / "run_tests.sh", "get-source", base))
         self.test, self.base = test, base
         self.dir = cache_dir() / "kselftest" / source.name
         self.source, self.tree, self.build = source, self.dir / "tree", self.dir / "build"

@@ -194,7 +194,7 @@ class Surroundings(unittest.TestCase):
         self.passes(env={"CDPATH": f"{TOP}:/"}, program="./run_tests.sh")
         r = sh("./run_tests.sh", "packages", "-n", "run", cwd=TOP, env={"CDPATH": f"{TOP}:/"})
         self.assertEqual((r.returncode, r.stdout), (0, ""))
-        r = sh("vm/get-source.sh", cwd=TOP, env={"CDPATH": f"{TOP}:/"})
+        r = sh("./run_tests.sh", "get-source", cwd=TOP, env={"CDPATH": f"{TOP}:/"})
         self.assertIn("usage: ", r.stdout)
 
     def test_results_in_a_directory_called_minus(self):

@@ -21,7 +21,7 @@ def intree(*args):
 
 @functools.cache
 def pristine(base):
-    out = subprocess.run([VM / "get-source.sh", base], stdout=subprocess.PIPE, text=True,
+    out = subprocess.run([TOP / "run_tests.sh", "get-source", base], stdout=subprocess.PIPE, text=True,
                          stdin=subprocess.DEVNULL, check=True)
     return pathlib.Path(out.stdout.strip())
 
