@@ -8,7 +8,7 @@ import pytest
 
 # These boot nothing and are soon done.  What is not named here shares one worker: guests
 # have bounds in seconds, and two at once would be too slow for them.
-NO_GUEST = {"test_callsites", "test_describe", "test_fuzz_judge", "test_judge",
+NO_GUEST = {"test_apt", "test_callsites", "test_describe", "test_fuzz_judge", "test_judge",
             "test_judge_claims", "test_judge_data", "test_layers", "test_linux",
             "test_packages", "test_pytest", "test_source", "test_static", "test_unit"}
 

@@ -4,19 +4,13 @@ architecture's packages, of which the host's apt is told nothing."""
 import contextlib
 import io
 import os
-import pathlib
-import subprocess
 import unittest
 
-from support import (KERNEL, RUNNER, TOP, VM, Run, TempDir, built, kernel_dir, only_path,
-                     sh, shim)
+from support import KERNEL, TOP, Run, TempDir, built, kernel_dir, only_path, sh, shim
 
-from runner import host
-
-from runner import errors, options
+from runner import apt, errors, host, kernel, options
 
 CROSS = "aarch64-linux-gnu-"
-ARM64 = {"ARCH": "arm64", "CROSS_COMPILE": CROSS}
 
 
 class Options(unittest.TestCase):
@@ -55,46 +49,52 @@ class OwnApt(unittest.TestCase):
         self.own = self.cache / "hmm-notifier-tests/apt-arm64"
 
     def use_arch(self, apt_get="", arch="arm64"):
+        """(how it ended, what it said, how apt is configured)"""
         env = shim(self, apt_get=f'echo "$1" >>{self.log}\n{apt_get}', sudo="exit 1",
                    dpkg="echo amd64")
-        return sh("bash", "-c", ". vm/common.sh; . vm/deb.sh; use_arch; "
-                  "apt-config dump | grep -E '^(Dir|APT::Arch)'; deb_update", cwd=TOP,
-                  env={**env, "XDG_CACHE_HOME": str(self.cache), "ARCH": arch})
+        here = host.Host(arch)
+        here.env.update(env, XDG_CACHE_HOME=str(self.cache))
+        why = dump = ""
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            try:
+                own = apt.of(here)
+                dump = here.output(*own.command("apt-config", "dump"))[1]
+                own.update()
+            except errors.BadHost as e:
+                why = str(e)
+        return why, said.getvalue(), dump
 
     def calls(self):
         return self.log.read_text().split() if self.log.exists() else []
 
     def test_leaves_the_host_alone(self):
-        r = self.use_arch()
-        self.assertEqual(r.returncode, 0, r.stdout)
-        said = r.stdout.splitlines()
+        why, _, dump = self.use_arch()
+        self.assertEqual(why, "")
         for line in (f'Dir::State::lists "{self.own}/lists";', 'APT::Architecture "arm64";',
                      'APT::Architectures:: "arm64";', 'APT::Architectures:: "amd64";',
                      f'Dir::Cache::archives "{self.own}/archives";'):
-            self.assertIn(line, said)
-        # once for its lists, and once more as deb_update was told that they are old
+            self.assertIn(line, dump.splitlines())
+        # once for its lists, and once more as update() was told that they are old
         self.assertEqual(self.calls(), ["update", "update"])
 
     def test_host_itself_needs_none(self):
         for arch in ("amd64", ""):
-            r = self.use_arch(arch=arch)
-            self.assertNotIn(str(self.own), r.stdout)
+            self.assertNotIn(str(self.own), self.use_arch(arch=arch)[2])
             self.assertFalse(self.own.exists())
 
     def test_lists_are_good_for_a_day(self):
         self.use_arch()
         self.log.unlink()
-        r = self.use_arch()
-        self.assertEqual(self.calls(), ["update"], r.stdout)  # deb_update alone
+        said = self.use_arch()[1]
+        self.assertEqual(self.calls(), ["update"], said)  # update() alone
         os.utime(self.own / "updated", (0, 0))
-        r = self.use_arch("echo 'W: Failed to fetch it'")
-        self.assertIn("that failed; using those of 1970-01-01", r.stdout)
+        said = self.use_arch("echo 'W: Failed to fetch it'")[1]
+        self.assertIn("that failed; using those of 1970-01-01", said)
 
     def test_without_a_network(self):
-        r = self.use_arch("echo 'E: no such host'; exit 100")
-        self.assertEqual(r.returncode, 2)
-        self.assertIn("no such host", r.stdout)
-        self.assertIn("apt-get update failed for Debian for arm64", r.stdout)
+        why, said, _ = self.use_arch("echo 'E: no such host'; exit 100")
+        self.assertIn("no such host", said)
+        self.assertEqual(why, "apt-get update failed for Debian for arm64")
 
 
 def needs_cross(test):
@@ -112,10 +112,9 @@ class Built(unittest.TestCase):
         needs_cross(self)
 
     def kernel(self, **env):
-        out = subprocess.run([*RUNNER, "get-kernel", "--arch", "arm64", KERNEL], text=True,
-                             check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
-                             env={**os.environ, **env})
-        return pathlib.Path(out.stdout.strip())
+        there = host.Host("arm64")
+        there.env.update(env)
+        return kernel.get(there, KERNEL).directory
 
     def machines(self, *files):
         r = sh("readelf", "-h", *files, env={"LC_ALL": "C"})
@@ -123,23 +122,23 @@ class Built(unittest.TestCase):
                 if "Machine:" in line}
 
     def test_for_arm64_by_programs_of_the_host(self):
-        kernel = self.kernel()
+        directory = self.kernel()
         with contextlib.redirect_stderr(io.StringIO()) as said:
-            out = built(directory=kernel, host=host.Host("arm64")).directory
+            out = built(directory=directory, host=host.Host("arm64")).directory
         self.assertNotIn("is not here", said.getvalue())  # the compiler of the kernel is
         self.assertEqual(self.machines(*out.glob("modules/*.ko"), *out.glob("tests/*"),
                                        *out.glob("bin/*")), {"AArch64"})
-        self.assertEqual(self.machines(*kernel.glob("usr/lib/linux-kbuild*/scripts/mod/"
+        self.assertEqual(self.machines(*directory.glob("usr/lib/linux-kbuild*/scripts/mod/"
                                                     "modpost.real-lsb-64")),
                          {"Advanced Micro Devices X86-64"})
-        self.assertIn("CONFIG_ARM64_4K_PAGES=y\n", (kernel / "config").read_text())
+        self.assertIn("CONFIG_ARM64_4K_PAGES=y\n", (directory / "config").read_text())
 
     def test_warm_run_asks_nobody(self):
-        kernel = self.kernel()
+        directory = self.kernel()
         never = "echo must not run >&2; exit 1"
         env = shim(self, apt_get=never, apt_cache=never)
-        self.assertEqual(self.kernel(PATH=env["PATH"]), kernel)
-        self.assertNotEqual(kernel, kernel_dir())
+        self.assertEqual(self.kernel(PATH=env["PATH"]), directory)
+        self.assertNotEqual(directory, kernel_dir())
 
 
 class Guest(unittest.TestCase):

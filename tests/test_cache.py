@@ -8,14 +8,14 @@ import shutil
 import subprocess
 import unittest
 
-from support import RUNNER, STANDINS, TOP, TempDir, built, sh, shim
+from support import RUNNER, STANDINS, TempDir, built
+
+from runner import cache, place
+from runner.errors import BadHost, Interrupted
 
 
 class Cache(unittest.TestCase):
     """What is damaged there is told, and made again."""
-
-    def bash(self, text, *args, env=None):
-        return sh("bash", "-uc", f". vm/common.sh; {text}", "bash", *args, cwd=TOP, env=env)
 
     def test_build(self):
         out = built(STANDINS[1]).directory
@@ -43,20 +43,21 @@ class Cache(unittest.TestCase):
         (where / "boot").mkdir()
         for name in ("boot/vmlinuz", "release"):
             (where / name).write_text("text\n")
-        self.assertEqual(self.bash('write_manifest "$1"', where).returncode, 0)
+        cache.write_manifest(where)
         (where / "later").write_text("is nobody's business\n")
 
         def check():
-            r = self.bash('is_whole "$1"', where)
-            return r.returncode, r.stdout
+            with contextlib.redirect_stderr(io.StringIO()) as said:
+                return cache.is_whole(where), said.getvalue()
 
-        self.assertEqual(check(), (0, ""))
+        self.assertEqual(check(), (True, ""))
         (where / "boot/vmlinuz").write_text("tex")
-        self.assertEqual(check(), (1, f"{where} is damaged (boot/vmlinuz): making it again\n"))
+        self.assertEqual(check(), (False,
+                                   f"{where} is damaged (boot/vmlinuz): making it again\n"))
         (where / "boot/vmlinuz").unlink()
-        self.assertEqual(check()[0], 1)
+        self.assertFalse(check()[0])
         (where / "manifest").unlink()
-        self.assertEqual(check()[0], 1)
+        self.assertFalse(check()[0])
 
     def test_images_at_once(self):
         """One removes what the other has made no more."""
@@ -80,8 +81,18 @@ class Cache(unittest.TestCase):
 
     def test_relative_xdg_cache_home(self):
         home = TempDir(self, "").path
-        r = self.bash("cache_dir", env={"XDG_CACHE_HOME": "here", "HOME": str(home)})
-        self.assertEqual(r.stdout.strip(), f"{home}/.cache/hmm-notifier-tests")
+        self.assertEqual(place.cache({"XDG_CACHE_HOME": "here", "HOME": str(home)}),
+                         home / ".cache/hmm-notifier-tests")
+
+    def test_path_with_blanks(self):
+        """kbuild could not work there."""
+        home = TempDir(self).path
+        self.assertNotIn(" ", str(place.cache({"XDG_CACHE_HOME": str(home)})))
+        self.assertEqual(list(home.iterdir()), [])
+
+    def test_directory_that_cannot_be(self):
+        with self.assertRaisesRegex(BadHost, "cannot use the cache directory /proc/"):
+            place.cache({"XDG_CACHE_HOME": "/proc/nowhere"})
 
     def test_directory_that_is_not_ours_alone(self):
         where = TempDir(self, "").path
@@ -91,18 +102,23 @@ class Cache(unittest.TestCase):
         (where / "open").chmod(0o777)
         (where / "file").touch()
         for name in ("link", "open", "file"):
-            r = self.bash('own_dir "$1"', where / name)
-            self.assertEqual(r.returncode, 2, name)
+            with self.assertRaisesRegex(BadHost, f"{name} is not a directory of ours"):
+                place.own(where / name)
         for name in ("other", "new"):
-            r = self.bash('own_dir "$1"', where / name)
-            self.assertEqual((r.returncode, r.stdout), (0, ""))
+            place.own(where / name)
             self.assertEqual((where / name).stat().st_mode & 0o777, 0o700)
 
-    def test_host_without_dpkg(self):
-        env = shim(self, dpkg="exit 1")
-        self.assertIn(self.bash("host_arch", env=env).stdout, ("amd64\n", "arm64\n"))
-        self.assertEqual(self.bash("host_arch", env=shim(
-            self, dpkg="exit 1", uname="exit 1")).returncode, 2)
+    def test_directory_is_whole_or_not_at_all(self):
+        """Who interrupts does not wait until a kernel is removed; the next run does it."""
+        final = TempDir(self, "").path / "kernel"
+        for error, left in ((BadHost, []), (Interrupted, [".new-kernel"])):
+            with self.assertRaises(error), cache.new_directory(final) as new:
+                (new / "file").touch()
+                raise error
+            self.assertEqual([p.name for p in final.parent.iterdir()], left)
+        with cache.new_directory(final) as new:
+            self.assertEqual(list(new.iterdir()), [])
+        self.assertEqual([p.name for p in final.parent.iterdir()], ["kernel"])
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What comes before the guest: options, packages, downloads, the accelerator, names."""
+"""What comes before the guest: options, packages, the accelerator, names."""
 import contextlib
 import io
 import os
@@ -51,44 +51,6 @@ class Options(unittest.TestCase):
                            "--test", "ends.passes", *STANDINS)
         self.assertEqual(r.returncode, 2, r.stdout)
         self.assertIn("cannot write to /proc/nowhere", r.stdout)
-
-
-class Downloads(unittest.TestCase):
-    FETCH = '. vm/common.sh; . vm/deb.sh; deb_fetch "$1" "$2"'
-
-    def test_broken_package_is_fetched_again(self):
-        where = TempDir(self, "").path
-        deb = where / "busybox-static.deb"
-        args = ["bash", "-c", self.FETCH, "fetch", where, "busybox-static"]
-        self.assertEqual(sh(*args, cwd=TOP).returncode, 0)
-        whole = deb.read_bytes()
-        for broken in (whole[:-1000], b"x" * len(whole), b""):
-            deb.write_bytes(broken)
-            r = sh(*args, cwd=TOP)
-            self.assertEqual(r.returncode, 0, r.stdout)
-            self.assertIn("broken; fetching it again", r.stdout)
-            self.assertTrue(deb.read_bytes() == whole)
-        self.assertEqual(sh(*args, cwd=TOP).stdout, "")  # whole: nothing to do
-
-    def test_download_that_fails_is_told(self):
-        env = shim(self, apt_get="echo no such host; exit 100", sudo="exit 1")
-        r = sh("bash", "-c", self.FETCH, "fetch", TempDir(self, "").path,
-               "busybox-static", cwd=TOP, env=env)
-        self.assertEqual(r.returncode, 2)
-        self.assertIn("apt-get update failed", r.stdout)
-
-    def test_old_lists_without_root_name_the_command(self):
-        env = shim(self, id="echo 1000", sudo="exit 1", apt_get="exit 1")
-        r = sh("bash", "-c", ". vm/common.sh; . vm/deb.sh; deb_update", cwd=TOP, env=env)
-        self.assertEqual(r.returncode, 6)
-        self.assertIn(": sudo apt-get update\n", r.stdout)
-
-    def test_cache_in_a_path_with_blanks(self):
-        home = TempDir(self).path
-        r = sh("bash", "-c", ". vm/common.sh; cache_dir", cwd=TOP,
-               env={"XDG_CACHE_HOME": str(home)})
-        self.assertEqual(r.returncode, 0, r.stdout)
-        self.assertNotIn(" ", r.stdout.strip())
 
 
 CHOOSE = """\
