@@ -14,7 +14,7 @@ import sys
 import tarfile
 import unittest
 
-from support import TOP, VM, TempDir, add_tests, get_kernel, machine, pristine_module, sh, take_long
+from support import TOP, TempDir, add_tests, get_kernel, machine, pristine_module, sh, take_long
 
 from runner import describe, klog
 

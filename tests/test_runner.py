@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import unittest
+from unittest import mock
 
 from support import KERNEL, STANDINS, TOP, TempDir, kernel_dir, sh, shim
 
@@ -334,6 +335,19 @@ class Ends(unittest.TestCase):
         self.run.kill()
         self.run.communicate(timeout=30)
         self.assert_nothing_is_left(3)
+
+    def test_signals_while_a_package_is_got(self):
+        """Its download, and a program of the pipeline that unpacks it"""
+        sleeps = f"touch {self.tmp}/sleeps; {self.SLEEPS}; true"
+        for programs, left in (({"apt_get": sleeps}, "/get-linux-image-*"),
+                               ({"tar": sleeps}, "/*.deb")):
+            with self.subTest(programs=programs):
+                cache = TempDir(self, "").path
+                with mock.patch.dict(os.environ, XDG_CACHE_HOME=str(cache)):
+                    self.start("--kernel", "debian:6.12", **programs)
+                self.ended_by(signal.SIGINT)
+                self.assertTrue(list(cache.glob(f"hmm-notifier-tests/debs/*{left}")))
+                (self.tmp / "sleeps").unlink()
 
     # a wrapper that does not exec
     WRAPPER = ("open(os.environ['TMPDIR'] + '/../sleeps', 'w'); put('ktap', 'KTAP\\n')\n"

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import unittest
 
-from support import BASES, TOP, VM, TempDir, machine, sh
+from support import BASES, TOP, TempDir, machine, sh
 
 from runner.linux import series, tree
 
