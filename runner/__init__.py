@@ -8,4 +8,3 @@ accel, qemu, boot, and verdict, which hands the judge all that it reads.
 import pathlib
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
-VM = TOP / "vm"

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import typing
 
-from runner import TOP, VM, guard, place
+from runner import TOP, guard, place
 from runner.errors import BadHost, Interrupted, OurFault
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 
-from support import KERNEL, RUNNER, TOP, VM, built, machine
+from support import KERNEL, RUNNER, TOP, built, machine
 
 from runner import accel, host
 

@@ -12,7 +12,6 @@ import time
 import unittest
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
-VM = TOP / "vm"
 KERNEL = os.environ.get("CHECK_KERNEL", "debian:6.12")
 BASES = sorted((p.parent.name for p in TOP.glob("kernel-patches/*/series")),
                key=lambda b: [int(n) for n in b.split(".")])

@@ -6,7 +6,7 @@ import pathlib
 import subprocess
 import unittest
 
-from support import BUILT, TOP, VM, TempDir, machine, only_path, sh
+from support import BUILT, RUNNER, TOP, TempDir, machine, only_path, sh
 
 from runner import build, initrd
 
@@ -40,8 +40,8 @@ class NoApt(unittest.TestCase):
         if not BUILT:
             self.skipTest("no kernel is built here")
         base = "6.12" if "6.12" in BUILT else BUILT[0]
-        kernel = subprocess.run([VM / "kernel.sh", f"source:{base}"], check=True, text=True,
-                                stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        kernel = subprocess.run([*RUNNER, "get-kernel", f"source:{base}"], check=True,
+                                text=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
         directory = pathlib.Path(kernel.stdout.strip())
         image = f"image:{directory / 'vmlinuz'},{directory / 'build'}"
         r = self.run_tests("--kernel", image, "--keep", "--test",

@@ -9,7 +9,7 @@ import sys
 import time
 import unittest
 
-from support import KERNEL, STANDINS, TOP, VM, TempDir, built, machine, sh, shim
+from support import KERNEL, STANDINS, TOP, TempDir, built, machine, sh, shim
 
 from runner import programs
 
