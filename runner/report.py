@@ -8,10 +8,9 @@ import re
 import shutil
 import sys
 import typing
-import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 
-from runner import files, klog, screen
+from runner import files, junit, klog, screen
 
 COUNTS = (("passed", "pass"), ("failed", "fail"), ("skipped", "skip"),
           ("known_bugs", "known_bug"))
@@ -34,7 +33,7 @@ class Report:
         return f"\033[{code}m{text}\033[0m" if self.colour else text
 
     def write(self, summary: Facts) -> None:
-        files.write_json(self.dir / "summary.json", summary)
+        files.write_summary(self.dir, summary)
 
     def finish(self, meta: Facts, boot: Facts, tests: list[Test], log: klog.Log,
                verdict: str, notes: Sequence[str] = ()) -> None:
@@ -49,7 +48,7 @@ class Report:
             "tests": [{k: t[k] for k in ("name", "result", "reason", "seconds")}
                       for t in tests],
         }
-        self.junit(meta, boot, tests, sections)
+        junit.write(self.dir / "junit.xml", meta, boot, tests, sections, self.strict)
         try:
             for note in notes:
                 say(note)
@@ -70,32 +69,9 @@ class Report:
                 f.write("\n".join(s.lines) + "\n")
 
     def log_file(self, name: str) -> pathlib.Path:
-        safe = re.sub(r"[^\w.:+-]", "_", name, flags=re.A)[:200]
+        """What uploads of artifacts refuse is in no name, a colon for one."""
+        safe = re.sub(r"[^\w.+-]", "_", name, flags=re.A)[:200]
         return self.dir / "kernel-log" / f"{safe}.log"
-
-    def junit(self, meta: Facts, boot: Facts, tests: list[Test],
-              sections: dict[str, klog.Section]) -> None:
-        suite = ET.Element("testsuite", name=clean(f"hmm-notifier {meta.get('kernel')}"),
-                           tests=str(len(tests)), time=str(boot.get("seconds") or 0))
-        tally = {"failures": 0, "skipped": 0}
-        for t in tests:
-            program, _, rest = t["name"].partition(":")
-            case = ET.SubElement(suite, "testcase", classname=clean(program),
-                                 name=clean(rest or program), time=str(t["seconds"] or 0))
-            bad = t["result"] == "fail" or (self.strict and t["result"] == "known_bug")
-            if bad:
-                tally["failures"] += 1
-                ET.SubElement(case, "failure", message=clean(t["reason"]))
-                s = sections.get(t["name"])
-                ET.SubElement(case, "system-out").text = clean(
-                    "\n".join([*t["log"], *(s.lines if s else [])]))
-            elif t["result"] != "pass":
-                tally["skipped"] += 1
-                ET.SubElement(case, "skipped", message=clean(t["reason"]))
-        for key, value in tally.items():
-            suite.set(key, str(value))
-        files.write_text(self.dir / "junit.xml", ET.tostring(
-            suite, encoding="utf-8", xml_declaration=True).decode())
 
     def show(self, summary: Facts, tests: list[Test],
              sections: dict[str, klog.Section]) -> None:
@@ -145,8 +121,3 @@ class Report:
                     f"{self.log_file(test['name'])}")
         if re.fullmatch(r"[\w.-]+:[\w.-]+", test["name"], re.A):
             say(f"    alone: ./run_tests.sh --test '{test['name']}'")
-
-
-def clean(text: str) -> str:
-    """XML has no way to say most control characters."""
-    return re.sub(r"[^\t\n\x20-\ud7ff\ue000-\ufffd]", "?", text)

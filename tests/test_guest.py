@@ -64,7 +64,7 @@ class Ordinary(unittest.TestCase):
             self.assertTrue(os.path.exists(path), path)
         # marks and times came through
         self.assertIsNotNone(r.tests[f"{X}:ends.passes"]["seconds"])
-        log = (latest / "kernel-log" / f"{X}:ends.fails.log").read_text()
+        log = (latest / "kernel-log" / f"{X}_ends.fails.log").read_text()
         self.assertEqual(len(log.splitlines()), 2, log)
 
     def test_only_what_was_asked_runs(self):

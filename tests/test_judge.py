@@ -32,7 +32,7 @@ class Good(unittest.TestCase):
         suite = ET.parse(j.dir / "junit.xml").getroot()
         self.assertEqual((suite.get("tests"), suite.get("failures"), suite.get("skipped")),
                          ("4", "0", "2"))
-        log = (j.dir / "kernel-log" / f"{PROGRAM}:f.v.one.log").read_text()
+        log = (j.dir / "kernel-log" / f"{PROGRAM}_f.v.one.log").read_text()
         self.assertEqual(len(log.splitlines()), 5)
         self.assertIn(WARN, log)
 
