@@ -15,6 +15,7 @@ from collections.abc import Iterator
 MAX_LOG = 1 << 30
 MAX_JSON = 4 << 20
 MAX_LINE = 64 << 10
+FORMAT = 1  # of summary.json: see summary.schema.json
 
 
 class Damaged(Exception):
@@ -89,3 +90,7 @@ def write_text(path: pathlib.Path, text: str) -> None:
 
 def write_json(path: pathlib.Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=1) + "\n")
+
+
+def write_summary(results: pathlib.Path, summary: typing.Mapping[str, typing.Any]) -> None:
+    write_json(results / "summary.json", {"format": FORMAT, **summary})

@@ -56,7 +56,8 @@ class Results:
 
     def put_off(self, verdict: str, reason: str) -> None:
         """A summary that has none of the tests."""
-        write_json(self.summary, {"verdict": verdict, "reason": reason})
+        with writing(self.summary):
+            files.write_summary(self.directory, {"verdict": verdict, "reason": reason})
 
     def read_summary(self) -> typing.Dict[str, typing.Any]:
         try:
