@@ -10,7 +10,7 @@ import sys
 import typing
 from collections.abc import Sequence
 
-from runner import files, junit, klog, screen
+from runner import files, junit, klog, page, screen
 
 COUNTS = (("passed", "pass"), ("failed", "fail"), ("skipped", "skip"),
           ("known_bugs", "known_bug"))
@@ -49,8 +49,9 @@ class Report:
                       for t in tests],
         }
         junit.write(self.dir / "junit.xml", meta, boot, tests, sections, self.strict)
+        no_page = page.write(self.dir, summary, tests, sections, self.log_file)
         try:
-            for note in notes:
+            for note in [*notes, no_page] if no_page else notes:
                 say(note)
             self.show(summary, tests, sections)
             sys.stdout.flush()
