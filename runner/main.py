@@ -6,7 +6,7 @@ import sys
 import traceback
 import typing
 
-from runner import host, options
+from runner import compare, host, options
 from runner.errors import OURS, STOP_BISECT, Interrupted, OurFault, Stop, is_full, why
 from runner.run import Run
 
@@ -42,7 +42,10 @@ def main(argv: typing.List[str]) -> int:
     host.end_at_signals()
     try:
         try:
-            run = Run(options.parse(argv))
+            opt = options.parse(argv)
+            if opt.compare:
+                return compare.run_both(opt)
+            run = Run(opt)
             code = run.run()
             return run.bisect_status(code) if bisect else code
         finally:

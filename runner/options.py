@@ -20,6 +20,7 @@ class Options:
     """What is to be run. machine is what uname -m says where the tests run; if that is
     not here, cross is Debian's name of it."""
     kernel: str
+    compare: typing.Tuple[str, ...]
     machine: str
     cross: str
     debug: bool
@@ -105,6 +106,10 @@ def parser() -> Parser:
              "debian:6.1, source:BASE, source:newest, source:TARBALL, tree:DIR (built here; "
              "+fixes after it adds the fixes of mm/; tree:. is the default elsewhere, in a "
              "kernel tree), image:BZIMAGE,MODULES (run_tests.sh get-kernel --help says more)")
+    add("--compare", metavar=("OLD", "NEW"), nargs=2, default=[],
+        help="what changed between two runs; each is a results directory, a kernel as for "
+             "--kernel, or a git revision of the tree: beside it; exits 1 when a test is "
+             "worse")
     add("--arch", default="", metavar="ARCH",
         help="amd64 or arm64; default is this machine's. On amd64, arm64 is cross-built "
              "and emulated, with Debian's kernels only")
@@ -222,7 +227,9 @@ def parse(argv: typing.Sequence[str], here: str = os.uname().machine) -> Options
     got.kernel = choose_kernel(got.kernel, system, pathlib.Path.cwd())
     machine, cross = choose_machine(got, here)
     globs = choose_tests(got)
-    if not got.kernel.startswith(("source:", "tree:")):
+    if got.compare and (got.list or got.bisect):
+        raise BadUsage("--compare: not with --list or --bisect")
+    if not got.compare and not got.kernel.startswith(("source:", "tree:")):
         for option in ("debug", "config"):
             if getattr(got, option):
                 raise BadUsage(f"--{option} needs a kernel that is built here")
@@ -232,6 +239,7 @@ def parse(argv: typing.Sequence[str], here: str = os.uname().machine) -> Options
     got.log_limit = got.log_limit or 64 + stress // 2
     names = {f.name for f in dataclasses.fields(Options)}
     values = {k: v for k, v in vars(got).items() if k in names}
-    values.update(machine=machine, cross=cross, globs=globs, stress=stress,
+    values.update(compare=tuple(got.compare), machine=machine, cross=cross,
+                  globs=globs, stress=stress,
                   guest_env=tuple(got.guest_env))
     return Options(**values)
