@@ -7,6 +7,7 @@ test, and the command that runs it alone.  The page has no script: :target shows
 from __future__ import annotations
 
 import dataclasses
+import json
 import pathlib
 import re
 import shlex
@@ -49,6 +50,12 @@ WORDS = {"hlist_end": "hlist with range_end", "two_pass": "interval, two passes"
          "nonblock": "non-blockable", "block": "blockable", "minus_1": "-1", "plus_1": "+1",
          "int_min": "INT_MIN"}
 CALLSITE = re.compile(r"[# ]*callsite: (\S+) triggered=(\d+) failed=(\d+) verdict=(.*)")
+
+# Of other campaigns that have left their table beside the run: what is shown of it
+CAMPAIGNS = {
+    "mutants": ("name", "what", "killers", "upstream", "spec"),
+    "coverage": ("function", "lines", "branches", "hmm-tests' lines", "hmm-tests' branches",
+                 "spec")}
 
 Facts = Mapping[str, typing.Any]
 
@@ -170,6 +177,25 @@ def callsites(results: pathlib.Path) -> list[tuple[str, ...]]:
         return []
 
 
+def flat(value: object) -> str:
+    if isinstance(value, list):
+        more = f" and {len(value) - 1} more" if value[1:] else ""
+        return f"{flat(value[0])}{more}" if value else ""
+    if isinstance(value, dict):
+        return ", ".join(f"{flat(key)}: {flat(of)}" for key, of in value.items())
+    return screen.plain("" if value is None else str(value))
+
+
+def campaign(results: pathlib.Path, name: str) -> list[list[str]]:
+    """The rows of its table; none if there is no table, or it is none"""
+    try:
+        rows = json.loads(files.read_text(results.resolve().parent / name / "table.json"))
+    except (ValueError, RecursionError, files.Damaged):
+        return []
+    return [[flat(row.get(key)) for key in CAMPAIGNS[name]]
+            for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
 def facts(results: pathlib.Path, summary: Facts, tests: list[Shown]) -> dict[str, typing.Any]:
     """All that the template uses"""
     timed = sorted((t for t in tests if t.seconds), key=lambda t: -(t.seconds or 0))
@@ -177,6 +203,8 @@ def facts(results: pathlib.Path, summary: Facts, tests: list[Shown]) -> dict[str
         "s": summary, "tests": tests, "tables": tables(tests), "results": RESULTS,
         "failures": by_reason(tests, "fail"), "known": by_reason(tests, "known_bug"),
         "skipped": by_reason(tests, "skip"), "callsites": callsites(results),
+        "campaigns": {name: (keys, rows) for name, keys in CAMPAIGNS.items()
+                      if (rows := campaign(results, name))},
         "slowest": timed[:SLOWEST], "in_tests": sum(t.seconds or 0 for t in tests),
         "name": results.resolve().name}
 

@@ -97,6 +97,22 @@ class Page(unittest.TestCase):
         self.assertIn("--kernel &#39;tree:/a b&lt;i&gt;&#39; --test",
                       (j.dir / "report.html").read_text())
 
+    def test_other_campaigns_beside_it(self):
+        where = TempDir(self).path
+        (where / "run").mkdir()
+        self.assertNotIn("The last make", run(where / "run"))
+        mutant = {"name": "m-<1>", "what": "killed", "killers": ["a:b", "c:d", "e:f"],
+                  "upstream": {"hmm-tests": "hang"}, "spec": "source:7.2"}
+        for name, text in (("mutants", json.dumps([mutant, 3])), ("coverage", "[" * 9999)):
+            (where / name).mkdir()
+            (where / name / "table.json").write_text(text)
+        text = run(where / "run")
+        for cell in ("m-&lt;1&gt;", "killed", "a:b and 2 more", "hmm-tests: hang", "source:7.2"):
+            self.assertIn(f'<td class="text">{cell}</td>', text)
+        self.assertNotIn("The last make coverage", text)
+        (where / "coverage/table.json").write_text('[{"function": "f", "lines": "9/10"}]')
+        self.assertIn('<td class="text">9/10</td>', run(where / "run"))
+
     def test_flood_has_bounds_and_says_where_the_rest_is(self):
         many = {CONTRACT: {**RULE, **{f"rule.hlist_block_e{i}.holds": "" for i in range(1000)}}}
         where = TempDir(self).path

@@ -127,7 +127,8 @@ def total(functions, what):
     return sum(s[0] for s in shares), sum(s[1] for s in shares)
 
 
-def table(ours, theirs):
+def table(spec, ours, theirs):
+    """Prints it; returns it for report.html."""
     print(f"{'':44} {'lines: ours':>14} {'hmm-tests':>14} {'branches: ours':>15} {'hmm-tests':>14}")
     rows = [(f, *(percent(Seen.share(getattr(side.get(f, Seen()), what)))
                   for what in ("lines", "branches") for side in (ours, theirs)))
@@ -137,6 +138,8 @@ def table(ours, theirs):
                    for what in ("lines", "branches") for side in (ours, theirs))))
     for name, *cells in rows:
         print(f"{name:44} " + " ".join(f"{c:>14}" for c in cells))
+    keys = ("lines", "hmm-tests' lines", "branches", "hmm-tests' branches")
+    return [{"function": name, **dict(zip(keys, cells)), "spec": spec} for name, *cells in rows]
 
 
 def not_run(ours, source):
@@ -187,7 +190,8 @@ def main():
         with workdir.made(machine) as tmp:
             coverage = Coverage(opt, machine, tmp)
             ours, theirs = coverage.ours(), coverage.upstream()
-            table(ours, theirs)
+            rows = table(opt.kernel, ours, theirs)
+            (opt.results / "table.json").write_text(json.dumps(rows, indent=1))
             return check(ours, coverage.source, coverage.excuses())
     except Interrupted as e:
         return e.code

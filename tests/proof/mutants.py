@@ -363,7 +363,7 @@ def run_all(campaign):
         rows.append(row)
         print(row.line(), flush=True)
     (opt.results / "table.json").write_text(
-        json.dumps([dataclasses.asdict(r) for r in rows], indent=1))
+        json.dumps([{**dataclasses.asdict(r), "spec": opt.kernel} for r in rows], indent=1))
     return summary(rows, chosen, time.monotonic() - began)
 
 
