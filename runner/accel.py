@@ -59,7 +59,7 @@ class Kvm:
         return None
 
     def tried(self) -> typing.Optional[Why]:
-        """Why not, from the last time or by trying."""
+        """Why KVM can't be used: what the last trial found, or a new trial."""
         try:
             accel, _, text = self.memo.read_text().strip().partition(" ")
             if accel == "kvm":

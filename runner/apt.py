@@ -64,7 +64,7 @@ class Apt:
         return words
 
     def says(self, *words: str) -> str:
-        """Of what it does not know it complains, and that is no answer."""
+        """What apt-cache prints; nothing when it does not know the package."""
         return self.machine.output(*self.command("apt-cache", *words),
                                    stderr=subprocess.DEVNULL)[1]
 
@@ -227,7 +227,7 @@ Acquire::Languages "none";
 
 def of(machine: host.Host) -> Apt:
     """The packages of the architecture that is built for. The host's are there, too, as
-    NAME:amd64. Without new lists it is seen later what is missing."""
+    NAME:amd64. If the lists can't be renewed, the missing package is named later."""
     here = host_arch(machine)
     if machine.arch in ("", here):
         return Apt(machine)

@@ -18,7 +18,7 @@ from runner.errors import Interrupted, OurFault, why
 from runner.tail import Stream, Tail
 
 LOGS = ("ktap", "kmsg", "console")
-LOOK = 1.0  # seconds between two looks at what takes long to look at
+LOOK = 1.0  # seconds between two checks that are slow
 END_OF_IT = {"stopped", "no-space"}  # the machine's fault, not the guest's
 
 How = typing.Tuple[str, str]  # how it ended, a line that says more
@@ -93,7 +93,7 @@ class Guest:
         return 0 if self.began is None else self.clock.now() - self.began
 
     def note(self, line: str) -> None:
-        """Notes the times of what the bench shows; shows how far it is."""
+        """Notes the times that the bench shows, and shows the progress."""
         if "first" not in self.times:
             self.times["first"] = self.past()
         if line.startswith("# hmm_notifier: program "):
@@ -179,7 +179,7 @@ class Guest:
 
 
 def run(boot: Boot, machine: host.Host, tmp: pathlib.Path) -> str:
-    """How it ended. Raises what is not the guest's doing."""
+    """How it ended. Raises what is not the guest's fault."""
     try:
         guest = Guest(boot, machine)
         with tempfile.TemporaryDirectory(prefix="boot-", dir=tmp) as where:

@@ -80,7 +80,7 @@ class Build:
 
     def must(self, what: str, log: pathlib.Path, *cmd: Word,
              cwd: typing.Optional[pathlib.Path] = None) -> None:
-        """Runs what has to succeed, and is silent then."""
+        """Runs a command that must succeed; its output is shown only if it fails."""
         with open(log, "wb") as f, self.machine.started(
                 cmd, stdout=f, stderr=subprocess.STDOUT, cwd=cwd) as child:
             code = self.machine.code(cmd, child.wait())

@@ -172,7 +172,7 @@ def side(opt: Options, which: str, other: str) -> pathlib.Path:
 def run_both(opt: Options) -> int:
     """The exit code"""
     old, new = opt.compare
-    # what was given is looked at before a kernel is built
+    # check both arguments before a kernel is built
     for which in (old, new):
         if os.path.isdir(which):
             read(pathlib.Path(which))

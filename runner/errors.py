@@ -56,7 +56,7 @@ def is_full(error: OSError) -> bool:
 
 @contextlib.contextmanager
 def writing(where: "os.PathLike[str]") -> typing.Iterator[None]:
-    """Of a write that fails the kernel does not say where it went."""
+    """A failed write raises an error without the file's name: adds the name."""
     try:
         yield
     except OSError as e:

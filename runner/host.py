@@ -45,8 +45,8 @@ DEFERRED = Deferred()
 
 
 def end_at_signals() -> None:
-    """From here on one of these raises Interrupted, and further ones do nothing. What
-    somebody had ignored, as nohup does, stays so."""
+    """From here on the first of these signals raises Interrupted; later ones are ignored. A
+    signal that was ignored before, as by nohup, stays ignored."""
     def interrupted(_sig: int, _frame: object) -> None:
         ignore_signals()
         DEFERRED.came = True
@@ -123,14 +123,14 @@ class Host:
         self.guard.tell("no-group", child.pid)
 
     def end_all(self) -> None:
-        """For good: what other threads wait for, and what they would start"""
+        """Ends all programs for good, also those that other threads are about to start"""
         self.closed = True
         children = list(self.running)
         guard.end([child.pid for child in children],
                   lambda: [child.poll() for child in children])
 
     def run(self, *cmd: typing.Union[str, os.PathLike[str]]) -> int:
-        """The exit code of a program that says what it has to say by itself."""
+        """The exit code; the program's output goes where ours goes."""
         with self.started(cmd) as child:
             return self.code(cmd, child.wait())
 
@@ -164,7 +164,7 @@ class Host:
                     cmd, stdin=stdin, stderr=stderr,
                     stdout=None if cmd is cmds[-1] else subprocess.PIPE))
                 if stdin != subprocess.DEVNULL:
-                    stdin.close()  # who reads it has it, and may end before all is read
+                    stdin.close()  # only the reader has it now, and it may end early
                 stdin = child.stdout
                 children.append(child)
             codes = [child.wait() for child in children]

@@ -46,7 +46,7 @@ class Job:
 
 
 def of(opt: Options, lines: list[str], expected: list[str], tmp: pathlib.Path) -> Job:
-    """As the command line wants it"""
+    """The job that the command line asks for"""
     exports = (("HMM_NOTIFIER_STRESS_SECONDS", str(opt.stress)),
                ("HMM_NOTIFIER_SEED", opt.seed), *opt.guest_env)
     return Job(tmp / "job", lines, expected, exports, opt.timeout, min(opt.timeout, QUIET),

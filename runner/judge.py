@@ -75,7 +75,7 @@ class Judge:
                             "seconds": None, "log": list(log)}
 
     def fail(self, name: str, reason: str) -> None:
-        """Makes a failure of what was something else, or adds one."""
+        """Turns a result into a failure, or adds a failure."""
         test = self.tests.get(name)
         if test and test["result"] == "fail":
             if len(test["reason"]) < 2000:
@@ -146,7 +146,7 @@ class Judge:
                     self.add(r.name, "fail", f"not asked for: {what_failed(r)}", r.log)
 
     def ran(self, p: ktap.Program) -> Iterator[str]:
-        """What a program of which no test failed says of itself that contradicts that."""
+        """What a program says of itself that contradicts that none of its tests failed."""
         kinds = [r.directive or "PASS" for r in p.results]
         counts = [kinds.count(k) for k in ("PASS", "FAIL", "XFAIL", "XPASS", "SKIP")]
         info = self.programs.get(p.name, {"tests": [], "selects": True})
@@ -169,7 +169,7 @@ class Judge:
             yield f"it says '{p.passed}' of its {len(kinds)} results"
 
     def reconcile(self) -> None:
-        """Of a program that failed anyway, contradictions are no news."""
+        """Reports contradictions, unless the program failed anyway."""
         names = [p.name for p in self.stream.programs]
         wanted = list(dict.fromkeys(n.partition(":")[0] for n in self.expected))
         for p in self.stream.programs:
@@ -283,7 +283,7 @@ def run(opt: argparse.Namespace) -> int:
 
 
 def main(argv: list[str]) -> int:
-    """With an exit code of its own for what is no verdict."""
+    """Exits with a code of its own when there is no verdict."""
     opt = options(argv)
     try:
         if isinstance(sys.stdout, io.TextIOWrapper):

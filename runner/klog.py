@@ -80,7 +80,7 @@ class Section:
             self.more += 1
 
     def wrong_account(self) -> str:
-        """What the test accounts for, against what came; "" if that is the same."""
+        """How the WARNs that it accounts for differ from those that came; "" if they agree."""
         came = " ".join(f"{s}={self.warns[s]}" for s in SITES)
         if len(self.accounted) > 1:
             return "it accounts for its WARNs twice"

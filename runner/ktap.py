@@ -25,7 +25,7 @@ SAID = re.compile(r"#\s+(OK|FAIL)\s+(\S+)")
 INNER = re.compile(rf"(ok|not ok) {N}(?: ([^\s#]\S*))?(?: # (.*))?")
 TOTALS = re.compile(rf"# Totals: pass:{N} fail:{N} xfail:{N} xpass:{N} skip:{N} error:{N}")
 PASSED = re.compile(rf"# (PASSED|FAILED): {N} / {N} tests passed\.")
-# What a reader of KTAP may take for a statement, however it is written; and ours.
+# Lines that a KTAP reader may take for a statement, in any spelling; and our own.
 STATEMENT = re.compile(
     r"[\s#]*((not\s+)?ok\b|\d+\.\.\d|K?TAP\s+version|Bail\s+out!|"
     r"hmm_notifier: *(program|exit|hang|done|could not load)\b)", re.I)
@@ -174,7 +174,7 @@ class Reader:
 
 
 def check(stream: Stream) -> None:
-    """What is missing in the stream, or contradicts what else it says."""
+    """What is missing in the stream, and where it contradicts itself."""
     if stream.plan is None:
         stream.errors.append("the plan of the whole run is missing")
     elif stream.plan != len(stream.programs):

@@ -12,7 +12,7 @@ from runner.run import Run
 
 
 def ended_by(error: BaseException) -> Stop:
-    """What stopped the run, told to the user. What nobody foresaw is our fault, too."""
+    """Tells the user what stopped the run. An unforeseen error is our fault, too."""
     if isinstance(error, Stop):
         if str(error):
             host.complain(str(error))

@@ -233,7 +233,7 @@ def parse(argv: typing.Sequence[str], here: str = os.uname().machine) -> Options
         for option in ("debug", "config"):
             if getattr(got, option):
                 raise BadUsage(f"--{option} needs a kernel that is built here")
-    # As part of everything it is to be short; what failed has to be shrunk.
+    # Short as a part of --all; a failed run also needs time to be shrunk.
     stress = got.stress or (10 if globs else 1)
     got.timeout += 2 * stress
     got.log_limit = got.log_limit or 64 + stress // 2

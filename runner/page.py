@@ -18,7 +18,7 @@ from runner import files, klog, screen
 
 MISSING = "no report.html: python3-jinja2 is not installed"
 TEMPLATE = pathlib.Path(__file__).with_name("report.html.j2")
-# Colours are not all: who can't tell them apart has the sign.
+# A sign beside each colour, for those who can't tell the colours apart.
 RESULTS = {"pass": ("✓", "passed"), "fail": ("✗", "failed"),
            "known_bug": ("!", "known bug"), "skip": ("–", "skipped")}
 # Bytes of logs: of a test that failed, of another, of all together
@@ -51,7 +51,7 @@ WORDS = {"hlist_end": "hlist with range_end", "two_pass": "interval, two passes"
          "int_min": "INT_MIN"}
 CALLSITE = re.compile(r"[# ]*callsite: (\S+) triggered=(\d+) failed=(\d+) verdict=(.*)")
 
-# Of other campaigns that have left their table beside the run: what is shown of it
+# The columns shown of other campaigns' tables, which lie beside the run
 CAMPAIGNS = {
     "mutants": ("name", "what", "killers", "upstream", "spec"),
     "coverage": ("function", "lines", "branches", "hmm-tests' lines", "hmm-tests' branches",
@@ -212,12 +212,12 @@ def facts(results: pathlib.Path, summary: Facts, tests: list[Shown]) -> dict[str
 def write(results: pathlib.Path, summary: Facts, tests: Sequence[Facts],
           sections: Mapping[str, klog.Section],
           log_file: typing.Callable[[str], pathlib.Path]) -> str:
-    """What is to be said of it: "", or why there is no page"""
+    """Writes the page. Returns "", or why there is none"""
     to = results / "report.html"
     try:
         import jinja2  # pylint: disable=import-outside-toplevel
     except ImportError:
-        to.unlink(missing_ok=True)  # of a judge who had it
+        to.unlink(missing_ok=True)  # of an earlier judge, which had jinja2
         return MISSING
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True,
                                      undefined=jinja2.StrictUndefined)

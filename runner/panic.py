@@ -50,7 +50,7 @@ class Boots:
 
     def boot(self, name: str, lines: list[str], expected: list[str], append: str = "",
              exports: Exports = ()) -> judge.Judge:
-        """Returns the judge of it, who has the log and how it ended."""
+        """Returns its judge, which has the log and how it ended."""
         host.say(f"booting {name}")
         where = self.results / name
         with writing(where):
@@ -77,7 +77,7 @@ def result(name: str, why: str) -> Test:
 
 
 def kernel_lines(path: pathlib.Path) -> Iterator[str]:
-    """What the kernel itself logged, not what was written to /dev/kmsg."""
+    """The lines that the kernel itself logged, without those written to /dev/kmsg."""
     for raw in files.read_lines(path):
         m = klog.RECORD.fullmatch(raw)
         if m and not int(m[1]) >> 3:

@@ -35,7 +35,7 @@ def symbols(machine: host.Host, path: pathlib.Path) -> list[str]:
 
 
 def strings(machine: host.Host, path: pathlib.Path) -> set[str]:
-    """What a program can say as it is: its constant strings, but for formats."""
+    """What a program can print unchanged: its constant strings without formats."""
     with tempfile.NamedTemporaryFile(dir=machine.env.get("TMPDIR")) as f:
         objcopy = f"{machine.cross}objcopy"
         if machine.run(objcopy, "-O", "binary", "-j", ".rodata", path, f.name):
@@ -72,7 +72,7 @@ def names(syms: Sequence[str]) -> list[str]:
 
 
 def can_select(path: pathlib.Path) -> bool:
-    """Whether the harness has -r; 6.1's runs all its tests, whatever is asked."""
+    """Whether the harness has -r. That of 6.1 has not, and always runs all tests."""
     return b"run specified test" in path.read_bytes()
 
 

@@ -55,7 +55,7 @@ class Report:
                 say(note)
             self.show(summary, tests, sections)
             sys.stdout.flush()
-        except BrokenPipeError:  # who reads has seen enough
+        except BrokenPipeError:  # the reader closed the pipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         self.write(summary)
 
@@ -70,7 +70,7 @@ class Report:
                 f.write("\n".join(s.lines) + "\n")
 
     def log_file(self, name: str) -> pathlib.Path:
-        """What uploads of artifacts refuse is in no name, a colon for one."""
+        """A name without what artifact uploads refuse, as a colon."""
         safe = re.sub(r"[^\w.+-]", "_", name, flags=re.A)[:200]
         return self.dir / "kernel-log" / f"{safe}.log"
 

@@ -55,7 +55,7 @@ class Results:
         link.replace(self.root / "latest")
 
     def put_off(self, verdict: str, reason: str) -> None:
-        """A summary that has none of the tests."""
+        """Writes a summary without tests."""
         with writing(self.summary):
             files.write_summary(self.directory, {"verdict": verdict, "reason": reason})
 

@@ -69,7 +69,7 @@ class Run:
             return panic.run(boots, self.started)
         ended = self.boot(to, tmp)
         if self.kvm and bed.accel == "kvm" and ended in ("no-boot", "qemu-error"):
-            # it passed its trial, and is of no use all the same
+            # KVM passed its trial, and fails all the same
             host.say("no boot with KVM: trying once more with TCG")
             self.kvm.forget()
             bed.accel = "tcg"

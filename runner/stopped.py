@@ -5,7 +5,7 @@ import pathlib
 import time
 import typing
 
-GAP = 5.0    # seconds: who sleeps 50 ms and comes back so late did not run
+GAP = 5.0    # seconds: a sleep of 50 ms that takes so long means that we were stopped
 LIMIT = 5.0  # seconds for which QEMU may be stopped; the guest's bounds are longer
 
 
@@ -49,8 +49,8 @@ class Clock:
         self.last = now
 
     def stopped(self, group: int) -> float:
-        """For how long QEMU was stopped in all. That it used no time at all while we
-        did not run means that it did not, either."""
+        """Seconds for which QEMU was stopped. If it used no CPU time while we were stopped, it
+        was stopped, too."""
         now, them = time.monotonic(), processes(group)
         ticks = sum(p.ticks for p in them)
         if self.gap and ticks == self.ticks:

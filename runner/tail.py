@@ -27,8 +27,7 @@ class Tail:
 
 
 class Stream:
-    """A pipe that must be read, or who writes to it blocks; of what came the end is
-    kept."""
+    """A pipe that must be read, or its writer blocks. Keeps the last bytes."""
 
     def __init__(self, pipe: typing.Optional[typing.IO[bytes]]):
         assert pipe

@@ -38,7 +38,7 @@ class Testbed:
 
     @functools.cached_property
     def common(self) -> set[str]:
-        """What any static program can say is nothing that a test does."""
+        """Strings of the C library, which every static program has: no test's own."""
         found: set[str] = set()
         for path in (self.built.directory / "bin").iterdir():
             found |= programs.strings(self.machine, path)

@@ -9,7 +9,7 @@ VERDICTS = {PASS: ("pass",), FAIL: ("fail",), NOTHING: ("fail", "nothing")}
 
 
 def check(code: int, to: results.Results) -> int:
-    """code, if what wrote the summary came to its end, and says the same."""
+    """The exit code, if the judge came to its end and its summary agrees."""
     said = to.read_summary()
     if code in VERDICTS and "tests" in said and said.get("verdict") in VERDICTS[code]:
         return code

@@ -114,7 +114,7 @@ class Linux:
             host.say(f"Linux {version}: using the series of {self.base}")
 
     def config_sum(self, request: str) -> str:
-        """Of all that a .config is made from: the request, the compiler, and Kconfig"""
+        """A hash of all that a .config is made from: the request, the compiler, and Kconfig"""
         digest = hashlib.sha256(request.encode() + self.compiler())
         for line in (self.work / "stats").read_bytes().splitlines(keepends=True):
             if re.search(rb" (.*/)?Kconfig| scripts/", line):
@@ -181,7 +181,7 @@ class Linux:
             (new / "made-from").write_text(made_from)
 
     def made_from(self) -> str:
-        """Of all that a kernel is made from, when its source is one that never changes"""
+        """A hash of all that a kernel is made from, when its source never changes"""
         if not self.pristine:
             return ""
         digest = hashlib.sha256(os.fsencode(f"{self.source}\n") + self.compiler())

@@ -37,7 +37,7 @@ class Image:
             raise BadKernel(f"{self.release}: '{version}' is no version of Linux") from e
 
     def key(self) -> str:
-        """Of all that is in the directory, so it never changes under a run that uses it"""
+        """A hash of all that is in the directory: a run that uses it sees no change"""
         text = (f"{self.spec.partition(':')[2]} {self.file.resolve()} {self.build} "
                 f"{self.source} {self.base}\n{self.release.read_text()}")
         if series.has_fail_points(self.source):

@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 import typing
 
-# What is wrong with the kernel, and not with how it was asked for: it does not build.
+# The exit code when the kernel does not build; a wrong request has another one.
 BROKEN = 3
 
 

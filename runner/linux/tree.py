@@ -62,7 +62,7 @@ def without_git(tree: pathlib.Path) -> typing.Iterator[str]:
 
 
 def stats_of(tree: pathlib.Path, names: Iterable[str]) -> dict[str, str]:
-    """{what tells that it changed, and its name: its name}, of those that are there"""
+    """{time, mode, size and name: name} of the files that are there"""
     found = {}
     for name in names:
         try:
@@ -108,7 +108,7 @@ def sync(machine: host.Host, source: pathlib.Path, work: pathlib.Path,
     # as long to find nothing as make to build
     copied = {stats[line] for line in stats.keys() - read_lines(work / "stats")}
     copied |= read_lines(work / "list.patched") & names
-    # who is interrupted from here on copies all the next time
+    # if this run is interrupted from here on, the next one copies everything
     (work / "stats").unlink(missing_ok=True)
     write_lines(work / "list.patched", patched)
     for name in read_lines(work / "list") - names:
