@@ -97,7 +97,7 @@ def work(good: pathlib.Path, seed: int, numbers: range) -> None:
 
 def fuzz(count: int, seed: int = 1, first: int = 0,
          results: pathlib.Path | None = None) -> Found:
-    """A worker that dies is a fault of the mutant it had, and another goes on."""
+    """Runs the workers. If one dies, its mutant is at fault, and a new worker goes on."""
     found = Found()
     shm = "/dev/shm" if pathlib.Path("/dev/shm").is_dir() else None
     with tempfile.TemporaryDirectory(prefix="fuzz-judge-", dir=shm) as tmp:

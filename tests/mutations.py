@@ -70,7 +70,7 @@ METAS = [None, b"", b"[]", b"null", b"{}", b"7", b'{"selected": "yes", "kernel":
 @dataclasses.dataclass
 class Mutant:
     kind: str
-    must_fail: bool     # or it may pass: nothing of importance need be lost
+    must_fail: bool     # or it may pass, if nothing that matters is lost
     files: dict[str, bytes | None]
 
 
@@ -291,7 +291,7 @@ def combo(g, r):
     lines = r.choice([lambda: instead(lines, i), lambda: put(lines, i, r.choice(HARMLESS)),
                       lambda: put(lines, i, r.choice(HARMFUL)),
                       lambda: instead(lines, i, r.randbytes(20))])()
-    # without the line that failed it is one that is missing
+    # without the line that failed it, the test is a missing one
     return ktap("combo", True, lines)
 
 

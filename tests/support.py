@@ -23,7 +23,7 @@ RUNNER = (sys.executable, "-B", TOP / "runner")
 
 
 def take_long(test):
-    """Of a test that takes minutes: skips it when CI has no time left for such."""
+    """Skips a test that takes minutes, if CI has no time left for it."""
     if time.time() > float(os.environ.get("CHECK_UNTIL", "inf")):
         test.skipTest("no time left (CHECK_UNTIL)")
 
@@ -106,7 +106,7 @@ def shim(test, **programs):
 
 def only_path(test, lacks=(), **programs):
     """A PATH of one directory, with all that is in ours but what matches one of lacks.
-    What an ordinary user's PATH has not is found by the runner all the same."""
+    The runner adds the sbin directories, so programs there must be left out, too."""
     where = TempDir(test, "").path
     for place in map(pathlib.Path, "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin".split(":")):
         for path in place.iterdir():

@@ -74,7 +74,7 @@ class OwnApt(unittest.TestCase):
                      'APT::Architectures:: "arm64";', 'APT::Architectures:: "amd64";',
                      f'Dir::Cache::archives "{self.own}/archives";'):
             self.assertIn(line, dump.splitlines())
-        # once for its lists, and once more as update() was told that they are old
+        # once for its lists, and once more because update() is called
         self.assertEqual(self.calls(), ["update", "update"])
 
     def test_host_itself_needs_none(self):

@@ -15,7 +15,7 @@ from runner.errors import BadHost, Interrupted
 
 
 class Cache(unittest.TestCase):
-    """What is damaged there is told, and made again."""
+    """The runner says what is damaged, and makes it again."""
 
     def test_build(self):
         out = built(STANDINS[1]).directory
@@ -109,7 +109,7 @@ class Cache(unittest.TestCase):
             self.assertEqual((where / name).stat().st_mode & 0o777, 0o700)
 
     def test_directory_is_whole_or_not_at_all(self):
-        """Who interrupts does not wait until a kernel is removed; the next run does it."""
+        """An interrupted run ends at once; the next one removes what it left."""
         final = TempDir(self, "").path / "kernel"
         for error, left in ((BadHost, []), (Interrupted, [".new-kernel"])):
             with self.assertRaises(error), cache.new_directory(final) as new:

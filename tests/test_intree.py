@@ -116,7 +116,7 @@ class Directory(unittest.TestCase):
                          [mine.parent, mine])
 
     def test_what_was_put_back_by_hand_is_no_change(self):
-        """Nor is what an install that was interrupted did not get to."""
+        """Nor is a file that an interrupted install did not reach."""
         for command in ("install", "uninstall"):
             tree = small_tree(self, BASES[0])
             before = contents(tree)
@@ -212,7 +212,7 @@ class Sent(unittest.TestCase):
         self.assertEqual(long, [])
 
     def test_headers_come_first(self):
-        """What EachStep would say as well, after minutes"""
+        """EachStep would say so, too, but after minutes"""
         there = {"kselftest_harness.h", "test_hmm_uapi.h", "warn_sites.h"}
         for patch in letters(BASES[-1], "tests")[1:]:
             there |= set(re.findall(r"^\+\+\+ b/.*/hmm_notifier/.*?([^/\n]+\.h)$", patch, re.M))
@@ -249,7 +249,7 @@ class Sent(unittest.TestCase):
 
 
 class EachStep(unittest.TestCase):
-    """No file comes twice, so what was built before needs no second look."""
+    """No patch changes a file of an earlier one, so nothing is built twice."""
 
     def build(self, base):
         take_long(self)

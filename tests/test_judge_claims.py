@@ -10,7 +10,7 @@ from judged import LAST, PROGRAM, TESTS, Judged, JudgeTest, changed, good_kmsg, 
 
 
 class Reconciled(JudgeTest):
-    """What one line says, another has to agree with."""
+    """Lines that contradict each other are a failure."""
     EXIT, OUTER = f"# hmm_notifier: exit {PROGRAM} 0", f"ok 1 selftests: mm: {PROGRAM}"
 
     def changed(self, old, *new):

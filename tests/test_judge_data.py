@@ -14,7 +14,7 @@ from runner import klog
 
 
 class Data(JudgeTest):
-    """Anybody may have sent the results."""
+    """The results may come from anybody, and hold anything."""
 
     def test_files_of_wrong_types(self):
         nines = "9" * 5000

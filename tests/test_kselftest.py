@@ -123,7 +123,7 @@ class Tree:
         return to
 
     def not_ignored(self):
-        """What git would have to say of the directory with the tests."""
+        """The files of the tests' directory that git would show as untracked."""
         where = self.selftests / self.target
         git = ["git", f"--git-dir={TempDir(self.test).path}", f"--work-tree={self.tree}"]
         self.run(*git, "init", "-q")
@@ -277,7 +277,7 @@ class Kselftest(unittest.TestCase):
         return results
 
     def is_silent(self, step, programs, why):
-        """Nothing in the log, and what would not be is skipped and says why."""
+        """The log stays silent; tests that would splat are skipped, with the reason."""
         results = self.passes(step, programs)
         self.assertEqual(self.guest.splats(step), [], step)
         self.assertEqual(results["hmm_notifier_errno"], " # SKIP")

@@ -114,7 +114,7 @@ esac
 
 
 class Built(unittest.TestCase):
-    """With a make that only plays"""
+    """With a stand-in for make"""
 
     def setUp(self):
         self.cache, self.tree = TempDir(self, "").path, TempDir(self, "").path / "linux-6.12"

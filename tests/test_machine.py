@@ -46,7 +46,7 @@ COUNTERS = {
 # Or a part of it
 FIELDS = {"/proc/swaps": (r"(partition\\011\d+\\011\\011)\d+", "how much is swapped out")}
 
-# What can be asked for. What a hang leaves on a kernel that has the bug stays for ever.
+# What can be asked for. A hang on a kernel with the bug can't be put back.
 CONSENTS = ["SPLATS", "MACHINE", "GLOBAL_OOM", "STRESS_SECONDS"]
 if "+fixes" in KERNEL:
     CONSENTS.append("HANGS")
@@ -321,7 +321,7 @@ ZRAM = pathlib.Path("/sys/class/zram-control")
 
 
 class Host(unittest.TestCase):
-    """The programs where they are built: whoever looks at them changes nothing."""
+    """The programs on the build machine: listing their tests changes nothing."""
 
     def disk(self):
         """One of our own, in use"""

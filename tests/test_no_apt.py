@@ -59,7 +59,7 @@ class NoApt(unittest.TestCase):
         self.assertIn("comes from apt, and there is no apt-get here", r.stdout)
 
     def test_in_a_kernel_tree(self):
-        """What stands there is the default; this one is none to build."""
+        """The default is the tree that one stands in; this stand-in can't be built."""
         tree = TempDir(self, "").path
         (tree / "mm").mkdir()
         (tree / "mm/mmu_notifier.c").touch()

@@ -212,7 +212,7 @@ class Surroundings(unittest.TestCase):
         self.assertLess(time.monotonic() - began, 5)
 
     def test_spec_is_text(self):
-        """In meta.json it is what was asked for, and nothing of it is run."""
+        """meta.json has it as it was given; no shell ever sees it."""
         where = TempDir(self, "").path
         os.chdir(where)
         self.addCleanup(os.chdir, TOP)
@@ -368,7 +368,7 @@ class Ends(unittest.TestCase):
         self.assert_nothing_is_left(3)
 
     def test_next_run_sweeps(self):
-        """What is left when even the guard was killed; not what is in use."""
+        """The next run removes what a killed guard left, but nothing that is in use."""
         machine = host.Host()
         left = self.tmp / f"{workdir.PREFIX}left"
         left.mkdir()
@@ -381,7 +381,7 @@ class Ends(unittest.TestCase):
 
 
 class Clock(unittest.TestCase):
-    """Time in which we were stopped is nobody's silence."""
+    """Seconds in which we were stopped don't count as the guest's silence."""
 
     def setUp(self):
         self.time, self.qemu = 100.0, [stopped.Process("S", 7)]

@@ -17,7 +17,7 @@ TIMEOUT = 1800      # of one make, on a slow host
 SPARSE = "sparse -D__typeof_unqual__=__typeof__ '-D__builtin_strlen(s)=(sizeof(s)-1)'"
 FILES = ("lib/test_hmm.c", "lib/test_hmm_uapi.h", "mm/mmu_notifier.c")
 
-# What each tool has something to say about, to see that it is asked at all
+# A mistake for each tool, to see that each tool is asked at all
 BAD_C = """
 /**
  * dmirror_bad - described wrongly

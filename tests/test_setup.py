@@ -62,7 +62,7 @@ print(accel.Kvm(host.Host(), "x86_64", kernel, initrd, cache, sys.argv[2]).choos
 
 
 class Accelerator(unittest.TestCase):
-    """With a QEMU that only plays: one that dies, one that hangs, one that boots."""
+    """With stand-ins for QEMU: one that dies, one that hangs, one that boots."""
 
     def probe(self, body, cache, device="/dev/null"):
         env = shim(self, qemu_system_x86_64='case "$*" in --version) exit;; esac\n'
@@ -79,7 +79,7 @@ class Accelerator(unittest.TestCase):
     BOOTS = "echo 'Linux version\nhmm_notifier: up' >\"$file\"; sleep 30"
 
     def test_kvm_that_is_dead(self):
-        """For this kernel and this QEMU for ever; the line says how to try again."""
+        """The answer is kept for this kernel and QEMU; the line says how to try again."""
         cache = TempDir(self, "").path
         accel, why, _ = self.probe("echo KVM internal error >&2; sleep 30", cache)
         self.assertEqual(accel, "tcg")

@@ -86,7 +86,7 @@ class Good(unittest.TestCase):
 
 
 class NotAnalysed(unittest.TestCase):
-    """What was not looked at is a failure, and says why."""
+    """A file that was not analysed is a failure that says why."""
 
     def setUp(self):
         self.tree = TempDir(self, "").path / "kernel"

@@ -42,8 +42,8 @@ class Shrinks(unittest.TestCase):
         steps = re.findall(r":\s+\d+\. thread \d, process (\d): (\w+)", ktap)
         return reason[1], steps, ktap
 
-    def test_a_model_that_forgets_a_warn(self):
-        """The run does not expect the hlist WARN: start, add, arm, change."""
+    def test_expected_warns_that_forget_one(self):
+        """expected_warns does not expect the hlist WARN: start, add, arm, change."""
         reason, steps, ktap = self.stress("HMM_NOTIFIER_STRESS_FORGETS=2")
         self.assertIn("the hlist WARN: 0 predicted", reason)
         self.assertLessEqual(len(steps), 6, ktap)

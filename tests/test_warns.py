@@ -53,7 +53,7 @@ def failures(ktap: str) -> dict[str, bool]:
 
 
 def sections(kmsg: str) -> dict[str, bool]:
-    """{test: the warner did something between its begin and its end}"""
+    """{test: whether the warner acted between its begin and its end}"""
     test, wrong = None, {}
     for m in re.finditer(r"^[^ ;][^;]*;(?:hmm_notifier: (begin|end) (\S+)|warner: one)", kmsg,
                          re.M):

@@ -28,7 +28,7 @@ from runner.errors import Interrupted, Stop  # noqa: E402
 
 SOURCE = "mm/mmu_notifier.c"
 AT_LEAST = 90
-# The whole suite takes minutes; what it does beyond these is done by these, too.
+# The whole suite takes minutes and reaches no other lines than these tests do.
 PROGRAMS = ["contract:*", "some_fail:*", "device:*", "errno:*", "overlap:*",
             "register:*", "register_locked:*"]
 

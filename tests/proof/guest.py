@@ -25,11 +25,11 @@ UPSTREAM_JOB = [f"../bin/bounded {UPSTREAM_SECONDS} {UPSTREAM_SILENCE} /job/{p} 
 
 
 class Void(Stop):
-    """There is nothing to be learned from this run."""
+    """This run says nothing about a mutant."""
 
 
 def run(*cmd, **kwargs):
-    """The standard output of what must succeed."""
+    """The standard output of a command that must succeed."""
     done = subprocess.run([str(c) for c in cmd], stdout=subprocess.PIPE, text=True,
                           check=False, **kwargs)
     if done.returncode:

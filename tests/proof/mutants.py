@@ -49,7 +49,7 @@ CONFIGS = {"plain": None, "lockdep": HERE / "lockdep.config"}
 QUICK = "rcupdate.rcu_expedited=1"
 # The rule as a whole, on every mutant; of the other programs what a mutant names.
 WHOLE = ["contract:*", "errno:*"]
-# Who waits for what does not come needs time, but no CPU; each test of the whole would do.
+# Tests that wait for a callback that never comes take time, but no CPU.
 WAITS = ("-110", "nothing said for", "terminated by timeout")
 WAITING_JOBS = 2
 
@@ -309,7 +309,7 @@ def kills(test, glob, text):
 
 
 def unkilled(mutant, tests):
-    """What the patch promises and none of these does."""
+    """The tests that the patch names and that did not fail as it says."""
     return [f"{glob}: {text}" for glob, text in mutant.kills
             if not any(kills(t, glob, text) for t in tests)]
 
