@@ -14,8 +14,8 @@ import shutil
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 
-from runner import cache, files, given, host, report
-from runner.errors import FAIL, NOTHING, OURS, PASS, BadUsage, OurFault, Stop
+from runner import cache, ending, files, given, host, report
+from runner.errors import FAIL, NOTHING, PASS, BadUsage, OurFault, Stop
 from runner.options import Options
 from runner.run import Run
 
@@ -143,8 +143,7 @@ def test(opt: Options, spec: str) -> pathlib.Path:
     try:
         code = run.run()
     except Stop as e:
-        if run.results and e.code == OURS:
-            run.results.put_off("error", str(e) or "a fault of the runner")
+        ending.last_words(run.results, e)
         raise
     if not run.results or code == NOTHING:
         raise Nothing(f"--compare {spec}: nothing could be tested")

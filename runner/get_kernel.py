@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 
-from runner import host, kernel
-from runner.errors import PASS, Interrupted
+from runner import ending, host, kernel
 from runner.linux.request import Extras
-from runner.main import ended_by
 from runner.options import Parser, file
 
 SPECS = """\
@@ -68,18 +66,9 @@ def parser() -> Parser:
 
 
 def main(argv: list[str]) -> int:
-    host.end_at_signals()
-    try:
-        try:
-            opt = parser().parse_args(argv)
-            more = Extras(opt.variant, tuple(opt.patch), opt.config,
-                          opt.name or "")
-            print(kernel.get(host.Host(opt.arch), opt.spec, more).directory, flush=True)
-            return PASS
-        finally:
-            host.ignore_signals()
-    except Interrupted as e:
-        host.complain("interrupted")
-        return e.code
-    except Exception as e:  # pylint: disable=broad-except
-        return ended_by(e).code
+    def get() -> None:
+        opt = parser().parse_args(argv)
+        more = Extras(opt.variant, tuple(opt.patch), opt.config, opt.name or "")
+        print(kernel.get(host.Host(opt.arch), opt.spec, more).directory, flush=True)
+
+    return ending.exit_code(get)

@@ -82,6 +82,17 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
+def on_terminal(cmd: typing.Sequence[str], env: typing.Mapping[str, str],
+                **more: typing.Any) -> int:
+    """The exit code. It keeps our terminal, as sudo may ask for a password there."""
+    with subprocess.Popen(cmd, env=env, **more) as child:
+        try:
+            return child.wait()
+        except BaseException:
+            child.terminate()
+            raise
+
+
 class Host:
     """What runs programs. env is for all of them; arch is Debian's name of another
     architecture that is built for, and cross what the names of its tools begin with."""
@@ -183,13 +194,7 @@ class Host:
         """Whether it ran, on the terminal, where sudo asks for its password."""
         if not sys.stdin.isatty():
             return False
-        with subprocess.Popen(["sudo", *cmd], env=self.env,
-                              stdout=subprocess.DEVNULL) as child:
-            try:
-                return child.wait() == 0
-            except BaseException:
-                child.terminate()
-                raise
+        return on_terminal(["sudo", *cmd], self.env, stdout=subprocess.DEVNULL) == 0
 
     def cache(self) -> pathlib.Path:
         return place.cache(self.env)

@@ -3,34 +3,11 @@
 import io
 import os
 import sys
-import traceback
 import typing
 
-from runner import compare, host, options
-from runner.errors import OURS, STOP_BISECT, Interrupted, OurFault, Stop, is_full, why
+from runner import compare, ending, host, options
+from runner.errors import OURS, STOP_BISECT, Interrupted
 from runner.run import Run
-
-
-def ended_by(error: BaseException) -> Stop:
-    """Tells the user what stopped the run. An unforeseen error is our fault, too."""
-    if isinstance(error, Stop):
-        if str(error):
-            host.complain(str(error))
-        return error
-    if isinstance(error, OSError) and is_full(error):
-        return ended_by(OurFault(why(error)))
-    host.say("".join(traceback.format_exception(type(error), error, error.__traceback__)))
-    host.complain("this is a fault of the runner")
-    return OurFault()
-
-
-def last_words(run: typing.Optional[Run], stop: Stop) -> None:
-    """The summary says why there is no verdict, as far as it can be written."""
-    if run and run.results and stop.code == OURS:
-        try:
-            run.results.put_off("error", str(stop) or "a fault of the runner")
-        except Stop as e:
-            host.complain(str(e))
 
 
 def main(argv: typing.List[str]) -> int:
@@ -59,6 +36,6 @@ def main(argv: typing.List[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return STOP_BISECT if bisect else OURS
     except Exception as e:  # pylint: disable=broad-except
-        stop = ended_by(e)
-        last_words(run, stop)
+        stop = ending.ended_by(e)
+        ending.last_words(run.results if run else None, stop)
         return stop.bisect if bisect else stop.code

@@ -19,8 +19,8 @@ import tempfile
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 
-from runner import distro, host
-from runner.errors import BadHost, BadUsage, Interrupted, Stop
+from runner import distro, ending, host
+from runner.errors import BadHost, BadUsage
 
 Env = Mapping[str, str]
 # Who may install what is missing
@@ -112,17 +112,11 @@ def as_root(cmd: Sequence[str], env: Env) -> list[str]:
 
 
 def succeeds(cmd: Sequence[str], env: Env, log: typing.IO[bytes]) -> bool:
-    """It keeps our terminal, as sudo may ask for a password there."""
     log.seek(0)
     log.truncate()
-    with subprocess.Popen(as_root(("env", "DEBIAN_FRONTEND=noninteractive", *cmd), env),
-                          env=env, stdin=subprocess.DEVNULL, stdout=log,
-                          stderr=subprocess.STDOUT) as child:
-        try:
-            return child.wait() == 0
-        except BaseException:
-            child.terminate()
-            raise
+    return host.on_terminal(as_root(("env", "DEBIAN_FRONTEND=noninteractive", *cmd), env),
+                            env, stdin=subprocess.DEVNULL, stdout=log,
+                            stderr=subprocess.STDOUT) == 0
 
 
 def run(cmd: Sequence[str], env: Env) -> None:
@@ -171,11 +165,4 @@ def main(argv: list[str]) -> int:
     p.add_argument("-n", "--no-install", dest="who", action="store_const", const=NEVER)
     p.add_argument("groups", metavar="GROUP", nargs="*", default=["run"])
     got = p.parse_args(argv)
-    host.end_at_signals()
-    try:
-        install(got.groups, got.who or BY_APT)
-    except Stop as e:
-        if str(e) or isinstance(e, Interrupted):
-            host.complain(str(e) or "interrupted")
-        return e.code
-    return 0
+    return ending.exit_code(lambda: install(got.groups, got.who or BY_APT))
