@@ -6,7 +6,6 @@ import getpass
 import os
 import pathlib
 import re
-import shlex
 import shutil
 import subprocess
 import tempfile
@@ -16,25 +15,7 @@ from runner import cache, host
 from runner.errors import BadHost, writing
 
 DAY = 86400
-OS_RELEASE = pathlib.Path("/etc/os-release")
 OTHER_WAYS = "source:TARBALL, tree:DIR and image:BZIMAGE,MODULES need no package of Debian"
-
-
-def os_release() -> dict[str, str]:
-    """What this system says of itself"""
-    try:
-        lines = OS_RELEASE.read_text(errors="replace").splitlines()
-    except OSError:
-        return {}
-    pairs = (line.partition("=") for line in lines if not line.startswith("#"))
-    return {name: "".join(shlex.split(value)) if name != "ID_LIKE" else value.strip("\"'")
-            for name, _, value in pairs}
-
-
-def is_ubuntu() -> bool:
-    """Or a relative: Debian's kernels and its unstable are not in that archive."""
-    said = os_release()
-    return "ubuntu" in f"{said.get('ID')} {said.get('ID_LIKE')}".split()
 
 
 def host_arch(machine: host.Host) -> str:

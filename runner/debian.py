@@ -10,7 +10,7 @@ import re
 import shutil
 import typing
 
-from runner import apt, cache, host, modules, source
+from runner import apt, cache, distro, host, modules, source
 from runner.errors import BadKernel, writing
 
 LAYOUT = 6  # counts the changes of what a kernel directory holds
@@ -185,6 +185,6 @@ def get(machine: host.Host, spec: str) -> pathlib.Path:
     series = spec.partition(":")[2]
     if not re.fullmatch(r"[0-9]+\.[0-9]+", series):
         raise BadKernel(f"{spec}: expected debian:SERIES, as in debian:6.12")
-    if apt.is_ubuntu():
+    if distro.is_ubuntu():
         raise BadKernel(f"{spec}: Ubuntu's archive has no kernel of Debian; {apt.OTHER_WAYS}")
     return Debian(machine, series).get()

@@ -35,18 +35,27 @@ class Distro:
         return self.manager == "apt" and self.is_here and "ubuntu" not in self.ids
 
 
-def ids_of(os_release: pathlib.Path) -> tuple[str, ...]:
+def says(name: str, os_release: typing.Optional[pathlib.Path] = None) -> list[str]:
+    """The words behind that name in /etc/os-release"""
     try:
-        lines = os_release.read_text(errors="replace").splitlines()
+        text = (os_release or OS_RELEASE).read_text(errors="replace")
     except OSError:
-        return ()
-    said = dict(line.partition("=")[::2] for line in lines)
-    return tuple(name for key in ("ID", "ID_LIKE")
-                 for word in shlex.split(said.get(key, "")) for name in word.split())
+        return []
+    said = dict(line.partition("=")[::2] for line in text.splitlines())
+    return [word for value in shlex.split(said.get(name, "")) for word in value.split()]
+
+
+def ids_of(os_release: typing.Optional[pathlib.Path] = None) -> tuple[str, ...]:
+    return (*says("ID", os_release), *says("ID_LIKE", os_release))
+
+
+def is_ubuntu() -> bool:
+    """Or a relative: Debian's kernels and its unstable are not in that archive."""
+    return "ubuntu" in ids_of()
 
 
 def find(path: typing.Optional[str] = None,
-         os_release: pathlib.Path = OS_RELEASE) -> Distro:
+         os_release: typing.Optional[pathlib.Path] = None) -> Distro:
     """path: where programs are. Of several managers, which can be installed anywhere, it
     is that of the distribution."""
     ids = ids_of(os_release)

@@ -8,7 +8,7 @@ import re
 import shutil
 import typing
 
-from runner import apt, cache, host
+from runner import apt, cache, distro, host
 from runner.errors import BadHost, BadKernel, writing
 
 ETC = pathlib.Path("/etc/apt")
@@ -49,10 +49,10 @@ def from_one_line(options: str, uri: str) -> str:
 def unstable(machine: host.Host) -> typing.Optional[apt.OwnApt]:
     """A series that this release does not have comes from Debian's unstable, which is
     where the machine's own sources say that this release is. None without its lists."""
-    if apt.is_ubuntu():
+    if distro.is_ubuntu():
         raise BadHost("that would be in Debian's unstable, and Ubuntu's archive has no such "
                       f"suite; {apt.OTHER_WAYS}")
-    suite = apt.os_release().get("VERSION_CODENAME", "")
+    suite = "".join(distro.says("VERSION_CODENAME"))
     stanza = sid_stanza(suite) if suite else None
     if not stanza:
         raise BadHost(f"no apt source of this machine has the suite {suite}, so where to "

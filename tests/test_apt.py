@@ -9,7 +9,7 @@ from unittest import mock
 
 from support import TempDir, shim
 
-from runner import apt, debian, host, modules, source
+from runner import apt, debian, distro, host, modules, source
 from runner.errors import BadHost, BadKernel
 
 # An archive with one series, in which "linux-image-amd64" is of another one
@@ -44,7 +44,7 @@ class Apt(unittest.TestCase):
     def os_is(self, text):
         file = self.cache / "os-release"
         file.write_text(text)
-        patch = mock.patch.object(apt, "OS_RELEASE", file)
+        patch = mock.patch.object(distro, "OS_RELEASE", file)
         patch.start()
         self.addCleanup(patch.stop)
 
