@@ -6,8 +6,9 @@ import re
 import shutil
 import subprocess
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
-PATCHES = TOP / "kernel-patches"
+from runner.linux import series
+
+PATCHES, bases, of_base = series.PATCHES, series.bases, series.listed
 # What a tool says is read, so it must not be translated
 ENV = {**os.environ, "LC_ALL": "C"}
 
@@ -16,22 +17,9 @@ class Error(Exception):
     """What the user has to be told."""
 
 
-def bases() -> list[str]:
-    """6.1, 6.12 and so on, oldest first"""
-    found = [p.parent.name for p in PATCHES.glob("[0-9]*/series")]
-    return sorted(found, key=lambda base: [int(n) for n in base.split(".")])
-
-
-def of_base(base: str) -> list[pathlib.Path]:
-    """Its patches, in the order of quilt's series file"""
-    lines = (PATCHES / base / "series").read_text().splitlines()
-    names = [line.split("#")[0].split() for line in lines]
-    return [PATCHES / base / words[0] for words in names if words]
-
-
 def touched(patch: pathlib.Path) -> list[str]:
     """The files that it changes or makes"""
-    return re.findall(r"^\+\+\+ b/(\S+)", patch.read_text(), re.M)
+    return series.touched([patch])
 
 
 def is_fix(patch: pathlib.Path) -> bool:

@@ -6,7 +6,9 @@ import pathlib
 import re
 from collections.abc import Callable
 
-from .patches import TOP, Error
+from runner import TOP
+
+from .patches import Error
 
 HERE = TOP / "intree"
 # Beside the programs, as they are run from there: mm's own scripts are in mm/ too

@@ -11,8 +11,10 @@ import shutil
 import tempfile
 import textwrap
 
+from runner import TOP
+
 from . import patches
-from .patches import TOP, Error
+from .patches import Error
 from .selftests import SCRIPT, Selftests, edited
 
 PREFIX = "selftests/mm: hmm_notifier: "
@@ -86,7 +88,7 @@ def _source(base: str) -> pathlib.Path:
 
 def _base_commit(git: Git, tree: pathlib.Path) -> str:
     """HEAD of a tree that has it unchanged, as far as the series goes"""
-    there = ["git", "-c", "safe.directory=*", "-C", tree]
+    there = ("git", "-c", "safe.directory=*", "-C", tree)
     files = git("ls-tree", "-r", "--name-only", "base").splitlines()
     if patches.run(*there, "diff", "--quiet", "HEAD", "--", *files).returncode:
         raise Error(f"{tree} has no commit, or changes of {' '.join(files)}")

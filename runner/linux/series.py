@@ -46,12 +46,16 @@ def kind(patch: pathlib.Path) -> str:
     return {"mm": "fixes", "tools": "selftests"}.get(first, "module")
 
 
-def of_base(base: str, *kinds: str) -> list[pathlib.Path]:
-    """Kind after kind, each in the order of quilt's series file"""
+def listed(base: str) -> list[pathlib.Path]:
+    """Its patches, in the order of quilt's series file"""
     lines = (PATCHES / base / "series").read_text().splitlines()
     names = [words[0] for line in lines if (words := line.partition("#")[0].split())]
-    patches = [PATCHES / base / name for name in names]
-    return [p for wanted in kinds for p in patches if kind(p) == wanted]
+    return [PATCHES / base / name for name in names]
+
+
+def of_base(base: str, *kinds: str) -> list[pathlib.Path]:
+    """Kind after kind, each in the order of the series"""
+    return [p for wanted in kinds for p in listed(base) if kind(p) == wanted]
 
 
 def has_fail_points(tree: pathlib.Path) -> bool:
