@@ -33,6 +33,9 @@ def read_meta(results: pathlib.Path) -> dict[str, typing.Any]:
                  all(isinstance(lines, list) and len(lines) % 2 == 0 and
                      all(isinstance(n, int) for n in lines) for lines in value.values()),
                  "meta.json", "warn_sites are no lines of the four sites")
+        elif key == "left_out":
+            must(isinstance(value, dict) and all(map(is_number, value.values())),
+                 "meta.json", "left_out are no numbers of tests")
         elif key == "known_bugs":
             must(are_strings(value), "meta.json", "known_bugs are no strings")
         else:

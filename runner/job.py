@@ -45,9 +45,12 @@ class Job:
                   for name, value in (("HMM_NOTIFIER_VM", "1"), *self.exports))]
 
 
-def of(opt: Options, lines: list[str], expected: list[str], tmp: pathlib.Path) -> Job:
-    """The job that the command line asks for"""
+def of(opt: Options, lines: list[str], expected: list[str], tmp: pathlib.Path,
+       stressed: bool) -> Job:
+    """The job that the command line asks for. With stressed, random operations are among
+    its tests: they take their time, and a failure takes as long again to shrink."""
+    timeout = opt.timeout + (2 * opt.stress if stressed else 0)
     exports = (("HMM_NOTIFIER_STRESS_SECONDS", str(opt.stress)),
                ("HMM_NOTIFIER_SEED", opt.seed), *opt.guest_env)
-    return Job(tmp / "job", lines, expected, exports, opt.timeout, min(opt.timeout, QUIET),
-               (opt.timeout + 10) * len(lines) + 60)
+    return Job(tmp / "job", lines, expected, exports, timeout, min(timeout, QUIET),
+               (timeout + 10) * len(lines) + 60)

@@ -5,14 +5,14 @@ import dataclasses
 import os
 import pathlib
 import re
+import shlex
 import typing
 
-from runner import TOP, distro, host, packages
+from runner import TOP, chosen, distro, host, packages
 from runner.errors import BadHost, BadUsage
 
 WAYS = ("say which: --kernel tree:DIR, --kernel source:TARBALL or --kernel "
         "image:BZIMAGE,BUILD_DIRECTORY")
-DEFAULT = ("contract", "device", "errno", "some_fail")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,9 +25,11 @@ class Options:
     cross: str
     debug: bool
     config: typing.Optional[pathlib.Path]
+    choice: str
     globs: typing.Tuple[str, ...]
     list: bool
     stress: int
+    asks_stress: bool
     seed: str
     accel: str
     timeout: int
@@ -45,6 +47,7 @@ class Options:
     vmlinuz: typing.Optional[pathlib.Path]
     kvm_device: str
     guest_env: typing.Tuple[typing.Tuple[str, str], ...]
+    again: str
 
     @property
     def built_here(self) -> bool:
@@ -53,7 +56,7 @@ class Options:
 
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> typing.NoReturn:
-        raise BadUsage(f"{message}\n{self.format_help().rstrip()}")
+        raise BadUsage(f"{message}; --help says what there is")
 
 
 def number(text: str) -> int:
@@ -98,8 +101,9 @@ def parser() -> Parser:
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=21,
                                                             width=84),
         epilog="exit: 0 all passed (known bugs aside), 1 a test failed, 2 usage or set-up "
-               "error, 4 nothing could be tested, 70 the runner itself failed, or what it "
-               "needs of this machine: nothing is known of the kernel")
+               "error, 3 the kernel could not be downloaded or built, 4 nothing could be "
+               "tested, 70 the runner itself failed, or what it needs of this machine: "
+               "nothing is known of the kernel; 130 interrupted; 125 and 255 with --bisect only")
     add = p.add_argument
     add("--kernel", metavar="SPEC", default="",
         help="what to boot; debian:6.12 (default where there is Debian's apt) or "
@@ -117,12 +121,14 @@ def parser() -> Parser:
     add("--config", metavar="FILE", type=file,
         help="build it with these options of Kconfig, beside the kernel without them")
     add("--all", action="store_true",
-        help="run all tests; without it, and without --test, those that take no more "
-             "than seconds")
+        help="run all tests; the default is some of each: every claim and every place "
+             "that starts an invalidation, in seconds")
+    add("--quick", action="store_true", help="run the rule's own tests only")
     add("--test", metavar="GLOB", action="append", default=[],
         help="run what matches: program:fixture.variant.test, or a part of it; may be "
              "given several times")
-    add("--list", action="store_true", help="print the names of the tests, boot nothing")
+    add("--list", action="store_true",
+        help="print the names of the tests that would run, boot nothing")
     add("--stress", metavar="S", type=number_or_none, default=0,
         help="S seconds of random operations (default 10 if --test asks for them, 1 as "
              "part of --all)")
@@ -211,22 +217,54 @@ def choose_kernel(spec: str, system: distro.Distro, where: pathlib.Path) -> str:
     return "tree:." if tree == where else f"tree:{tree}"
 
 
-def choose_tests(got: argparse.Namespace) -> typing.Tuple[str, ...]:
-    """No glob is everything."""
-    if got.all and got.test:
-        raise BadUsage("--all or --test, not both")
-    if got.test or got.all or got.list or got.panic_on_warn:
-        return tuple(got.test)
-    return ("stress",) if got.stress or got.seed else DEFAULT
+def choose_tests(got: argparse.Namespace) -> typing.Tuple[str, typing.Tuple[str, ...]]:
+    """(how they are chosen, see chosen.py; globs, of which none is everything)"""
+    said = [f"--{name}" for name in ("all", "quick", "test") if getattr(got, name)]
+    if len(said) > 1:
+        raise BadUsage(f"{' or '.join(said)}, not both")
+    if got.test:
+        return "test", tuple(got.test)
+    if got.quick:
+        return "quick", chosen.QUICK
+    if got.all or got.panic_on_warn:
+        return "all", ()
+    return ("test", ("stress",)) if got.stress or got.seed else ("default", ())
+
+
+# What is not of a run that repeats one test of another; --stress and --seed are said of
+# the tests that they are for.
+NOT_AGAIN = {"--all", "--quick", "--test", "--list", "--stress", "--seed", "--verbose", "-h",
+             "--help", "--bisect", "--panic-on-warn", "--no-install"}
+PATHS = {"--config", "--results", "--selftests", "--vmlinuz"}
+
+
+def again(words: typing.Sequence[str]) -> str:
+    """The command line without its tests, for a shell, from whichever directory."""
+    here = os.getcwd() == str(TOP)
+    out = ["./run_tests.sh" if here else str(TOP / "run_tests.sh")]
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name in PATHS:
+            value = os.path.abspath(value)
+        kind, colon, directory = value.partition(":")
+        if name == "--kernel" and kind == "tree":
+            # +fixes is no part of the name
+            value = kind + colon + os.path.abspath(directory)
+        if name not in NOT_AGAIN:
+            out.append(name + equals + value)
+    return shlex.join(out)
 
 
 def parse(argv: typing.Sequence[str], here: str = os.uname().machine) -> Options:
     p = parser()
-    got = p.parse_args(joined(argv, p))
+    words = joined(argv, p)
+    got = p.parse_args(words)
     system = distro.find(host.environment()["PATH"])
     got.kernel = choose_kernel(got.kernel, system, pathlib.Path.cwd())
+    if got.kernel.startswith("tree:") and "--kernel" not in " ".join(words):
+        words.append(f"--kernel={got.kernel}")  # by default it depends on the directory
     machine, cross = choose_machine(got, here)
-    globs = choose_tests(got)
+    choice, globs = choose_tests(got)
     if got.compare and (got.list or got.bisect):
         raise BadUsage("--compare: not with --list or --bisect")
     if not got.compare and not got.kernel.startswith(("source:", "tree:")):
@@ -235,11 +273,11 @@ def parse(argv: typing.Sequence[str], here: str = os.uname().machine) -> Options
                 raise BadUsage(f"--{option} needs a kernel that is built here")
     # Short as a part of --all; a failed run also needs time to be shrunk.
     stress = got.stress or (10 if globs else 1)
-    got.timeout += 2 * stress
+    asks_stress = bool(got.stress or got.seed)
     got.log_limit = got.log_limit or 64 + stress // 2
     names = {f.name for f in dataclasses.fields(Options)}
     values = {k: v for k, v in vars(got).items() if k in names}
-    values.update(compare=tuple(got.compare), machine=machine, cross=cross,
-                  globs=globs, stress=stress,
-                  guest_env=tuple(got.guest_env))
+    values.update(compare=tuple(got.compare), machine=machine, cross=cross, choice=choice,
+                  globs=globs, stress=stress, asks_stress=asks_stress,
+                  guest_env=tuple(got.guest_env), again=again(words))
     return Options(**values)

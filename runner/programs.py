@@ -8,6 +8,7 @@ which has no -l, is no exception.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import fnmatch
 import pathlib
 import re
@@ -102,6 +103,15 @@ def parts(full: str) -> Iterator[str]:
 def selected(full: str, globs: Sequence[str]) -> bool:
     return not globs or any(fnmatch.fnmatchcase(part, g)
                             for g in globs for part in parts(full))
+
+
+def close_to(programs: Programs, globs: Sequence[str], most: int = 3) -> list[str]:
+    """What somebody may have meant who found nothing"""
+    words = dict.fromkeys(part for name, program in programs.items()
+                          for test in program.tests for part in parts(f"{name}:{test}"))
+    found = [word for glob in globs
+             for word in difflib.get_close_matches(glob.strip("*"), words, most, 0.6)]
+    return list(dict.fromkeys(found))[:most]
 
 
 def select(programs: Programs, globs: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -6,9 +6,9 @@ import shutil
 import time
 import typing
 
-from runner import (accel, build, host, job, kernel, packages, panic, results, testbed,
-                    verdict, workdir)
-from runner.errors import FAIL, PASS, SKIP_COMMIT, NoTest, writing
+from runner import (accel, build, host, job, kernel, packages, panic, programs,
+                    results, testbed, verdict, workdir)
+from runner.errors import FAIL, PASS, SKIP_COMMIT, BadUsage, NoTest, writing
 from runner.options import Options
 
 
@@ -24,17 +24,29 @@ class Run:
         packages.install(["run", *(["source"] if opt.built_here else []),
                           *([opt.cross] if opt.cross else [])], opt.install)
         with workdir.made(self.machine) as tmp:
+            if not opt.list:
+                self.results = results.Results(opt.results)
             self.testbed = self.make_testbed()
-            lines, expected = self.testbed.select(opt.globs)
+            lines, expected = self.testbed.choose(opt.choice, opt.globs)
             if not expected:
-                raise NoTest(f"no test matches {' '.join(opt.globs)}")
+                raise NoTest(self.no_match())
+            stressed = self.testbed.are_stressed(expected)
+            if opt.asks_stress and not stressed:
+                raise BadUsage("--stress and --seed are for random operations, and none of "
+                               "these tests makes any")
             if opt.list:
                 print("\n".join(expected))
                 return PASS
-            self.job = job.of(opt, lines, expected, tmp).write()
+            self.job = job.of(opt, lines, expected, tmp, stressed).write()
             self.testbed.accel = self.choose_accel()
-            self.results = results.Results(opt.results)
+            assert self.results
             return self.test(self.results, tmp)
+
+    def no_match(self) -> str:
+        globs = self.opt.globs
+        close = programs.close_to(self.testbed.programs, globs)
+        return f"--test: no test matches {' '.join(globs)}" + \
+            (f"; there is {', '.join(close)}" if close else "; --list --all has all names")
 
     def make_testbed(self) -> testbed.Testbed:
         opt, machine = self.opt, self.machine
@@ -44,7 +56,8 @@ class Run:
         built = build.build(machine, tested, opt.selftests)
         return testbed.Testbed(
             machine, tested, built, opt.machine, opt.accel,
-            {"spec": opt.kernel, "arch": opt.machine, "suite": machine.describe_suite(),
+            {"spec": opt.kernel, "arch": opt.machine, "choice": opt.choice, "again": opt.again,
+             "stress": str(opt.stress), "seed": opt.seed, "suite": machine.describe_suite(),
              "qemu": machine.version_of(f"qemu-system-{opt.machine}")})
 
     def choose_accel(self) -> str:
@@ -61,8 +74,8 @@ class Run:
 
     def test(self, to: results.Results, tmp: pathlib.Path) -> int:
         bed, opt = self.testbed, self.opt
-        host.say(f"running {len(self.job.expected)} tests on {bed.kernel.release} "
-                 f"({bed.accel})")
+        host.say(f"running {len(self.job.expected)} of {bed.count} tests on "
+                 f"{bed.kernel.release} ({bed.accel})")
         if opt.panic_on_warn:
             bed.describe(self.job, to.directory)  # the report of all its boots
             boots = panic.Boots(opt, bed, self.job, to.directory, tmp)

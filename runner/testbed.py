@@ -14,11 +14,12 @@ import functools
 import pathlib
 import typing
 
-from runner import boot, describe, files, host, programs
+from runner import boot, chosen, describe, files, host, programs
 from runner.errors import writing
 from runner.job import Job
 from runner.kernel import Built, Kernel
 
+STRESS = "HMM_NOTIFIER_STRESS_SECONDS"  # what a program with random operations reads
 GRACE = 45  # seconds more than the guest itself allows a program to be silent
 
 
@@ -35,6 +36,20 @@ class Testbed:
     def select(self, globs: typing.Sequence[str]) -> tuple[list[str], list[str]]:
         """(the lines that run what is selected, the full names of it)"""
         return programs.select(self.programs, globs)
+
+    def choose(self, choice: str, globs: typing.Sequence[str]) -> tuple[list[str], list[str]]:
+        """The same, as chosen.py has it"""
+        return chosen.select(self.programs, choice, globs)
+
+    @property
+    def count(self) -> int:
+        """Of all tests"""
+        return sum(len(p.tests) for p in self.programs.values())
+
+    def are_stressed(self, tests: typing.Iterable[str]) -> bool:
+        """Whether one of them makes random operations"""
+        return any(STRESS in self.strings(name)
+                   for name in {test.partition(":")[0] for test in tests})
 
     @functools.cached_property
     def common(self) -> set[str]:
@@ -58,7 +73,6 @@ class Testbed:
     def describe(self, job: Job, to: pathlib.Path) -> None:
         wanted = dict.fromkeys(test.partition(":")[0] for test in job.expected)
         held = {name: self.programs[name] for name in wanted}
-        everything = sum(len(p.tests) for p in self.programs.values())
         with writing(to):
             files.write_text(to / "expected", "".join(f"{test}\n" for test in job.expected))
             files.write_json(to / "programs.json", {
@@ -66,7 +80,8 @@ class Testbed:
                 for name, p in held.items()})
             files.write_json(to / "meta.json", {
                 **self.meta, "accel": self.accel,
-                "selected": len(job.expected) < everything})
+                "selected": len(job.expected) < self.count, "left_out": chosen.left_out(
+                    self.programs, job.expected, self.told.get("choice", "test"))})
 
     def boot(self, job: Job, to: pathlib.Path, tmp: pathlib.Path,
              initramfs: typing.Optional[pathlib.Path] = None, **more: typing.Any) -> str:
