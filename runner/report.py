@@ -10,13 +10,16 @@ import sys
 import typing
 from collections.abc import Sequence
 
-from runner import files, junit, klog, page, screen
+from runner import files, headline, junit, klog, page, screen
 
 COUNTS = (("passed", "pass"), ("failed", "fail"), ("skipped", "skip"),
           ("known_bugs", "known_bug"))
 Test = typing.Dict[str, typing.Any]
 Facts = typing.Mapping[str, typing.Any]
-LOG_LINES = 40  # of one test's kernel log on the screen; the file has it all
+# On the screen, of a failing run: causes, of which the first EXAMPLES have a test in full,
+# with so many lines of it, and reasons of what did not run. All is in failures.txt.
+CAUSES, EXAMPLES, SAID, LOG_LINES, REASONS = 10, 2, 6, 6, 4
+STRESS = "HMM_NOTIFIER_STRESS_SECONDS"
 
 
 def say(text: str) -> None:
@@ -26,6 +29,8 @@ def say(text: str) -> None:
 class Report:
     def __init__(self, directory: pathlib.Path, strict: bool, verbose: bool):
         self.dir, self.strict, self.verbose = directory, strict, verbose
+        self.meta: Facts = {}
+        self.stress: set[str] = set()   # programs that make random operations
         self.colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ and \
             os.environ.get("TERM") != "dumb"
 
@@ -37,6 +42,7 @@ class Report:
 
     def finish(self, meta: Facts, boot: Facts, tests: list[Test], log: klog.Log,
                verdict: str, notes: Sequence[str] = ()) -> None:
+        self.meta, self.stress = meta, self.stressed()
         counts = {name: sum(t["result"] == r for t in tests) for name, r in COUNTS}
         sections = {s.name: s for s in log.sections}
         self.kernel_logs(log.sections)
@@ -79,46 +85,108 @@ class Report:
         def of(result: str) -> list[Test]:
             return [t for t in tests if t["result"] == result]
 
-        self.show_reasons("skipped", of("skip"))
-        self.show_reasons("known bugs of this kernel", of("known_bug"))
-        idle = [t for t in of("fail") if t["reason"].startswith("did not run: ")]
-        for t in of("fail"):
-            if t not in idle:
-                self.show_failure(t, sections.get(t["name"]))
-        if idle:
-            say(f"{len(idle)} tests did not run, the first is {idle[0]['name']}: "
-                f"{idle[0]['reason'].removeprefix('did not run: ')}")
+        failed = of("fail")
+        if failed:
+            self.show_failures(failed, sections)
+        self.show_reasons("skipped", of("skip"), bool(failed))
+        self.show_reasons("known bugs of this kernel", of("known_bug"), bool(failed))
+        say(self.how_many(tests))
         counts = ", ".join(f"{summary[n]} {n.replace('_', ' ')}" for n, _ in COUNTS)
         colour = {"pass": 32, "fail": 31}.get(summary["verdict"], 33)
         print(self.paint(colour, summary["verdict"].upper()) + screen.plain(
             f": {counts}; kernel {summary['kernel']}, {summary['accel']}, "
             f"{summary['wall_s']} s"))
+        if self.strict and not failed and of("known_bug"):
+            say("With --strict known bugs are failures: it is they that make it FAIL.")
         say(f"results: {self.dir}")
 
-    def show_reasons(self, title: str, tests: list[Test]) -> None:
-        """Each reason once, with its tests."""
+    def how_many(self, tests: list[Test]) -> str:
+        """How many of how many ran, and what was left out"""
+        idle = sum(t["reason"].startswith("did not run: ") for t in tests)
+        ran = sum(":" in t["name"] for t in tests) - idle
+        out: dict[str, int] = self.meta.get("left_out", {})
+        text = f"{ran} of {ran + idle + sum(out.values())} tests ran"
+        if out:
+            text += "; left out: " + ", ".join(
+                f"{why} ({n})" for why, n in sorted(out.items(), key=lambda item: -item[1]))
+            if self.meta.get("choice") in ("default", "quick"):
+                text += "; --all runs them"
+        return text
+
+    def show_reasons(self, title: str, tests: list[Test], short: bool) -> None:
+        """Each reason once, with its tests; the most frequent ones if others matter more."""
         if tests:
             say(f"{title}:")
         reasons: dict[str, list[str]] = {}
         for t in tests:
             reasons.setdefault(t["reason"], []).append(t["name"])
-        for reason, names in reasons.items():
-            say(f"  {reason.removeprefix('known bug: ')}: {len(names)} test"
-                f"{'s'[:len(names) > 1]}")
-            if self.verbose or self.strict or len(names) <= 3:
+        most = sorted(reasons.items(), key=lambda kv: -len(kv[1]))
+        for reason, names in most[:REASONS] if short else most:
+            bug = reason.removeprefix("known bug: ")
+            say(f"  {bug}: {len(names)} test{'s'[:len(names) > 1]}")
+            if bug in headline.MEANS and bug != reason:
+                say(f"    to its users: {headline.MEANS[bug]}")
+            if not short and (self.verbose or self.strict or len(names) <= 3):
                 say("\n".join(f"    {n}" for n in names))
+        if short and most[REASONS:]:
+            say(f"  and {len(most) - REASONS} more reasons")
 
-    def show_failure(self, test: Test, section: klog.Section | None) -> None:
-        print(self.paint(31, "FAIL"), screen.plain(test["name"]))
-        say(f"    {test['reason']}")
-        for line in test["log"]:
-            if not re.match(r"#\s+(RUN|OK|FAIL)\s", line):
-                say(f"    {re.sub(r'^# ?', '', line)}")
+    def show_failures(self, tests: list[Test], sections: dict[str, klog.Section]) -> None:
+        """The causes, two tests in full, and all of them in a file."""
+        found = headline.causes(tests, self.meta)
+        for text, group in found if self.verbose else found[:CAUSES]:
+            print(self.paint(31, "FAIL"), screen.plain(
+                f"{text}: {len(group)} test{'s'[:len(group) > 1]}")[:400])
+        if found[CAUSES:] and not self.verbose:
+            say(f"and {len(found) - CAUSES} more causes")
+        tried = [t for t in tests if not t["reason"].startswith("did not run: ")] or tests
+        best = [group[0] for _, group in found] + [t for _, g in found for t in g[1:]]
+        for t in [t for t in best if t in tried][:EXAMPLES]:
+            say("\n".join(line[:400] for line in self.failure(t, sections.get(t["name"]))))
+        whole = self.dir / "failures.txt"
+        files.write_text(whole, "\n".join(
+            screen.plain(line) for t in tests
+            for line in self.failure(t, sections.get(t["name"]), True)) + "\n")
+        if len(tests) > EXAMPLES:
+            say(f"all {len(tests)} in {whole}")
+
+    def failure(self, test: Test, section: klog.Section | None,
+                whole: bool = False) -> list[str]:
+        """A failed test: each check once, in words"""
+        said = [headline.in_words(line) for line in test["log"]
+                if not re.match(r"#\s+(RUN|OK|FAIL)\s|#\s+\w+: Test failed", line)]
+        raw = [re.sub(r"^#\s*", "", line) for line in test["log"]]
+        more = [part for part in test["reason"].split("; ")
+                if part not in raw and part not in said]
+        lines = list(dict.fromkeys([*more, *said]))
+        cut = lines if whole else lines[:SAID]
+        out = [f"FAIL {test['name']}", *(f"    {line}" for line in cut)]
+        if lines[len(cut):]:
+            out.append(f"    ... {len(lines) - len(cut)} lines more")
         if section and section.lines:
-            say("    the kernel's log of this test:")
-            say("\n".join(f"      {line}" for line in section.lines[:LOG_LINES]))
-            if len(section.lines) > LOG_LINES:
-                say(f"      ... {len(section.lines) - LOG_LINES} lines more in "
-                    f"{self.log_file(test['name'])}")
+            log = section.lines if whole else section.lines[:LOG_LINES]
+            out += ["    the kernel's log of this test:", *(f"      {li}" for li in log)]
+            if section.lines[len(log):]:
+                out.append(f"      ... {len(section.lines) - len(log)} lines more in "
+                           f"{self.log_file(test['name'])}")
         if re.fullmatch(r"[\w.-]+:[\w.-]+", test["name"], re.A):
-            say(f"    alone: ./run_tests.sh --test '{test['name']}'")
+            out.append(f"    alone: {self.alone(test)}")
+        return out
+
+    def stressed(self) -> set[str]:
+        try:
+            found = files.read_json(self.dir / "programs.json")
+            return {name for name, p in found.items() if STRESS in p["strings"]}
+        except (files.Damaged, KeyError, TypeError):
+            return set()
+
+    def alone(self, test: Test) -> str:
+        """The command that runs this test alone, on the same kernel, in the same way"""
+        words = [str(self.meta.get("again", "./run_tests.sh"))]
+        if test["name"].partition(":")[0] in self.stress:
+            seed = re.search(r"seeds? (?:from )?(\d+)", "\n".join(test["log"]))
+            words.append(f"--stress {self.meta.get('stress') or 10}")
+            if seed or self.meta.get("seed"):
+                words.append(f"--seed {seed[1] if seed else self.meta['seed']}")
+        return " ".join([*words, f"--test '{test['name']}'"])
+
