@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Wiring only.  The two commands that matter: ./run_tests.sh, and make check.
 
-all:
+all help:
 	@echo "./run_tests.sh runs the tests on a kernel; 'make check' tests this project."
 	@echo "Targets: check [T=NAME], static KDIR=DIR [FILE=F], static-cocci KDIR=DIR, new-test NAME=AREA, stable [N=50 ARGS=...], callsites KDIR=DIR, bench, fuzz-judge [N=10000],"
 	@echo "mutants [M=NAME], fuzz-device [S=600 ARGS=...], coverage, clean, distclean, install KDIR=DIR [FIXES=n], uninstall KDIR=DIR, series [OUT=DIR] [KDIR=DIR], check-bisect"
@@ -10,7 +10,8 @@ all:
 # as in T=test_judge, T=test_judge.Good, or several.
 check:
 	@./run_tests.sh packages run source check static
-	@pytest-3 tests $(if $(T),-k "$$(echo '$(strip $(T))' | sed 's/ / or /g; s/\./ and /g')")
+	@pytest-3 tests $(if $(T),-k "$$(echo '$(strip $(T))' | sed 's/ / or /g; s/\./ and /g')"); \
+		code=$$?; [ $$code != 5 ] || echo "make check: there is no test T=$(T)" >&2; exit $$code
 
 # A program of tests to begin with: make new-test NAME=munmap
 new-test:
@@ -84,4 +85,4 @@ clean:
 distclean: clean
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/hmm-notifier-tests"
 
-.PHONY: all check new-test static static-cocci stable callsites fuzz-judge bench install uninstall series check-bisect mutants fuzz-device coverage clean distclean
+.PHONY: all help check new-test static static-cocci stable callsites fuzz-judge bench install uninstall series check-bisect mutants fuzz-device coverage clean distclean

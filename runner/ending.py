@@ -6,7 +6,7 @@ import traceback
 import typing
 
 from runner import host, results
-from runner.errors import OURS, PASS, Interrupted, OurFault, Stop, is_full, why
+from runner.errors import NOTHING, OURS, PASS, Interrupted, OurFault, Stop, is_full, why
 
 
 def ended_by(error: BaseException) -> Stop:
@@ -24,11 +24,14 @@ def ended_by(error: BaseException) -> Stop:
 
 def last_words(to: typing.Optional[results.Results], stop: Stop) -> None:
     """The summary says why there is no verdict, as far as it can be written."""
-    if to and stop.code == OURS:
-        try:
-            to.put_off("error", str(stop) or "a fault of the runner")
-        except Stop as e:
-            host.complain(str(e))
+    if not to:
+        return
+    reason = "a fault of the runner" if stop.code == OURS else \
+        "the kernel or what it takes to test it could not be got or built"
+    try:
+        to.put_off("nothing" if stop.code == NOTHING else "error", str(stop) or reason)
+    except Stop as e:
+        host.complain(str(e))
 
 
 def exit_code(part: typing.Callable[[], None]) -> int:

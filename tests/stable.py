@@ -18,9 +18,15 @@ import tempfile
 from support import TOP
 
 
+def at_least_one(text):
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError("a number of runs, 1 or more")
+    return int(text)
+
+
 def options():
     p = argparse.ArgumentParser()
-    p.add_argument("-n", type=int, default=50, help="runs")
+    p.add_argument("-n", type=at_least_one, default=50, metavar="N", help="runs")
     p.add_argument("--busy", type=int, default=0, help="busy loops beside them")
     p.add_argument("--jobs", type=int, default=1, help="runs at a time")
     return p.parse_known_args()

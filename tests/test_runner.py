@@ -160,6 +160,35 @@ class Verdicts(unittest.TestCase):
         self.assertIn("could not load test_hmm.ko", done.stdout)
         self.assertEqual(summary(self.results)["verdict"], "nothing")
 
+    def test_kernel_that_does_not_build_leaves_its_reason(self):
+        """And latest is this run, not the good one before."""
+        top = copy_of_us(self)
+        self.run_it()
+        before = (self.results / "latest").resolve()
+        (top / "vm/kernel.sh").write_text("#!/bin/sh\necho 'mm/x.c: error' >&2\nexit 3\n")
+        done = sh(*command(self.results, top=top), env=plays(self))
+        self.assertEqual(done.returncode, 3, done.stdout)
+        self.assertNotEqual((self.results / "latest").resolve(), before)
+        self.assertEqual(summary(self.results)["verdict"], "error")
+        self.assertIn("built", summary(self.results)["reason"])
+
+    def test_wrong_usage_is_the_last_line_and_names_the_option(self):
+        for args, why in ((("--nosuch",), "--nosuch"), (("--timeout", "x"), "--timeout"),
+                          (("--quick", "--all"), "--all or --quick, not both"),
+                          (("--stress", "1", "--test", f"{X}:ends.passes"), "--stress and")):
+            done = sh(TOP / "run_tests.sh", "--kernel", KERNEL, "--results",
+                      TempDir(self).path, *STANDINS, *args)
+            self.assertEqual(done.returncode, 2, done.stdout)
+            self.assertIn(why, done.stdout.splitlines()[-1])
+
+    def test_list_has_what_would_run_or_what_came_close(self):
+        run = [TOP / "run_tests.sh", "--kernel", KERNEL, *STANDINS, "--list", "--test"]
+        self.assertEqual(sh(*run, f"{X}:ends.passes").stdout.splitlines()[-1],
+                         f"{X}:ends.passes")
+        done = sh(*run, "ends.pases")
+        self.assertEqual(done.returncode, 4, done.stdout)
+        self.assertIn("no test matches ends.pases; there is ends.passes", done.stdout)
+
     def test_names_that_cannot_be_read(self):
         for nm in ("exit 1", "true"):
             env = plays(self, nm=nm)
