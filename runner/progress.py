@@ -47,10 +47,20 @@ class Progress:
         what = self.now if self.now else "booting"
         what = screen.plain(what)
         text = f"[{self.done}/{self.total}] {time.monotonic() - self.began:3.0f} s  {what}"
+        text = text[:self.width() - 1]
         if text != self.shown:
             self.clear()
-            self.shown = text[:79]
+            self.shown = text
             print(self.shown, end="", file=sys.stderr, flush=True)
+
+    @staticmethod
+    def width() -> int:
+        """As the terminal is now; a line that wraps can't be cleared. 0 is one that
+        doesn't say."""
+        try:
+            return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+        except OSError:
+            return 80
 
     def clear(self) -> None:
         if self.shown:

@@ -151,6 +151,24 @@ class Verdicts(unittest.TestCase):
                            timeout=40)
         self.assert_ours(done, "QEMU was stopped for")
 
+    FAILS = ("ktap = ktap.replace('#            OK', '# x.c:1:t:Expected 1 (1) == n (2)\\n"
+             "# #          FAIL').replace('# ok 1', '# not ok 1')")
+
+    def test_the_printed_command_fails_in_the_same_way(self):
+        """On the same kernel, wherever it is pasted"""
+        env = plays(self, self.FAILS)
+        first = self.run_it("--append", "a='b c'", env=env, cwd="/")
+        self.assertEqual(first.returncode, 1, first.stdout)
+        line = [li for li in first.stdout.splitlines() if " alone: " in li][0]
+        before = (self.results / "latest").resolve()
+        again = sh("sh", "-c", line.partition("alone: ")[2], cwd="/tmp", env=env)
+        self.assertEqual(again.returncode, 1, again.stdout)
+        after = (self.results / "latest").resolve()
+        self.assertNotEqual(before, after)
+        for name in ("meta.json", "expected"):
+            self.assertEqual((before / name).read_text(), (after / name).read_text())
+        self.assertIn("1 == n does not hold: 1 test", again.stdout)
+
     def test_no_device(self):
         """Whatever else passed."""
         body = ("ktap = ktap.replace('# hmm_notifier: program', '# hmm_notifier: could not "

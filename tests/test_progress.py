@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The line that shows how far a run is, on a terminal of any width."""
+import fcntl
+import os
+import pty
+import select
+import struct
+import sys
+import termios
+import unittest
+
+from support import TempDir
+
+from runner import progress
+
+
+class Width(unittest.TestCase):
+    def setUp(self):
+        master, slave = pty.openpty()
+        self.addCleanup(os.close, master)
+        os.set_blocking(master, False)
+        self.master, stderr = master, sys.stderr
+        sys.stderr = open(slave, "w", encoding="ascii")  # pylint: disable=R1732
+        self.addCleanup(setattr, sys, "stderr", stderr)
+        self.addCleanup(sys.stderr.close)
+        term = os.environ.get("TERM")
+        os.environ["TERM"] = "xterm"
+        self.addCleanup(os.environ.__setitem__, "TERM", term or "dumb")
+
+    def resize(self, columns):
+        fcntl.ioctl(sys.stderr.fileno(), termios.TIOCSWINSZ,
+                    struct.pack("HHHH", 24, columns, 0, 0))
+
+    def shown(self):
+        """All that came; the terminal hands it on in parts."""
+        data = b""
+        while select.select([self.master], [], [], 0.2)[0]:
+            data += os.read(self.master, 1 << 16)
+        return data.decode().replace("\r\033[K", "")
+
+    def test_fits_as_the_terminal_is_now(self):
+        show = progress.Progress(TempDir(self).path, False)
+        self.assertTrue(show.tty)
+        for columns in (60, 20, 200):
+            self.resize(columns)
+            show.line(f"# #  RUN           {'x' * 100} ...")
+            self.assertEqual(len(self.shown()), min(columns - 1, len("[0/0]   0 s  ") + 100))
+
+    def test_the_same_line_is_not_printed_again(self):
+        self.resize(60)
+        show = progress.Progress(TempDir(self).path, False)
+        show.line(f"# #  RUN           {'x' * 100} ...")
+        self.shown()
+        show.tick()
+        self.assertRaises(BlockingIOError, os.read, self.master, 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
