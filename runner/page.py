@@ -10,7 +10,6 @@ import dataclasses
 import json
 import pathlib
 import re
-import shlex
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -119,14 +118,6 @@ def tables(tests: Iterable[Shown]) -> dict[str, Table]:
     return {name: table for name, table in found.items() if table.rows}
 
 
-def alone(meta: Facts, name: str) -> str:
-    """The command that runs a test; "" for what is none"""
-    if not re.fullmatch(r"[\w.-]+:[\w.-]+", name, re.A):
-        return ""
-    spec = ["--kernel", str(meta["spec"])] if meta.get("spec") else []
-    return shlex.join(["./run_tests.sh", *spec, "--test", name])
-
-
 def excerpt(lines: Sequence[str], room: int) -> tuple[str, int]:
     """The first lines that have room, and how many have none"""
     taken = []
@@ -139,8 +130,13 @@ def excerpt(lines: Sequence[str], room: int) -> tuple[str, int]:
     return "\n".join(taken), len(lines) - len(taken)
 
 
-def shown(meta: Facts, tests: Sequence[Facts], sections: Mapping[str, klog.Section],
-          log_file: typing.Callable[[str], pathlib.Path]) -> list[Shown]:
+def is_test(name: str) -> bool:
+    return bool(re.fullmatch(r"[\w.-]+:[\w.-]+", name, re.A))
+
+
+def shown(tests: Sequence[Facts], sections: Mapping[str, klog.Section],
+          log_file: typing.Callable[[str], pathlib.Path],
+          alone: typing.Callable[[typing.Any], str]) -> list[Shown]:
     """In the order of tests. What failed gets its room first."""
     left, found = ROOM, {}
     order = sorted(range(len(tests)), key=lambda n: bool(tests[n]["result"] != "fail"))
@@ -155,7 +151,8 @@ def shown(meta: Facts, tests: Sequence[Facts], sections: Mapping[str, klog.Secti
         found[n] = Shown(f"t{n}", screen.plain(t["name"]), t["result"],
                          screen.plain(t["reason"]), t["seconds"],
                          said + f"\n... {cut} lines more in ktap.log" * bool(cut), log,
-                         left_out, f"{file.parent.name}/{file.name}", alone(meta, t["name"]))
+                         left_out, f"{file.parent.name}/{file.name}",
+                         alone(t) if is_test(t["name"]) else "")
     return [found[n] for n in range(len(tests))]
 
 
@@ -211,7 +208,8 @@ def facts(results: pathlib.Path, summary: Facts, tests: list[Shown]) -> dict[str
 
 def write(results: pathlib.Path, summary: Facts, tests: Sequence[Facts],
           sections: Mapping[str, klog.Section],
-          log_file: typing.Callable[[str], pathlib.Path]) -> str:
+          log_file: typing.Callable[[str], pathlib.Path],
+          alone: typing.Callable[[typing.Any], str]) -> str:
     """Writes the page. Returns "", or why there is none"""
     to = results / "report.html"
     try:
@@ -223,6 +221,6 @@ def write(results: pathlib.Path, summary: Facts, tests: Sequence[Facts],
                                      undefined=jinja2.StrictUndefined)
     environment.filters["plain"] = lambda value: screen.plain(str(value))
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    all_shown = shown(summary["meta"], tests, sections, log_file)
+    all_shown = shown(tests, sections, log_file, alone)
     files.write_text(to, template.render(facts(results, summary, all_shown)))
     return ""

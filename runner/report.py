@@ -55,7 +55,7 @@ class Report:
                       for t in tests],
         }
         junit.write(self.dir / "junit.xml", meta, boot, tests, sections, self.strict)
-        no_page = page.write(self.dir, summary, tests, sections, self.log_file)
+        no_page = page.write(self.dir, summary, tests, sections, self.log_file, self.alone)
         try:
             for note in [*notes, no_page] if no_page else notes:
                 say(note)
@@ -169,7 +169,7 @@ class Report:
             if section.lines[len(log):]:
                 out.append(f"      ... {len(section.lines) - len(log)} lines more in "
                            f"{self.log_file(test['name'])}")
-        if re.fullmatch(r"[\w.-]+:[\w.-]+", test["name"], re.A):
+        if page.is_test(test["name"]):
             out.append(f"    alone: {self.alone(test)}")
         return out
 
@@ -189,4 +189,3 @@ class Report:
             if seed or self.meta.get("seed"):
                 words.append(f"--seed {seed[1] if seed else self.meta['seed']}")
         return " ".join([*words, f"--test '{test['name']}'"])
-

@@ -79,7 +79,7 @@ class Page(unittest.TestCase):
             for name in tests:
                 self.assertEqual(len(re.findall(
                     rf"aria-label=\"[\w ]+: {program}:{re.escape(name)}\"", text)), 1, name)
-                self.assertIn(f"./run_tests.sh --test {program}:{name}</pre>", text)
+                self.assertIn(f"./run_tests.sh --test &#39;{program}:{name}&#39;</pre>", text)
         self.assertEqual(set(re.findall('href="#(t[0-9]+)"', text)),
                          set(re.findall('<article id="(t[0-9]+)"', text)))
 
@@ -92,7 +92,7 @@ class Page(unittest.TestCase):
     def test_kernel_that_is_tested_stands_in_the_command(self):
         j = Judged(self)
         meta = json.loads((j.dir / "meta.json").read_text())
-        (j.dir / "meta.json").write_text(json.dumps({**meta, "spec": "tree:/a b<i>"}))
+        (j.dir / "meta.json").write_text(json.dumps({**meta, "again": "./run_tests.sh --kernel 'tree:/a b<i>'"}))
         sh(*RUNNER, "judge", j.dir)
         self.assertIn("--kernel &#39;tree:/a b&lt;i&gt;&#39; --test",
                       (j.dir / "report.html").read_text())
@@ -195,7 +195,7 @@ class Browser(unittest.TestCase):
             shown = self.script(f"location.hash = '{anchor}';"
                                 f"return document.querySelector('{anchor}').innerText")
             for text in (name, "Expected 1 (1) == seen (0)", "mm/mmu_notifier.c:487",
-                         f"./run_tests.sh --test {name}"):
+                         f"./run_tests.sh --test '{name}'"):
                 self.assertIn(text, shown)
 
     def test_cell_of_what_passed_opens_its_test(self):
