@@ -11,6 +11,7 @@ import typing
 from runner import screen
 
 RESULT = re.compile(r"# (ok|not ok) \d+ (\S+)")
+FAILURES = 10  # that are named while tests run; the report has them all
 RUNS = re.compile(r"# #\s+RUN\s+(\S+)")
 
 
@@ -22,6 +23,7 @@ class Progress:
         self.quiet = quiet
         self.tty = not quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self.verbose, self.done, self.now, self.began = verbose, 0, "", time.monotonic()
+        self.failed = 0
         self.shown = ""
 
     def line(self, line: str) -> None:
@@ -32,8 +34,15 @@ class Progress:
         if m := RESULT.match(line):
             self.done += 1
             if not self.verbose and m[1] == "not ok":
-                self.print(f"  FAIL {m[2]}")
+                self.fail(m[2])
         self.tick()
+
+    def fail(self, name: str) -> None:
+        self.failed += 1
+        if self.failed <= FAILURES:
+            self.print(f"  FAIL {name}")
+        elif self.failed == FAILURES + 1:
+            self.print("  more tests fail; the report will have them all")
 
     def print(self, text: str) -> None:
         if self.quiet:
@@ -46,7 +55,9 @@ class Progress:
             return
         what = self.now if self.now else "booting"
         what = screen.plain(what)
-        text = f"[{self.done}/{self.total}] {time.monotonic() - self.began:3.0f} s  {what}"
+        failed = f", {self.failed} failed" if self.failed else ""
+        seconds = time.monotonic() - self.began
+        text = f"[{self.done}/{self.total}{failed}] {seconds:3.0f} s  {what}"
         text = text[:self.width() - 1]
         if text != self.shown:
             self.clear()

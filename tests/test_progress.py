@@ -54,6 +54,16 @@ class Width(unittest.TestCase):
         show.tick()
         self.assertRaises(BlockingIOError, os.read, self.master, 1)
 
+    def test_many_failures_are_not_all_named(self):
+        self.resize(80)
+        show = progress.Progress(TempDir(self).path, False)
+        for n in range(74):
+            show.line(f"# not ok {n + 1} rule.v{n}.holds")
+        said = self.shown()
+        self.assertEqual(said.count("FAIL rule."), progress.FAILURES)
+        self.assertEqual(said.count("more tests fail"), 1)
+        self.assertIn("[74/0, 74 failed]", said)
+
 
 if __name__ == "__main__":
     unittest.main()

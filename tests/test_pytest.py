@@ -65,7 +65,7 @@ class Check(unittest.TestCase):
                      ("nothing_of_the_kind", 0)):
             out = sh("make", "-n", "check", f"T={t}", cwd=TOP).stdout
             run = next(i for i in out.splitlines() if i.startswith("pytest-3 "))
-            r = sh("sh", "-c", f"{run} --collect-only -qq", cwd=TOP)
+            r = sh("sh", "-c", f"{run.rstrip('; \\')} --collect-only -qq", cwd=TOP)
             found = {i.partition("::")[0] for i in r.stdout.splitlines() if "::" in i}
             self.assertEqual(len(found), n, r.stdout)
 
