@@ -64,8 +64,8 @@ class Check(unittest.TestCase):
         for t, n in (("test_pytest.Check.test_picks", 1), ("test_judge.Good test_fuzz", 2),
                      ("nothing_of_the_kind", 0)):
             out = sh("make", "-n", "check", f"T={t}", cwd=TOP).stdout
-            run = next(i for i in out.splitlines() if i.startswith("pytest-3 "))
-            r = sh("sh", "-c", f"{run.rstrip('; \\')} --collect-only -qq", cwd=TOP)
+            run = next(i for i in out.splitlines() if i.startswith("pytest-3 ")).rstrip("; \\")
+            r = sh("sh", "-c", f"{run} --collect-only -qq", cwd=TOP)
             found = {i.partition("::")[0] for i in r.stdout.splitlines() if "::" in i}
             self.assertEqual(len(found), n, r.stdout)
 
