@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items):
 def pytest_report_teststatus(report):
     if report.when == "call" and report.passed:
         return "passed", ".", f"ok ({report.duration:.1f} s)"
-    if report.failed:
+    if report.failed and report.when != "collect":
         kind = "failed" if report.when == "call" else "error"
         return kind, "F", f"FAIL ({report.duration:.1f} s)"
     if report.skipped:
