@@ -33,8 +33,8 @@ class Shrinks(unittest.TestCase):
         """Runs the sequences; returns the reason and the steps that are left."""
         results = TempDir(self).path
         done = sh(TOP / "run_tests.sh", "--kernel", KERNEL, "--results", results,
-                  "--test", TEST, "--seed", "1", "--stress", "30",
-                  "--guest-env", variable, timeout=400)
+                  "--test", TEST, "--seed", "1", "--stress", "300",
+                  "--guest-env", variable, timeout=900)
         self.assertEqual(done.returncode, 1, done.stdout)
         ktap = (results / "latest" / "ktap.log").read_text(errors="replace")
         reason = re.search(r"one step at a time: (.*)", ktap)
