@@ -262,9 +262,10 @@ class Ledger(unittest.TestCase):
 
     def test_nothing_is_changed_unasked(self):
         self.changer = self.build("changer")
-        p = sh(self.changer, self.dir, "exits")
-        self.assertIn("Operation not permitted\n", p.stdout)
-        self.assertEqual(self.now(), self.FILES)
+        for env in ({}, {"HMM_NOTIFIER_MACHINE": "0"}, {"HMM_NOTIFIER_MACHINE": ""}):
+            p = sh(self.changer, self.dir, "exits", env=env)
+            self.assertIn("Operation not permitted\n", p.stdout)
+            self.assertEqual(self.now(), self.FILES)
 
     def test_what_a_killed_test_set_is_back(self):
         """And what the program set stays until that ends."""

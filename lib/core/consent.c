@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/consent.h"
 #include "core/sysfile.h"
 
+/* Set to 0 is no consent. */
+static bool is_1(const char *variable)
+{
+	const char *value = getenv(variable);
+
+	return value && !strcmp(value, "1");
+}
+
 static bool is_asked_for(const char *variable)
 {
-	return getenv("HMM_NOTIFIER_VM") || getenv(variable);
+	return is_1("HMM_NOTIFIER_VM") || is_1(variable);
 }
 
 #define IS_SET(name)	(sysfile_number("/proc/sys/" name) > 0)
@@ -15,7 +24,7 @@ static bool is_asked_for(const char *variable)
 const char *consent_why_not_splat(void)
 {
 	/* This kernel was booted to see it panic. */
-	if (getenv("HMM_NOTIFIER_MAY_PANIC"))
+	if (is_1("HMM_NOTIFIER_MAY_PANIC"))
 		return NULL;
 	if (IS_SET("kernel/panic_on_warn"))
 		return "kernel.panic_on_warn is set";
