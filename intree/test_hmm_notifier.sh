@@ -1,22 +1,60 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Usage: test_hmm_notifier.sh [splats]
-#
-# Runs the hmm_notifier tests. By default just those that leave the kernel's log
-# alone: many CI systems take each WARNING there for a bug. With "splats" also
-# those that make the kernel WARN on purpose; the log then has
-# "hmm_notifier: begin TEST" and "hmm_notifier: end TEST" around each. Those skip
-# with kernel.panic_on_warn, kernel.warn_limit or kernel.traceoff_on_warning set.
-#
-# What may leave a task in state D for ever, runs the whole machine out of memory, or
-# changes its settings until the test ends, has to be asked for by name, see
-# consent.c.
+# Runs the hmm_notifier tests on this machine; usage() says how.
+
+usage() {
+	cat <<EOF
+Usage: ${0##*/} [splats]
+
+Runs the hmm_notifier tests, the programs beside this script, by default just those
+that leave the kernel's log alone: many CI systems take each WARNING there for a bug.
+With "splats" also those that make the kernel WARN on purpose; the log then has
+"hmm_notifier: begin TEST" and "hmm_notifier: end TEST" around each. Those skip with
+kernel.panic_on_warn, kernel.warn_limit or kernel.traceoff_on_warning set. A program
+lists its tests with -l and runs one of them with -t TEST.
+
+What else may harm the machine has to be asked for, in the environment:
+  HMM_NOTIFIER_SPLATS=1         what "splats" does
+  HMM_NOTIFIER_MACHINE=1        to change settings of the machine until the program
+                                ends: sysctls, /sys, swap, cgroup controllers
+  HMM_NOTIFIER_HANGS=1          to leave tasks in state D until the next boot, on a
+                                kernel with known bugs
+  HMM_NOTIFIER_GLOBAL_OOM=1     to run the whole machine out of memory
+  HMM_NOTIFIER_MAY_PANIC=1      to make it WARN even where that panics, or stops tracing
+  HMM_NOTIFIER_VM=1             all but the last one: the machine is a VM of the tests
+Not a consent, but a number:
+  HMM_NOTIFIER_STRESS_SECONDS=  how long hmm_notifier_stress takes, 10 without
+  HMM_NOTIFIER_SEED=            the seed of its random steps, to repeat them
+
+Exit status: 0 passed, 1 a test failed, 2 usage, 4 all of them were skipped
+EOF
+}
 
 ksft_skip=4
 here=$(CDPATH='' cd "$(dirname "$0")" && pwd)
 node=/dev/hmm_dmirror_bare
 loaded='' guard=''
+
+wrong() {
+	echo "${0##*/}: $*; --help says what there is" >&2
+	exit 2
+}
+
+# What is spelt wrong would ask for nothing, without a word.
+check_usage() {
+	local name
+
+	case $#:$* in
+	0:)			;;
+	1:splats)		export HMM_NOTIFIER_SPLATS=1;;
+	1:-h | 1:--help)	usage; exit;;
+	*)			wrong "unknown: $*";;
+	esac
+	for name in "${!HMM_NOTIFIER_@}"; do
+		usage | grep -q "^  $name=" || wrong "unknown in the environment: $name"
+	done
+}
 
 skip() {
 	echo "1..0 # SKIP $*"
@@ -63,17 +101,18 @@ load() {
 	skip "no test_hmm (CONFIG_TEST_HMM)"
 }
 
-# The harness returns 0 as well when all of its tests were skipped.
+# When all of its tests were skipped, the harness returns 0 as well, and says PASSED.
 run() {
 	local line status ran=$ksft_skip
 
 	"$1" 2>&1 9>&- | {
 		while IFS= read -r line; do
-			printf '# %s\n' "$line"
 			case $line in
 			"ok "*"# SKIP"*)	;;
 			"ok "*)			ran=0;;
+			"# PASSED: "*)		[ $ran = 0 ] || line="# SKIPPED: all tests";;
 			esac
+			printf '# %s\n' "$line"
 		done
 		exit $ran
 	} 9>&-
@@ -82,18 +121,19 @@ run() {
 	return "${status[1]}"
 }
 
+check_usage "$@"
 echo "TAP version 13"
 [ "$(id -u)" = 0 ] || skip "must be run as root"
-load
-[ "$1" != splats ] || export HMM_NOTIFIER_SPLATS=1
 
 programs=()
 for program in "$here"/hmm_notifier_*; do
 	case ${program##*/} in
 	*.*)	;;
-	*)	programs+=("$program");;
+	*)	[ ! -e "$program" ] || programs+=("$program");;
 	esac
 done
+[ ${#programs[@]} != 0 ] || skip "no programs hmm_notifier_* in $here"
+load
 echo "1..${#programs[@]}"
 
 passed=0 failed=0 skipped=0

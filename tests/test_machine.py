@@ -312,15 +312,54 @@ class Ledger(unittest.TestCase):
         self.is_back()
 
 
+SCRIPT = TOP / "intree/test_hmm_notifier.sh"
+
+
 class Script(unittest.TestCase):
-    def test_unloads_what_it_loaded(self):
+    @classmethod
+    @functools.cache
+    def says(cls):
         if os.geteuid():
-            self.skipTest("takes root")
-        r = sh("unshare", "-m", MACHINE / "script.sh", TOP / "intree/test_hmm_notifier.sh")
-        said = [line.strip() for line in r.stdout.splitlines() if ": " in line]
-        self.assertEqual([s for s in said if "Killed" not in s],
-                         ["ends: loaded unloaded", "killed: loaded unloaded", "another:",
-                          "theirs:", "theirs: stays"])
+            raise unittest.SkipTest("takes root")
+        return sh("unshare", "-m", MACHINE / "script.sh", SCRIPT).stdout
+
+    def test_unloads_what_it_loaded(self):
+        said = re.findall(r"^(?:ends|killed|another|theirs):.*\b|^\w+:(?= *$)", self.says(), re.M)
+        self.assertEqual(said, ["ends: loaded unloaded", "killed: loaded unloaded", "another:",
+                                "theirs:", "theirs: stays"])
+
+    def test_refuses_what_it_does_not_know(self):
+        for what, name in (("nonsense", "nonsense"), ("splats splats", "splats splats"),
+                           ("--splats", "--splats"),
+                           ("in the environment: HMM_NOTIFIER_SPLAT", "misspelt")):
+            self.assertIn(f"test.sh: unknown{' ' if 'env' in what else ': '}{what}; --help says "
+                          f"what there is\n{name}: exit 2\n", self.says())
+        self.assertIn("\nknown: exit 0\n", self.says())
+
+    def test_all_skipped_is_not_passed(self):
+        none, skipped, half = re.findall(r"^TAP version 13\n((?:.*\n)*?)(\w+): exit (\d)$",
+                                         self.says(), re.M)
+        self.assertEqual(none[1:], ("none", "4"))
+        self.assertRegex(none[0], r"^1\.\.0 # SKIP no programs hmm_notifier_\* in /.*\n$")
+        self.assertEqual(skipped, ("1..1\n# ok 1 skips # SKIP why not\n# # SKIPPED: all tests\n"
+                                   "ok 1 hmm_notifier_skips # SKIP\n# Totals: pass:0 fail:0 "
+                                   "xfail:0 xpass:0 skip:1 error:0\n", "skipped", "4"))
+        self.assertIn("\n# # PASSED: 2 / 2 tests passed.\nok 1 hmm_notifier_skips\n", half[0])
+        self.assertEqual(half[1:], ("half", "0"))
+
+    def test_help_has_every_variable(self):
+        """That a program reads, and README as well"""
+        read = {name for where in ("lib", "selftests") for p in (TOP / where).rglob("*.c")
+                for name in re.findall(r'"(HMM_NOTIFIER_[A-Z_]+)"', p.read_text())}
+        # test_stress.py has these make the tests wrong
+        read -= {"HMM_NOTIFIER_STRESS_FORGETS", "HMM_NOTIFIER_STRESS_BUGS"}
+        self.assertIn("HMM_NOTIFIER_SPLATS", read)
+        for option in ("--help", "-h"):
+            r = sh(SCRIPT, option)
+            self.assertEqual(r.returncode, 0)
+            self.assertEqual(set(re.findall("^  (HMM_NOTIFIER_[A-Z_]+)=", r.stdout, re.M)), read)
+        text = (TOP / "README").read_text()
+        self.assertEqual(set(re.findall("^ +(HMM_NOTIFIER_[A-Z_]+)=", text, re.M)), read)
 
 
 ZRAM = pathlib.Path("/sys/class/zram-control")
