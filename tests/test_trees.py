@@ -194,6 +194,21 @@ class Copy(unittest.TestCase):
         self.assertIn("uncommitted", copied)
         self.assertIn("ret && subscriptions->has_itree", copied)
 
+    def test_a_source_that_git_is_to_ignore_is_copied(self):
+        """Debian's .gitignore has no more than debian/, whatever somebody committed."""
+        self.assertIn("\n/*\n", (pristine("6.12") / ".gitignore").read_text())
+        shutil.copy(pristine("6.12") / ".gitignore", self.tree)
+        git = ["git", "-C", self.tree, "-c", "user.name=t", "-c", "user.email=t@example.org"]
+        (self.tree / "mm/new.o").touch()
+        for step in (["init", "-q"], ["add", "-A"], ["add", "-f", "Makefile", "lib"],
+                     ["commit", "-qm", "base"]):
+            sh(*git, *step)
+            with self.subTest(step):
+                shutil.rmtree(self.work)
+                self.sync()
+                copied = set(contents(self.work / "tree"))
+                self.assertEqual(contents(self.tree).keys() - copied, {"mm/new.o"})
+
     def test_a_patch_that_is_there_already_is_left_alone(self):
         fixes = [p for p in self.patches if "mm-mmu_notifier" in p.name]
         self.assertEqual(len(fixes), 2)

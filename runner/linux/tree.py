@@ -38,12 +38,14 @@ def version(tree: pathlib.Path) -> str:
 def files(machine: host.Host, tree: pathlib.Path) -> set[str]:
     """The files of a tree that are its source: what git tracks and what it does not
     ignore, as they lie there, uncommitted changes included. Without git, all but what a
-    build leaves."""
+    build leaves; so too where git is to ignore the source, as in Debian's linux-source."""
     git = ("git", "-c", "safe.directory=*", "-C", tree)
     with contextlib.suppress(BadHost):  # there may be no git here
         code, prefix = machine.output(*git, "rev-parse", "--show-prefix",
                                       stderr=subprocess.DEVNULL)
-        if code == 0 and not prefix.strip("\n"):
+        ignored = machine.output(*git, "check-ignore", "-q", "--no-index", "mm/mmu_notifier.c",
+                                 stderr=subprocess.DEVNULL)[0] == 0
+        if code == 0 and not prefix.strip("\n") and not ignored:
             code, out = machine.output(*git, "ls-files", "-z", "-c", "-o",
                                        "--exclude-standard")
             if code:
