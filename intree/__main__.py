@@ -4,6 +4,8 @@ import argparse
 import pathlib
 import sys
 
+from runner.errors import Stop
+
 from . import patches, series
 from .install import Tree
 
@@ -35,7 +37,7 @@ def main() -> int:
         else:
             for base in options.BASE if not options.kdir else [""]:
                 series.make(base, options.OUT, options.kdir)
-    except (patches.Error, OSError) as why:
+    except (Stop, OSError) as why:
         print(f"{options.command}: {why}", file=sys.stderr)
         return 2
     return 0

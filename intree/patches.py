@@ -3,9 +3,10 @@
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 
+from runner import host
+from runner.errors import Stop
 from runner.linux import series
 
 PATCHES, bases, of_base = series.PATCHES, series.bases, series.listed
@@ -13,7 +14,7 @@ PATCHES, bases, of_base = series.PATCHES, series.bases, series.listed
 ENV = {**os.environ, "LC_ALL": "C"}
 
 
-class Error(Exception):
+class Error(Stop):
     """What the user has to be told."""
 
 
@@ -50,20 +51,7 @@ def run(*command: str | os.PathLike[str]) -> subprocess.CompletedProcess[str]:
 
 def apply(patches: list[pathlib.Path], pristine: pathlib.Path, new: pathlib.Path) -> None:
     """Puts what they touch into new, patched without fuzz."""
-    for name in {f for p in patches for f in touched(p)}:
-        if (pristine / name).is_file():
-            (new / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(pristine / name, new / name)
-            (new / name).chmod((new / name).stat().st_mode | 0o200)
-    for p in patches:
-        _apply_one(p, new)
-
-
-def _apply_one(patch: pathlib.Path, where: pathlib.Path) -> None:
-    """Applied, or there already"""
-    command = ["patch", "-d", str(where), "-p1", "-F0", "-f", "-i", str(patch)]
-    done = run(*command, "--dry-run")
-    if done.returncode == 0:
-        run(*command, "-s", "--no-backup-if-mismatch")
-    elif run(*command, "-R", "--dry-run").returncode:
-        raise Error(f"{patch.relative_to(PATCHES)} does not apply:\n{done.stdout}")
+    try:
+        series.patched_files(host.Host(), pristine, new, patches)
+    except series.DoesNotFit as why:
+        raise Error(str(why)) from why

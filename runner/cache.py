@@ -51,6 +51,12 @@ def new_directory(final: pathlib.Path) -> Iterator[pathlib.Path]:
         raise
 
 
+def protect(machine: host.Host, tree: pathlib.Path) -> None:
+    """The copies that are built share its files by hard links: nobody may write there."""
+    if machine.run("find", tree, "-type", "f", "-exec", "chmod", "a-w", "{}", "+"):
+        raise BadHost(f"cannot write to {tree}")
+
+
 def sizes(directory: pathlib.Path) -> set[str]:
     """A line for each file, with its size"""
     found, top = set(), os.fspath(directory)

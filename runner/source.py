@@ -103,9 +103,7 @@ def unpack(machine: host.Host, where: apt.Apt, series: str, tree: pathlib.Path) 
         if not unpack_tar(machine, deb, series, new) or \
                 not (new / "mm/mmu_notifier.c").is_file():
             raise BadHost(f"could not unpack {package}")
-        # the copies that are built share these files by hard links
-        if machine.run("find", new, "-type", "f", "-exec", "chmod", "a-w", "{}", "+"):
-            raise BadHost(f"cannot write to {new}")
+        cache.protect(machine, new)
     shutil.rmtree(debs)
 
 

@@ -25,6 +25,4 @@ def unpack(machine: host.Host, tarball: pathlib.Path, tree: pathlib.Path) -> Non
                            "--no-same-owner")
         if code or not (new / "mm/mmu_notifier.c").is_file():
             raise BadKernel(f"{tarball} is not a tarball of Linux")
-        # the copies that are built share these files by hard links
-        if machine.run("find", new, "-type", "f", "-exec", "chmod", "a-w", "{}", "+"):
-            raise BadKernel(f"cannot write to {new}")
+        cache.protect(machine, new)
