@@ -59,7 +59,8 @@ def parser() -> Parser:
     p.add_argument("--patch", metavar="FILE", type=file, action="append", default=[],
                    help="apply this one as well (again and again for several)")
     p.add_argument("--config", metavar="FILE", type=file,
-                   help="ask for these options as well")
+                   help="of Kconfig: these options win over ours, but for what the tests "
+                   "need; a whole .config is the base in place of ours")
     p.add_argument("--as", dest="name", metavar="NAME", type=name,
                    help="build it beside the kernel that has no such extras, not over it")
     return p

@@ -120,7 +120,9 @@ def parser() -> Parser:
              "and emulated, with Debian's kernels only")
     add("--debug", action="store_true", help="build that kernel with the debugging options")
     add("--config", metavar="FILE", type=file,
-        help="build it with these options of Kconfig, beside the kernel without them")
+        help="build it with these options of Kconfig, a fragment, or a whole .config as "
+             "the base, beside the kernel without them; what of them had to change is "
+             "listed")
     add("--all", action="store_true",
         help="run all tests; the default is some of each: every claim and every place "
              "that starts an invalidation, in seconds")

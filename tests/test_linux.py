@@ -45,46 +45,110 @@ class Config(unittest.TestCase):
     CONFIG = ("CONFIG_A=y\nCONFIG_B=m\nCONFIG_TEXT=\"x=y\"\n# CONFIG_C is not set\n"
               "CONFIG_C_LONGER=y\nCONFIG_MORE=y\n")
 
+    def differing(self, request, config):
+        return kconfig.differing(kconfig.options(request), config)
+
     def test_what_differs(self):
-        self.assertEqual(kconfig.differing(self.REQUEST, self.CONFIG), [])
+        self.assertEqual(self.differing(self.REQUEST, self.CONFIG), [])
         for old, new, wanted in (
-                ("CONFIG_B=m", "CONFIG_B=y", "CONFIG_B=m"),
-                ("CONFIG_A=y", "# CONFIG_A is not set", "CONFIG_A=y"),
-                ("x=y", "x=z", 'CONFIG_TEXT="x=y"'),
-                ("# CONFIG_C is not set", "CONFIG_C=m", "# CONFIG_C is not set"),
-                ("CONFIG_C_LONGER=y\n", "", "CONFIG_C_LONGER=y")):
+                ("CONFIG_B=m", "CONFIG_B=y", "CONFIG_B"),
+                ("CONFIG_A=y", "# CONFIG_A is not set", "CONFIG_A"),
+                ("x=y", "x=z", "CONFIG_TEXT"),
+                ("# CONFIG_C is not set", "CONFIG_C=m", "CONFIG_C"),
+                ("CONFIG_C_LONGER=y\n", "", "CONFIG_C_LONGER")):
             with self.subTest(new):
                 config = self.CONFIG.replace(old, new)
-                self.assertEqual(kconfig.differing(self.REQUEST, config), [wanted])
+                self.assertEqual(self.differing(self.REQUEST, config), [wanted])
 
     def test_later_requests_win(self):
         request = self.REQUEST + "# CONFIG_A is not set\nCONFIG_C=y\n"
-        self.assertEqual(kconfig.differing(request, self.CONFIG),
-                         ["# CONFIG_A is not set", "CONFIG_C=y"])
+        self.assertEqual(self.differing(request, self.CONFIG), ["CONFIG_A", "CONFIG_C"])
+
+    def request(self, theirs="", variant=""):
+        more = None
+        if theirs:
+            more = TempDir(self).path / "more.config"
+            more.write_text(theirs)
+        return kconfig.Request("x86_64", Extras(variant, config=more))
+
+    def lost(self, request, config):
+        return request.lost(machine(), self.tree, config)
 
     def test_only_an_optional_one_that_kconfig_does_not_know_may_be_lost(self):
-        tree = TempDir(self, "").path
+        self.tree = TempDir(self, "").path
         optional = next(line for line in (kconfig.CONFIGS / "optional.config").read_text()
                         .splitlines() if line.startswith("CONFIG_"))
-        request = f"CONFIG_NEEDED=y\n{optional}\n"
+        request = self.request()
+        config = request.text().replace("CONFIG_KSM=y", "# CONFIG_KSM is not set")
+        self.assertIn(f"\n{optional}\n", config)
+        config = config.replace(f"{optional}\n", "")
+        told = ["CONFIG_KSM=y (got: # CONFIG_KSM is not set)"]
+        self.assertEqual(self.lost(request, config), told)
+        (self.tree / "mm").mkdir()
+        (self.tree / "mm/Kconfig.debug").write_text(
+            f"menuconfig {optional.removeprefix('CONFIG_').partition('=')[0]}\n")
+        self.assertEqual(sorted(self.lost(request, config)),
+                         sorted([*told, f"{optional} (got: nothing)"]))
 
-        def lost():
-            return kconfig.lost(machine(), tree, request, "# CONFIG_NEEDED is not set\n")
+    def test_of_no_option_is_asked_twice(self):
+        """One that is needed and one that is not are in files of their own."""
+        request = self.request()
+        self.assertEqual(request.ours().keys() & request.needed().keys(), set())
+        self.assertIn("\nCONFIG_SERIAL_8250_CONSOLE=y\n", request.text())
+        self.assertNotIn("CONFIG_ACPI", kconfig.Request("arm64", Extras()).text())
 
-        (tree / "Kconfig").write_text("config NEEDED\n")
-        told = ["CONFIG_NEEDED=y (got: # CONFIG_NEEDED is not set)"]
-        self.assertEqual(lost(), told)
-        (tree / "mm").mkdir()
-        (tree / "mm/Kconfig.debug").write_text(f"menuconfig {kconfig.symbol(optional)[7:]}\n")
-        self.assertEqual(sorted(lost()), sorted([*told, f"{optional} (got: nothing)"]))
+    def test_a_fragment_wins_but_for_what_is_needed(self):
+        request = self.request("CONFIG_MINE=y\n# CONFIG_NUMA is not set\nCONFIG_VIRTIO_PCI=m\n"
+                               "# CONFIG_KASAN is not set\n", "debug")
+        text = request.text()
+        self.assertTrue(text.startswith("# allnoconfig\n"))
+        for line in ("CONFIG_MINE=y", "# CONFIG_NUMA is not set", "CONFIG_VIRTIO_PCI=y",
+                     "# CONFIG_KASAN is not set", "CONFIG_PROVE_LOCKING=y", "CONFIG_KSM=y"):
+            self.assertIn(f"\n{line}\n", text)
+        self.assertIn("\nCONFIG_KASAN=y\n", self.request(variant="debug").text())
+        self.assertNotIn("KASAN=y", self.request().text())
+        # what of ours is not to be had with it is told, and no error
+        config = text.replace("CONFIG_NUMA_BALANCING=y\n", "")
+        self.tree = TempDir(self, "").path
+        self.assertEqual(self.lost(request, config), [])
+        self.assertEqual(request.changed(config), [
+            "CONFIG_VIRTIO_PCI=m became CONFIG_VIRTIO_PCI=y",
+            "CONFIG_NUMA_BALANCING=y is not possible with that; what needs it skips"])
+        # an error is what was asked for itself, and what is needed
+        for line in ("CONFIG_MINE=y", "CONFIG_PROC_FS=y", "CONFIG_PROVE_LOCKING=y"):
+            self.assertEqual(self.lost(request, text.replace(f"{line}\n", "")),
+                             [f"{line} (got: nothing)"])
 
-    def test_request_has_the_extras_last(self):
-        more = TempDir(self).path / "more.config"
-        more.write_text("CONFIG_MINE=y\n")
-        request = kconfig.request("x86_64", Extras(variant="debug", config=more))
-        self.assertTrue(request.endswith("\nCONFIG_MINE=y\n"))
-        self.assertIn("CONFIG_KASAN=y\n", request)
-        self.assertNotIn("KASAN=y", kconfig.request("x86_64", Extras()))
+    WHOLE = ("#\n# Automatically generated file; DO NOT EDIT.\n# Linux/x86 6.12.1 Kernel "
+             "Configuration\n#\nCONFIG_NUMA=y\n# CONFIG_KSM is not set\nCONFIG_EXT4_FS=m\n"
+             "CONFIG_SOUND=m\n# CONFIG_PCI is not set\nCONFIG_DEBUG_INFO_BTF=y\n"
+             'CONFIG_SYSTEM_TRUSTED_KEYS="debian/certs.pem"\n# CONFIG_KASAN is not set\n')
+
+    def test_a_whole_config_is_the_base(self):
+        request = self.request(self.WHOLE, "debug")
+        got = kconfig.options(request.text())
+        self.assertTrue(request.text().startswith("# alldefconfig\n"))
+        for line in ("CONFIG_NUMA=y", "# CONFIG_KSM is not set", "CONFIG_SOUND=m"):
+            self.assertIn(line, got.values())
+        # needed; the guest loads no module; what does not work elsewhere; --debug
+        self.assertEqual(sorted(request.changed(request.text())), [
+            "# CONFIG_KASAN is not set became CONFIG_KASAN=y",
+            "# CONFIG_PCI is not set became CONFIG_PCI=y",
+            "CONFIG_DEBUG_INFO_BTF=y became # CONFIG_DEBUG_INFO_BTF is not set",
+            "CONFIG_EXT4_FS=m became CONFIG_EXT4_FS=y",
+            'CONFIG_SYSTEM_TRUSTED_KEYS="debian/certs.pem" became '
+            'CONFIG_SYSTEM_TRUSTED_KEYS=""'])
+        # of ours, no more than is needed
+        self.assertNotIn("CONFIG_HUGETLBFS", got)
+        self.assertNotIn("CONFIG_SYSTEM_REVOCATION_KEYS", got)
+        # an option of somebody's that another version doesn't have is told, no error
+        self.tree = TempDir(self, "").path
+        config = request.text().replace("CONFIG_SOUND=m\n", "")
+        self.assertEqual(self.lost(request, config), [])
+        self.assertIn("CONFIG_SOUND=m became nothing: no such option here",
+                      request.changed(config))
+        self.assertEqual(self.lost(request, config.replace("CONFIG_PCI=y\n", "")),
+                         ["CONFIG_PCI=y (got: nothing)"])
 
 
 def write(where, **files):
@@ -102,7 +166,7 @@ MAKE = """\
 for word; do case $word in O=*) out=${word#O=};; KCONFIG_ALLCONFIG=*) asked=${word#*=};; esac; done
 echo "$@" >>$out/calls
 case "$*" in
-*allnoconfig) cp "$asked" "$out/.config";;
+*all*config) cp "$asked" "$out/.config";;
 *kernelrelease) echo 6.12.1-hmm;;
 *modules)
 	grep -q broken "$out/../tree/mm/mmu_notifier.c" && { echo mm/x.c:1: error: bad; exit 2; }
@@ -182,6 +246,28 @@ class Built(unittest.TestCase):
         beside, _ = self.get(f"tree:{self.tree}", Extras(config=more, name="beside"))
         self.assertNotEqual(beside, kernel)
         self.assertEqual(configured(), 2)
+
+    def test_what_becomes_of_the_config_is_told(self):
+        spec = f"tree:{self.tree}"
+        theirs = self.tree / ".config"
+        self.assertNotIn(".config", self.get(spec)[1])
+        theirs.write_text(Config.WHOLE)
+        self.assertIn(f"{theirs} is not used; with --config {theirs} it is the base\n",
+                      self.get(spec)[1])
+        for _ in range(2):  # built, and there already
+            kernel, said = self.get(spec, Extras(config=theirs, name="theirs"))
+            self.assertNotIn("is not used", said)
+            self.assertIn(".config: CONFIG_EXT4_FS=m became CONFIG_EXT4_FS=y\n", said)
+        many = self.tree.parent / "many"
+        many.write_text("".join(f"CONFIG_VIRTIO_{n}=m\n" for n in ("PCI", "MENU", "CONSOLE")) +
+                        "".join(f"# {line.partition('=')[0]} is not set\n" for line in
+                                kconfig.needed("x86_64").values()))
+        kernel, said = self.get(spec, Extras(config=many, name="many"))
+        lines = (kernel / "changed.config").read_text().splitlines()
+        self.assertLess(30, len(lines))
+        self.assertEqual(said.count("many: "), build.SHOWN + 1)
+        self.assertIn(f"many: and {len(lines) - build.SHOWN} more: "
+                      f"{kernel}/changed.config\n", said)
 
     def test_what_does_not_build_is_told(self):
         (self.tree / "mm/mmu_notifier.c").write_text("broken\n")

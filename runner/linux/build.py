@@ -20,6 +20,7 @@ from runner.linux import kconfig, series, tarball, tree
 from runner.linux.request import BROKEN, Extras
 
 KBUILD = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "arm64"}
+SHOWN = 12  # lines of what became of somebody's options
 IMAGES = {"x86_64": "arch/x86/boot/bzImage", "arm64": "arch/arm64/boot/Image"}
 
 
@@ -72,6 +73,7 @@ class Linux:
         self.build, self.kernel = (self.work / f"{name}{variant}"
                                    for name in ("build", "kernel"))
         self.base = ""
+        self.request = kconfig.Request(self.arch, self.extras)
 
     def make(self, *args: str) -> list[str]:
         """Building beside the tree under names that are the same for all kernels lets
@@ -125,7 +127,7 @@ class Linux:
         return f"{digest.hexdigest()}  -\n"
 
     def make_config(self) -> None:
-        request = kconfig.request(self.arch, self.extras)
+        request = self.request.text()
         config, requested, memo = (self.build / name for name in (
             ".config", "requested.config", "config.sum"))
         made_from = self.config_sum(request)
@@ -137,12 +139,12 @@ class Linux:
             cmd = self.make("olddefconfig")
         else:
             requested.write_text(request)
-            cmd = self.make(f"KCONFIG_ALLCONFIG={requested}", "allnoconfig")
+            cmd = self.make(f"KCONFIG_ALLCONFIG={requested}", self.request.target)
         log = self.build / "config.log"
         if self.machine.logged(log, *cmd):
             host.say("\n".join(log.read_text(errors="replace").splitlines()[-15:]))
             raise BadKernel("the kernel can't be configured", BROKEN)
-        gone = kconfig.lost(self.machine, self.work / "tree", request, config.read_text())
+        gone = self.request.lost(self.machine, self.work / "tree", config.read_text())
         if gone:
             requested.unlink()  # look again the next time
             raise BadKernel("\n".join(["these options were asked for and did not survive "
@@ -177,6 +179,8 @@ class Linux:
             (new / "src").symlink_to(self.work / "tree")
             (new / "pristine").symlink_to(self.source)
             (new / "patched").touch()
+            (new / "changed.config").write_text("".join(
+                f"{line}\n" for line in self.request.changed((new / "config").read_text())))
             cache.write_manifest(new)
             (new / "made-from").write_text(made_from)
 
@@ -208,7 +212,21 @@ class Linux:
                     self.make_config()
                     self.compile()
                     self.publish(made_from)
+        self.say_config()
         return self.kernel
+
+    def say_config(self) -> None:
+        """What of the user's own options is not so"""
+        given, theirs = self.extras.config, self.source / ".config"
+        if not given:
+            if theirs.is_file():
+                host.say(f"{theirs} is not used; with --config {theirs} it is the base")
+            return
+        changed = self.kernel / "changed.config"
+        lines = changed.read_text().splitlines()
+        more = [f"and {len(lines) - SHOWN} more: {changed}"] if len(lines) > SHOWN else []
+        for line in [*lines[:SHOWN], *more]:
+            host.say(f"{given.name}: {line}")
 
 
 def errors(log: str) -> list[str]:
