@@ -11,7 +11,8 @@ import unittest
 
 from support import BASES, TOP, TempDir, machine, sh
 
-from runner.linux import series, tree
+from runner.linux import kconfig, series, tree
+from runner.linux.request import Extras
 
 
 def intree(*args):
@@ -142,6 +143,53 @@ class Install(unittest.TestCase):
             f.write("/* work of somebody */\n")
         self.assert_refused(tree, "changed since it was installed", "uninstall")
         self.assert_refused(tree, "lib/test_hmm.c")
+
+
+class Kconfig(unittest.TestCase):
+    """What becomes of options, by the Kconfig of each base"""
+
+    def made(self, base, theirs):
+        """(the request, the .config)"""
+        out, tree = TempDir(self, "").path, pristine(base)
+        (out / "theirs").write_text(theirs)
+        # pristine, so without what test_hmm does without in the series
+        request = kconfig.Request("x86_64", Extras(config=out / "theirs" if theirs else None))
+        (out / "asked").write_text(request.text())
+        r = sh("make", "-s", "-C", tree, f"O={out}", f"KCONFIG_ALLCONFIG={out}/asked",
+               "ARCH=x86_64", request.target)
+        self.assertEqual(r.returncode, 0, r.stdout)
+        config = (out / ".config").read_text()
+        self.assertEqual(request.lost(machine(), tree, config), [])
+        return request, config
+
+    def test_ours(self):
+        for base in BASES:
+            with self.subTest(base):
+                request, config = self.made(base, "")
+                self.assertEqual(request.changed(config), [])
+        self.whole(base, config)
+
+    def whole(self, base, config):
+        """Somebody's .config that was that one"""
+        for line in ("CONFIG_KSM=y", "CONFIG_VIRTIO_CONSOLE=y"):
+            self.assertIn(f"\n{line}\n", config)
+            config = config.replace(line, f"# {line[:-2]} is not set")
+        config = config.replace("CONFIG_BLK_DEV_LOOP=y", "CONFIG_BLK_DEV_LOOP=m")
+        request, made = self.made(base, f"{config}CONFIG_NONE_OF_OURS=y\n")
+        self.assertEqual(request.changed(made)[:2], [
+            "CONFIG_BLK_DEV_LOOP=m became CONFIG_BLK_DEV_LOOP=y",
+            "# CONFIG_VIRTIO_CONSOLE is not set became CONFIG_VIRTIO_CONSOLE=y"])
+        self.assertIn("CONFIG_NONE_OF_OURS=y became nothing: no such option here",
+                      request.changed(made))
+        self.assertNotIn("CONFIG_KSM=y", made)
+
+    def test_a_fragment(self):
+        request, config = self.made(BASES[-1], "# CONFIG_NUMA is not set\nCONFIG_SOUND=y\n")
+        self.assertNotIn("\nCONFIG_NUMA=y\n", config)
+        self.assertIn("\nCONFIG_SOUND=y\n", config)
+        why = "=y is not possible with that; what needs it skips"
+        self.assertEqual(request.changed(config), [f"CONFIG_NUMA_BALANCING{why}",
+                                                   f"CONFIG_X86_64_ACPI_NUMA{why}"])
 
 
 class Copy(unittest.TestCase):

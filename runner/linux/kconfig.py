@@ -110,9 +110,11 @@ class Request:
 
     def changed(self, config: str) -> list[str]:
         """What is not as --config says; and, of a fragment, what it takes from the tests"""
-        got, theirs = options(config), options(self.theirs)
+        got, theirs, asked = options(config), options(self.theirs), self.asked()
+        # first what the tests are to blame for
+        syms = sorted(differing(theirs, config), key=lambda sym: asked[sym] == theirs[sym])
         lines = [f"{theirs[sym]} became {got.get(sym, 'nothing: no such option here')}"
-                 for sym in differing(theirs, config)]
+                 for sym in syms]
         if theirs and not self.whole:
             known = {sym: line for sym, line in self.ours().items()
                      if sym not in theirs and sym not in of_files("optional")}
