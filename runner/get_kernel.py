@@ -25,9 +25,14 @@ SPEC is one of
         a developer's tree as it lies there, git or not, uncommitted changes
         included. It is copied and never touched. Patches that it has already
         are left alone.
-  image:BZIMAGE,MODULES
+  image:BZIMAGE,MODULES[,SOURCE]
         something built; MODULES is its build directory, or the
-        /lib/modules/RELEASE of it with a `build` link that works
+        /lib/modules/RELEASE of it with a `build` link that works, as a
+        distribution's headers make it. Those have no lib/test_hmm.c: SOURCE is
+        the tree or the tarball that has it, or else Debian's of the nearest
+        series is taken.
+  host, host:SOURCE
+        the kernel that runs here, in a VM as any other
 
 source: and tree: get the patches of test_hmm, and not the fixes of mm/, so that
 what the kernel gets wrong is seen. Append +fixes for a kernel with the fixes, as

@@ -46,7 +46,7 @@ def get(machine: host.Host, spec: str, more: Extras = Extras()) -> Kernel:
         directory = debian.get(machine, spec)
     elif kind in ("source", "tree"):
         directory = build.Linux(machine, spec, more).get()
-    elif kind == "image":
+    elif kind in ("image", "host"):
         directory = image.get(machine, spec)
     else:
         raise BadKernel(f"'{spec}': not a kernel; try debian:6.12 or debian:6.1")

@@ -11,7 +11,7 @@ from runner import TOP, host
 from runner.errors import BadKernel
 
 NAMES = TOP / "runner/guest/modules"
-UNPACKS = {".xz": ("xz", "-dc"), ".zst": ("zstd", "-dqc")}
+UNPACKS = {".gz": ("gzip", "-dc"), ".xz": ("xz", "-dc"), ".zst": ("zstd", "-dqc")}
 
 
 def collect(machine: host.Host, kernel: pathlib.Path) -> None:

@@ -110,7 +110,8 @@ def parser() -> Parser:
         help="what to boot; debian:6.12 (default where there is Debian's apt) or "
              "debian:6.1, source:BASE, source:newest, source:TARBALL, tree:DIR (built here; "
              "+fixes after it adds the fixes of mm/; tree:. is the default elsewhere, in a "
-             "kernel tree), image:BZIMAGE,MODULES (run_tests.sh get-kernel --help says more)")
+             "kernel tree), image:BZIMAGE,MODULES, host (run_tests.sh get-kernel --help says "
+             "more)")
     add("--compare", metavar=("OLD", "NEW"), nargs=2, default=[],
         help="what changed between two runs; each is a results directory, a kernel as for "
              "--kernel, or a git revision of the tree: beside it; exits 1 when a test is "

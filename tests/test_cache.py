@@ -12,6 +12,7 @@ from support import RUNNER, STANDINS, TempDir, built
 
 from runner import cache, place
 from runner.errors import BadHost, Interrupted
+from runner.linux import kconfig
 
 
 class Cache(unittest.TestCase):
@@ -65,8 +66,11 @@ class Cache(unittest.TestCase):
         for name in ("image", "Module.symvers", ".config", "source/lib/test_hmm.c"):
             (where / name).parent.mkdir(parents=True, exist_ok=True)
             (where / name).touch()
-        (where / "include/config").mkdir(parents=True)
-        (where / "include/config/kernel.release").write_text("6.12.1\n")
+        (where / "source/Makefile").write_text("VERSION = 6\nPATCHLEVEL = 12\n")
+        (where / ".config").write_text("\n".join([
+            *kconfig.needed("x86_64").values(), "CONFIG_MMU_NOTIFIER=y", "CONFIG_HMM_MIRROR=y"]))
+        (where / "include/generated").mkdir(parents=True)
+        (where / "include/generated/utsrelease.h").write_text('#define UTS_RELEASE "6.12.1"\n')
         env = {**os.environ, "XDG_CACHE_HOME": str(where / "cache")}
         for _ in range(3):
             runs = [subprocess.Popen([*RUNNER, "get-kernel", f"image:{where}/image,{where}"],

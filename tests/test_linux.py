@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import unittest
+from unittest import mock
 
 from support import BASES, RUNNER, TOP, TempDir, machine, shim
 
@@ -295,19 +296,170 @@ class Errors(unittest.TestCase):
         self.assertEqual(build.errors("CC a\nCC error\n"), [])
 
 
-class Image(unittest.TestCase):
+# What a distribution ships of a kernel, and its directory of modules
+RELEASE = os.uname().release
+HEADERS = {"Module.symvers": "", "include__config__kernel.release": "6.12.1\n",
+           "include__generated__utsrelease.h": '#define UTS_RELEASE "6.12.1-dist"\n'}
+# depmod -b TOP RELEASE
+DEPMOD = 'find -L "$2/lib/modules/$3" -name "*.ko*" >"$2/lib/modules/$3/modules.dep"'
+# modprobe -d TOP -S RELEASE --show-depends NAME
+MODPROBE = r'sed -n "s,.*/$6\.ko.*,insmod &,p" "$2/lib/modules/$4/modules.dep"'
+
+
+class Given(unittest.TestCase):
+    def setUp(self):
+        self.tmp = TempDir(self, "").path
+        self.source, self.dir = self.tmp / "linux", self.tmp / "lib/modules/6.12.1-dist"
+        write(self.source, **SMALL, **{"lib__test_hmm.c": ""})
+        config = {**kconfig.needed("x86_64"), "CONFIG_MMU_NOTIFIER": "CONFIG_MMU_NOTIFIER=y",
+                  "CONFIG_HMM_MIRROR": "CONFIG_HMM_MIRROR=y"}
+        write(self.tmp, vmlinuz="image")
+        self.file = self.tmp / "vmlinuz"
+        headers = self.tmp / "usr/src/linux-headers"
+        self.config = headers / ".config"
+        write(headers, **HEADERS, **{".config": "".join(f"{x}\n" for x in config.values())})
+        write(self.dir, **{"kernel__drivers__virtio_pci.ko": "pci",
+                           "kernel__fs__ext4.ko": "ext4", "modules.builtin": ""})
+        (self.dir / "build").symlink_to(headers)
+        self.machine = host.Host()
+        self.addCleanup(os.close, self.machine.guard.pipe)
+        self.machine.env.update(shim(self, depmod=DEPMOD, modprobe=MODPROBE),
+                                XDG_CACHE_HOME=str(self.tmp / "cache"))
+
+    def get(self, spec=""):
+        return image.get(self.machine, spec or f"image:{self.file},{self.dir},{self.source}")
+
+    def refused(self, why, spec=""):
+        with self.assertRaisesRegex(BadKernel, why) as said:
+            self.get(spec)
+        return str(said.exception)
+
+    def without(self, option, instead=""):
+        text = self.config.read_text()
+        self.assertIn(f"{option}\n", text)
+        self.config.write_text(text.replace(f"{option}\n", f"{instead}\n"))
+
+
+class Image(Given):
     def test_what_is_wrong_is_told(self):
-        where = TempDir(self, "").path
-        write(where, image="")
-        for spec, why in ((f"image:{where}/image", "expected image:BZIMAGE,MODULES"),
-                          (f"image:{where}/none,{where}", "expected image:BZIMAGE,MODULES"),
-                          (f"image:{where}/image,{where}", "neither a build directory")):
-            with self.assertRaisesRegex(BadKernel, why):
-                image.parse(spec)
-        for name in ("Module.symvers", ".config"):
-            (where / name).touch()
-        with self.assertRaisesRegex(BadKernel, "no lib/test_hmm.c"):
-            image.parse(f"image:{where}/image,{where}")
+        for spec, why in ((f"image:{self.file}", "expected .* and there is no MODULES"),
+                          (f"image:{self.tmp}/none,{self.dir}", "no /.*/none$"),
+                          (f"image:{self.file},{self.tmp}/none", "no /.*/none$"),
+                          (f"image:{self.file},{self.tmp}", "neither a build directory"),
+                          (f"image:{self.file},{self.dir},{self.tmp}", "is not a kernel tree")):
+            self.refused(why, spec)
+        write(self.source, Makefile="VERSION = 6\nPATCHLEVEL = 1\n")
+        self.refused("linux is Linux 6.1, and the image 6.12$")
+
+    def test_of_a_distribution(self):
+        kernel = self.get()
+        self.assertEqual((kernel / "src").resolve(), self.source)
+        self.assertEqual((kernel / "build").resolve(), self.config.parent)
+        self.assertEqual((kernel / "base").read_text(), "6.12\n")
+        self.assertEqual((kernel / "release").read_text(), "6.12.1-dist\n")
+        self.assertEqual((kernel / "modules/order").read_text(), "virtio_pci.ko\next4.ko\n")
+        self.assertEqual((kernel / "modules/ext4.ko").read_text(), "ext4")
+        # the order that modprobe wants to know was made here: nothing was written there
+        self.assertEqual(sorted(p.name for p in self.dir.iterdir()),
+                         ["build", "kernel", "modules.builtin"])
+        self.assertEqual(self.get(), kernel)
+        write(self.tmp, vmlinuz="built anew")
+        self.assertNotEqual(self.get(), kernel)
+
+    def test_what_depmod_made_already_is_taken(self):
+        write(self.dir, **{"modules.dep.bin": "", "modules.dep": f"{self.dir}/kernel/fs/ext4.ko\n"})
+        self.assertEqual((self.get() / "modules/order").read_text(), "ext4.ko\n")
+
+    def test_of_a_build_directory(self):
+        """Without modules_install its modules lie where make left them."""
+        build = self.config.parent
+        write(build, **{"fs__ext4__ext4.ko": "ext4", "drivers__zram.ko": "zram",
+                        "kernel__built.ko": "",  # not in modules.order
+                        "modules.order": "fs/ext4/ext4.o\ndrivers/zram.ko\ngone.ko\n"})
+        (build / "source").symlink_to(self.source)
+        kernel = self.get(f"image:{self.file},{build}")
+        self.assertEqual((kernel / "src").resolve(), self.source)
+        self.assertEqual((kernel / "modules/order").read_text(), "ext4.ko\nzram.ko\n")
+
+    def test_the_source_of_the_nearest_base_is_told(self):
+        with mock.patch("runner.source.pristine", return_value=(self.source, "6.12.5-1")), \
+                contextlib.redirect_stderr(io.StringIO()) as said:
+            kernel = self.get(f"image:{self.file},{self.dir}")
+        self.assertEqual((kernel / "src").resolve(), self.source)
+        self.assertRegex(said.getvalue(), "linux-headers has no lib/test_hmm.c: taking those of "
+                         "Debian's Linux 6.12.5-1, .* say image:BZIMAGE,MODULES,SOURCE\n")
+
+    def test_a_tarball_is_a_source(self):
+        subprocess.run(["tar", "-czf", self.tmp / "linux.tar.gz", "-C", self.tmp, "linux"],
+                       check=True)
+        kernel = self.get(f"image:{self.file},{self.dir},{self.tmp}/linux.tar.gz")
+        self.assertTrue((kernel / "src/lib/test_hmm_uapi.h").is_file())
+        self.assertIn(self.tmp / "cache", (kernel / "src").resolve().parents)
+
+    def test_what_its_config_lacks_is_told_by_name(self):
+        before = self.config.read_text()
+        for option, instead in (("CONFIG_HMM_MIRROR=y", "# CONFIG_HMM_MIRROR is not set"),
+                                ("CONFIG_MMU_NOTIFIER=y", ""), ("CONFIG_DEVTMPFS=y", ""),
+                                ("CONFIG_VIRTIO_CONSOLE=y", "CONFIG_VIRTIO_CONSOLE=m")):
+            self.without(option, instead)
+            self.assertEqual(self.refused("can't do without"),
+                             f"{self.file}: the tests can't do without\n{option} (is: "
+                             f"{instead or 'nothing'})")
+            self.config.write_text(before)
+        self.config.write_text(f"{before}CONFIG_MODULE_SIG_FORCE=y\n")
+        self.refused(r"# CONFIG_MODULE_SIG_FORCE is not set \(is: CONFIG_MODULE_SIG_FORCE=y\)")
+
+    def test_what_is_a_module_is_there(self):
+        self.without("CONFIG_VIRTIO_PCI=y", "CONFIG_VIRTIO_PCI=m")
+        self.get()
+        self.assertIn("there are no modules of it in", self.refused(
+            "CONFIG_VIRTIO_PCI=y .is: CONFIG_VIRTIO_PCI=m",
+            f"image:{self.file},{self.config.parent},{self.source}"))
+
+    def test_the_series_that_fits_is_taken(self):
+        """Not by its number alone: 6.6 has more in common with 6.12 than with 6.1."""
+        from test_trees import small_tree
+        tree = small_tree(self, "6.12")
+        write(tree, Makefile="VERSION = 6\nPATCHLEVEL = 6\n")
+        found = image.Image("", self.file, self.dir, self.config.parent, tree)
+        self.assertEqual(found.base(self.machine), "6.12")
+
+
+class Host(Given):
+    """--kernel host, of a machine that plays"""
+
+    def setUp(self):
+        super().setUp()
+        write(self.tmp, **{f"boot__vmlinuz-{RELEASE}": "image"})
+        self.dir.rename(self.dir.with_name(RELEASE))
+
+    def get(self, spec=""):
+        running = image.running
+        with mock.patch("runner.linux.image.running",
+                        lambda machine, spec: running(machine, spec, self.tmp)):
+            return image.get(self.machine, spec or f"host:{self.source}")
+
+    def test_it_is_found(self):
+        kernel = self.get()
+        self.assertEqual((kernel / "vmlinuz").resolve().parent, self.tmp / "boot")
+        self.assertEqual((kernel / "origin").read_text(), f"host:{self.source}\n")
+        self.assertEqual((kernel / "modules/ext4.ko").read_text(), "ext4")
+        # Fedora has it here as well
+        boot = self.tmp / f"boot/vmlinuz-{RELEASE}"
+        boot.rename(self.dir.with_name(RELEASE) / "vmlinuz")
+        self.assertEqual((self.get() / "vmlinuz").resolve(),
+                         self.dir.with_name(RELEASE) / "vmlinuz")
+
+    def test_what_is_not_there_is_told(self):
+        (self.dir.with_name(RELEASE) / "build").unlink()
+        self.refused(f"lib/modules/{RELEASE}: neither a build directory .*the package of the "
+                     "kernel's headers")
+        (self.tmp / f"boot/vmlinuz-{RELEASE}").unlink()
+        self.assertEqual(self.refused("has no image of it", "host"), f"host: this machine runs "
+                         f"{RELEASE}, and has no image of it: none of "
+                         f"{self.tmp}/boot/vmlinuz-{RELEASE} "
+                         f"{self.tmp}/lib/modules/{RELEASE}/vmlinuz "
+                         f"{self.tmp}/boot/Image-{RELEASE}")
 
 
 class Command(unittest.TestCase):
