@@ -4,7 +4,7 @@
 all help:
 	@echo "./run_tests.sh runs the tests on a kernel; 'make check' tests this project."
 	@echo "Targets: check [T=NAME], static KDIR=DIR [FILE=F], static-cocci KDIR=DIR, new-test NAME=AREA, stable [N=50 ARGS=...], callsites KDIR=DIR, bench, fuzz-judge [N=10000],"
-	@echo "mutants [M=NAME], fuzz-device [S=600 ARGS=...], coverage, clean, distclean, install KDIR=DIR [FIXES=n], uninstall KDIR=DIR, series [OUT=DIR] [KDIR=DIR], check-bisect"
+	@echo "mutants [M=NAME], fuzz-device [S=600 ARGS=...], coverage, lava-local [ARGS=...], clean, distclean, install KDIR=DIR [FIXES=n], uninstall KDIR=DIR, series [OUT=DIR] [KDIR=DIR], check-bisect"
 
 # T= picks tests of the project by a part of their name: a file's, class's or method's,
 # as in T=test_judge, T=test_judge.Good, or several.
@@ -77,6 +77,12 @@ coverage:
 	@./run_tests.sh packages run source gcovr
 	@tests/proof/coverage.py --kernel $(KERNEL)
 
+# The tests as a job of LAVA, on this machine, by its own dispatcher and without a server.
+# That is made of Debian's Python, and so is what it is run by.
+lava-local:
+	@./run_tests.sh packages run lava
+	@/usr/bin/python3 -B -m ci.lava $(ARGS)
+
 clean:
 	rm -rf results
 	find . -name __pycache__ -prune -exec rm -rf {} +
@@ -85,4 +91,4 @@ clean:
 distclean: clean
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/hmm-notifier-tests"
 
-.PHONY: all help check new-test static static-cocci stable callsites fuzz-judge bench install uninstall series check-bisect mutants fuzz-device coverage clean distclean
+.PHONY: all help check new-test static static-cocci stable callsites fuzz-judge bench install uninstall series check-bisect mutants fuzz-device coverage lava-local clean distclean

@@ -13,6 +13,7 @@ from runner import cache, host
 from runner.errors import OurFault, writing
 
 Path = typing.Union[str, "os.PathLike[str]"]
+SCRIPTS = ("init", "probe", "cases")  # in its root directory
 
 
 def pack(names: typing.Iterable[str], directory: Path, out: Path) -> None:
@@ -52,12 +53,12 @@ def fill(root: pathlib.Path, out: pathlib.Path, kernel_modules: pathlib.Path,
     shutil.copy(busybox, root / "bin/busybox")
     for where, files in (("bin", out.glob("bin/*")), ("tests", out.glob("tests/*")),
                          ("modules", kernel_modules.glob("*.ko")), ("modules", own(out)),
-                         ("", (guest / "init", guest / "probe"))):
+                         ("", [guest / name for name in SCRIPTS])):
         for f in files:
             shutil.copy(f, root / where)
     order = (kernel_modules / "order").read_text()
     (root / "modules/order").write_text(order + "".join(f"{ko.name}\n" for ko in own(out)))
-    for f in (root / "init", root / "probe", *root.glob("bin/*"), *root.glob("tests/*")):
+    for f in (*(root / name for name in SCRIPTS), *root.glob("bin/*"), *root.glob("tests/*")):
         f.chmod(0o755)
 
 

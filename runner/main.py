@@ -10,7 +10,7 @@ from runner.errors import OURS, STOP_BISECT, Interrupted
 from runner.run import Run
 
 
-def main(argv: typing.List[str]) -> int:
+def main(argv: typing.List[str], runs: typing.Type[Run] = Run) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -22,7 +22,7 @@ def main(argv: typing.List[str]) -> int:
             opt = options.parse(argv)
             if opt.compare:
                 return compare.run_both(opt)
-            run = Run(opt)
+            run = runs(opt)
             code = run.run()
             return run.bisect_status(code) if bisect else code
         finally:

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A LAVA job of the tests, run by LAVA's own dispatcher: each test is a test case there,
+with the verdict that it has here."""
+import importlib
+import os
+import re
+import shutil
+import unittest
+
+from support import KERNEL, STANDINS, TOP, Run, TempDir, sh
+
+lava = importlib.import_module("ci.lava.__main__")
+
+X = "hmm_notifier_standin"
+NEXT = "hmm_notifier_standin_next"
+# What a server does with a job before it takes it
+VALIDATE = """
+import sys, yaml
+from lava_common import schemas
+from lava_common.schemas import device
+schemas.validate(yaml.safe_load(open(sys.argv[1])))
+device.validate(yaml.safe_load(open(sys.argv[2])))
+"""
+
+
+def result(name, result, definition="hmm-notifier"):
+    return {"lvl": "results", "msg": {
+        "case": re.sub(r"\W+", "_", name.lower()), "definition": definition,
+        "extra": {"test_case_id": name}, "result": result}}
+
+
+JOB = result("job", "pass", "lava")
+GOOD = [result("p:f.v.a", "pass"), result("p:f.v.b", "skip"), result("p:f.v.c", "pass"),
+        result("p", "pass"), JOB]
+JUDGED = [{"name": f"p:f.v.{name}", "result": said}
+          for name, said in (("a", "pass"), ("b", "skip"), ("c", "known_bug"))]
+
+
+class Compared(unittest.TestCase):
+    def assert_differs(self, lines, *names, judged=JUDGED):
+        said = lava.differences(judged, lines)
+        self.assertEqual([line.partition(": ")[0] for line in said], list(names), said)
+
+    def test_the_same(self):
+        self.assert_differs(GOOD)
+
+    def test_another_verdict(self):
+        for name in "abc":
+            lines = [result("p:f.v." + name, "fail") if line["msg"]["case"] == f"p_f_v_{name}"
+                     else line for line in GOOD]
+            self.assert_differs(lines, f"p:f.v.{name}")
+        self.assert_differs([GOOD[0], result("p:f.v.b", "pass"), *GOOD[2:]], "p:f.v.b")
+        self.assert_differs(GOOD, "p:f.v.a", judged=[{**JUDGED[0], "result": "fail"},
+                                                     *JUDGED[1:]])
+
+    def test_absent_twice_or_unknown(self):
+        self.assert_differs(GOOD[1:], "p:f.v.a")
+        self.assert_differs([GOOD[0], *GOOD], "p:f.v.a")
+        self.assert_differs(GOOD, "p:f.v.c", judged=JUDGED[:2])
+        self.assert_differs([], *(t["name"] for t in JUDGED))
+
+    def test_broken_off(self):
+        """What failed here may be absent there, if there is something that says why."""
+        failed = [JUDGED[0], *({**t, "result": "fail"} for t in JUDGED[1:])]
+        self.assert_differs([GOOD[0], JOB], "p:f.v.b", "p:f.v.c", judged=failed)
+        self.assert_differs([GOOD[0], result("panic - not syncing: x", "fail"), JOB],
+                            judged=failed)
+        self.assert_differs([GOOD[0], result("job", "fail", "lava")], judged=failed)
+        self.assert_differs([GOOD[0], result("job", "fail", "lava")], "p:f.v.b", "p:f.v.c")
+
+
+class Names(unittest.TestCase):
+    def test_unlike_in_lava(self):
+        """It has them in lower case, and an underscore for all that is no letter."""
+        names = sh(TOP / "run_tests.sh", "--kernel", KERNEL, "--list", "--all")
+        names = [line for line in names.stdout.splitlines() if lava.is_test(line)]
+        self.assertGreater(len(names), 100)
+        self.assertEqual(len({re.sub(r"\W+", "_", n.lower()) for n in names}), len(names))
+
+
+@unittest.skipUnless(shutil.which("lava-run"), "no lava-run here: make lava-local has it")
+@unittest.skipIf(os.geteuid(), "lava-run wants to be root")
+class Really(unittest.TestCase):
+    def run_it(self, *globs, more=()):
+        self.dir = TempDir(self).path
+        done = sh("/usr/bin/python3", "-B", "-m", "ci.lava", "--kernel", KERNEL, "--results",
+                  self.dir, *STANDINS, *more, *(a for g in globs for a in ("--test", g)),
+                  cwd=TOP)
+        latest = self.dir / "latest"
+        return done, lava.cases(lava.read_log(latest / "lava.log"))
+
+    def test_each_verdict(self):
+        done, cases = self.run_it(f"{X}:ends.passes", f"{X}:ends.fails", f"{X}:ends.skips",
+                                  f"{X}:ends.known_bug", f"{NEXT}:ends.passes")
+        self.assertEqual((done.returncode, cases), (1, {
+            f"{X}:ends.passes": "pass", f"{X}:ends.fails": "fail", f"{X}:ends.skips": "skip",
+            f"{X}:ends.known_bug": "pass", X: "fail",
+            f"{NEXT}:ends.passes": "pass", NEXT: "pass"}), done.stdout)
+        self.assertIn("7 test cases, 2 failed; 0 differences", done.stdout)
+        latest = self.dir / "latest"
+        self.assertEqual(sh("/usr/bin/python3", "-c", VALIDATE, latest / "job.yaml",
+                            latest / "device.yaml").stdout, "")
+
+    def test_what_passes(self):
+        done, cases = self.run_it(f"{X}:ends.passes")
+        self.assertEqual((done.returncode, cases), (0, {f"{X}:ends.passes": "pass",
+                                                        X: "pass"}), done.stdout)
+
+    def test_hang(self):
+        done, cases = self.run_it(f"{X}:kernel.mad.hang", f"{NEXT}:ends.passes",
+                                  more=("--timeout", "6"))
+        self.assertEqual((done.returncode, cases), (1, {
+            f"{X}:kernel.mad.hang": "fail", X: "fail", f"{NEXT}:ends.passes": "pass",
+            NEXT: "pass"}), done.stdout)
+        self.assertIn(" 0 differences", done.stdout)
+
+    def test_panic(self):
+        """It is a failure of its own, and no fault of the lab."""
+        done, cases = self.run_it(f"{X}:ends.passes", f"{X}:kernel.mad.panic",
+                                  f"{NEXT}:ends.passes")
+        self.assertEqual((done.returncode, cases), (1, {
+            f"{X}:ends.passes": "pass", "panic - not syncing: asked for": "fail"}),
+            done.stdout)
+        self.assertIn(" 0 differences", done.stdout)
+
+    def test_no_device(self):
+        done, cases = self.run_it(f"{X}:ends.passes",
+                                  more=("--append", "module_blacklist=test_hmm"))
+        self.assertEqual((done.returncode, cases["load-test_hmm.ko"]), (4, "fail"),
+                         done.stdout)
+
+
+class WithoutLava(unittest.TestCase):
+    def test_console_has_no_cases(self):
+        r = Run(self, "--test", f"{X}:ends.passes")
+        self.assertEqual(r.code, 0, r.out)
+        self.assertNotIn("hmm_notifier", r.log("console.log"))
+
+
+if __name__ == "__main__":
+    unittest.main()
