@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """run_tests.sh judge [--strict] RESULTS - what a run means; reads only that directory.
 
-Writes junit.xml and kernel-log/, prints the summary, and writes summary.json last: until
-then that says "fail".  Exits 0 when all passed (known bugs aside), 1 when something
-failed, 4 when nothing was tested, and 70 when there is no verdict because something is
-wrong with the judge or its machine.
+Writes junit.xml, kcidb.json and kernel-log/, prints the summary, and writes summary.json
+last: until then that says "fail".  Exits 0 when all passed (known bugs aside), 1 when
+something failed, 4 when nothing was tested, and 70 when there is no verdict because
+something is wrong with the judge or its machine.
 
 The verdict is "fail" until everything has said that it's well: each test that was
 expected has a result, each program its end, what they say of it agrees, the log is

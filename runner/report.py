@@ -10,7 +10,7 @@ import sys
 import typing
 from collections.abc import Sequence
 
-from runner import files, headline, junit, klog, page, screen
+from runner import files, headline, junit, kcidb, klog, page, screen
 
 COUNTS = (("passed", "pass"), ("failed", "fail"), ("skipped", "skip"),
           ("known_bugs", "known_bug"))
@@ -55,6 +55,7 @@ class Report:
                       for t in tests],
         }
         junit.write(self.dir / "junit.xml", meta, boot, tests, sections, self.strict)
+        kcidb.write(self.dir / "kcidb.json", meta, boot, tests, sections, verdict)
         no_page = page.write(self.dir, summary, tests, sections, self.log_file, self.alone)
         try:
             for note in [*notes, no_page] if no_page else notes:
