@@ -8,11 +8,11 @@ import pytest
 
 # These boot nothing and are soon done.  What is not named here shares one worker: guests
 # have bounds in seconds, and two at once would be too slow for them.
-NO_GUEST = {"test_apt", "test_callsites", "test_chosen", "test_compare", "test_describe",
-            "test_fuzz_judge", "test_headline", "test_judge", "test_judge_claims",
-            "test_judge_data", "test_junit", "test_kcidb", "test_layers", "test_linux",
-            "test_packages", "test_page", "test_progress", "test_pytest", "test_source",
-            "test_static", "test_summary", "test_unit"}
+NO_GUEST = {"test_apt", "test_callsites", "test_chosen", "test_ci", "test_compare",
+            "test_describe", "test_fuzz_judge", "test_headline", "test_judge",
+            "test_judge_claims", "test_judge_data", "test_junit", "test_kcidb",
+            "test_layers", "test_linux", "test_packages", "test_page", "test_progress",
+            "test_pytest", "test_source", "test_static", "test_summary", "test_unit"}
 
 # The tests name files from the top of the checkout.
 os.chdir(pathlib.Path(__file__).resolve().parent.parent)
