@@ -29,6 +29,10 @@ TITLES = ("newly failing", "new and failing", "newly passing", "otherwise anothe
 Facts = Mapping[str, typing.Any]
 
 
+class Nothing(Stop):
+    code = NOTHING
+
+
 def read(results: pathlib.Path) -> dict[str, typing.Any]:
     """The summary of a run that was judged"""
     try:
@@ -86,8 +90,12 @@ def differences(old: Facts, new: Facts) -> dict[str, list[str]]:
     return found
 
 
+def ran(summary: Facts) -> set[str]:
+    return {t["name"] for t in summary["tests"] if t["result"] != "skip"}
+
+
 def show(names: Sequence[str], summaries: Sequence[Facts]) -> int:
-    """The exit code: 1 when something is worse than it was"""
+    """The exit code: 1 when something is worse than it was, 4 when nothing says so"""
     for which, name, s in zip(("old", "new"), names, summaries):
         report.say(f"{which}: {name}: {s.get('kernel')}, {s.get('passed')} passed, "
                    f"{s.get('failed')} failed, {s.get('skipped')} skipped, "
@@ -98,6 +106,8 @@ def show(names: Sequence[str], summaries: Sequence[Facts]) -> int:
             more = [f"  and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
             report.say("\n".join([f"{title}: {len(lines)}", *lines[:SHOWN], *more]))
     worse = sum(len(found[title]) for title in TITLES[:2])
+    if not worse and not ran(summaries[0]) & ran(summaries[1]):
+        raise Nothing("--compare: no test ran in both")
     report.say(f"REGRESSION: {worse} worse" if worse else "no regression")
     return FAIL if worse else PASS
 
@@ -148,10 +158,6 @@ def test(opt: Options, spec: str) -> pathlib.Path:
     if not run.results or code == NOTHING:
         raise Nothing(f"--compare {spec}: nothing could be tested")
     return run.results.directory
-
-
-class Nothing(Stop):
-    code = NOTHING
 
 
 def side(opt: Options, which: str, other: str) -> pathlib.Path:

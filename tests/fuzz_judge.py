@@ -29,6 +29,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 import goodrun  # noqa: E402
 import mutations  # noqa: E402
 from runner import judge  # noqa: E402
+from stable import at_least_one  # noqa: E402
 
 SECONDS, MEMORY = 5, 512 << 20
 CONTROL = re.compile(r"[^\n\x20-\x7e\xa0-\uffff]")
@@ -123,7 +124,7 @@ def fuzz(count: int, seed: int = 1, first: int = 0,
 
 def main() -> int:
     p = argparse.ArgumentParser()
-    p.add_argument("-n", type=int, default=1000)
+    p.add_argument("-n", type=at_least_one, default=1000)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--first", type=int, default=0)
     p.add_argument("--worker", type=int, nargs=2)

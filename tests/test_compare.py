@@ -91,6 +91,22 @@ class Directories(unittest.TestCase):
                 self.assertEqual(code, 2, out)
                 self.assertIn(f"--compare {empty}: ", out)
 
+    def test_nothing_in_common(self):
+        """Of all that ran: no regression is not said of what nobody saw."""
+        ran = summary(a_test("p:a"), a_test("p:b", "skip"))
+        for old, new, code in ((ran, summary(), 4), (summary(), ran, 4),
+                               (ran, summary(a_test("p:a", "skip")), 4),
+                               (summary(a_test("p:b")), ran, 4),
+                               (ran, summary(a_test("p:c")), 4),
+                               (ran, summary(a_test("p:c", "fail")), 1),
+                               (ran, summary(a_test("p:a"), a_test("p:c")), 0)):
+            where = [TempDir(self).path for _ in range(2)]
+            for to, said in zip(where, (old, new)):
+                (to / "summary.json").write_text(json.dumps(said))
+            got, out = self.compare(*where)
+            self.assertEqual(got, code, out)
+            self.assertEqual("no regression" in out, code == 0, out)
+
     def test_wrong_usage(self):
         good = Judged(self).dir
         for args in ((good,), (good, "HEAD~3"), (good, "nowhere:x"),

@@ -3,6 +3,7 @@
 import unittest
 
 import fuzz_judge
+from support import TOP, sh
 
 
 class Mangled(unittest.TestCase):
@@ -12,6 +13,10 @@ class Mangled(unittest.TestCase):
         self.assertEqual(found.n, 600)
         # or a judge that fails every run would pass, too
         self.assertLess(0, found.codes[0])
+
+    def test_none_at_all_is_no_success(self):
+        r = sh(TOP / "tests/fuzz_judge.py", "-n", "0")
+        self.assertEqual(r.returncode, 2, r.stdout)
 
 
 if __name__ == "__main__":

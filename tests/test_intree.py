@@ -94,6 +94,14 @@ class Directory(unittest.TestCase):
             for who in hmm_people(tree):
                 self.assertIn(who, r.stdout)
 
+    def test_without_its_programs_the_script_fails(self):
+        """It would be skipped, which CIs take for a success."""
+        where = TempDir(self).path
+        shutil.copy(TOP / "intree/test_hmm_notifier.sh", where)
+        r = sh(where / "test_hmm_notifier.sh")
+        self.assertEqual((r.returncode, r.stdout.splitlines()[1:]),
+                         (1, [f"not ok 1 there are no programs in {where}"]))
+
     def test_uninstall_leaves_no_directory(self):
         tree = small_tree(self, BASES[0])
         before = {p for p in tree.rglob("*")}
