@@ -1,10 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0
 # Wiring only.  The two commands that matter: ./run_tests.sh, and make check.
 
+define HELP
+./run_tests.sh               tests a kernel: see ./run_tests.sh --help, and README
+
+make check [T=NAME...]       tests this project itself; T= picks tests by a part of their name
+make new-test NAME=AREA      a program of tests to begin with
+make stable [N=50] [ARGS=]   the same run again and again: is it flaky?
+make static KDIR=DIR [FILE=] every notifier callback of a kernel tree, without running it
+make static-cocci KDIR=DIR   the same by Coccinelle
+make callsites KDIR=DIR      are all places known that start an invalidation there?
+make install KDIR=DIR        the tests into a kernel tree; FIXES=n leaves mm/ alone
+make uninstall KDIR=DIR      restores it to the byte
+make series [OUT=] [KDIR=]   the patches as one would send them
+
+make mutants [M=] [KERNEL=]  does the suite notice each of the mistakes?
+make coverage [KERNEL=]      what of mm/mmu_notifier.c is run
+make fuzz-device [S=600]     attacks on the device that the tests use
+make fuzz-judge [N=10000]    broken runs, each judged
+make check-bisect            bisects a handful of kernels
+make bench                   where the time of a run goes
+make lava-local [ARGS=]      the tests as a job of LAVA, without a server
+
+make clean                   results
+make distclean               also what was downloaded and built
+endef
 all help:
-	@echo "./run_tests.sh runs the tests on a kernel; 'make check' tests this project."
-	@echo "Targets: check [T=NAME], static KDIR=DIR [FILE=F], static-cocci KDIR=DIR, new-test NAME=AREA, stable [N=50 ARGS=...], callsites KDIR=DIR, bench, fuzz-judge [N=10000],"
-	@echo "mutants [M=NAME], fuzz-device [S=600 ARGS=...], coverage, lava-local [ARGS=...], clean, distclean, install KDIR=DIR [FIXES=n], uninstall KDIR=DIR, series [OUT=DIR] [KDIR=DIR], check-bisect"
+	@: $(info $(HELP))
 
 # T= picks tests of the project by a part of their name: a file's, class's or method's,
 # as in T=test_judge, T=test_judge.Good, or several.

@@ -12,6 +12,7 @@ import typing
 
 from runner import apt, cache, distro, host, modules, source
 from runner.errors import BadKernel, writing
+from runner.linux import series as patches
 
 LAYOUT = 6  # counts the changes of what a kernel directory holds
 # Of the source: only what the build, the tests, the judge and the checks read
@@ -89,7 +90,7 @@ class Debian:
         if not found:
             raise BadKernel(f"apt knows no complete {self.series} kernel for {self.arch} "
                             f"(looked for linux-image-{self.series}-{self.arch} and "
-                            f"linux-image-{self.arch})")
+                            f"linux-image-{self.arch}){there_is(self.machine)}")
         return found
 
     def unpack_source(self, deb: pathlib.Path, new: pathlib.Path) -> None:
@@ -180,6 +181,12 @@ def relocate(headers: pathlib.Path, final: pathlib.Path) -> None:
             file.write_text(text)
 
 
+def there_is(machine: host.Host) -> str:
+    """What apt has of what there are tests for"""
+    found = [base for base in patches.bases() if Debian(machine, base).find_packages()]
+    return f"; there is debian:{', debian:'.join(found)}" if found else ""
+
+
 def get(machine: host.Host, spec: str) -> pathlib.Path:
     """The kernel directory"""
     series = spec.partition(":")[2]
@@ -187,4 +194,6 @@ def get(machine: host.Host, spec: str) -> pathlib.Path:
         raise BadKernel(f"{spec}: expected debian:SERIES, as in debian:6.12")
     if distro.is_ubuntu():
         raise BadKernel(f"{spec}: Ubuntu's archive has no kernel of Debian; {apt.OTHER_WAYS}")
+    if series not in patches.bases():
+        raise BadKernel(f"{spec}: no series of kernel-patches/ is for it{there_is(machine)}")
     return Debian(machine, series).get()

@@ -185,7 +185,8 @@ class Judge:
         cut = self.how_it_ended()
         hangs = [(p.name, p.hang) for p in self.stream.programs if p.hang]
         for name, (test, bound) in hangs:
-            self.fail(f"{name}:{test}", f"hangs: {bound}")
+            before = "before its first test, " if test == "-" else ""
+            self.fail(name if before else f"{name}:{test}", f"hangs: {before}{bound}")
         if cut:
             self.fail(self.culprit() or "guest", cut)
         else:
@@ -201,7 +202,8 @@ class Judge:
         program = name.partition(":")[0]
         for p in self.stream.programs:
             if p.name == program and p.hang:
-                return f"{program} hung in {p.hang[0]}"
+                where = "before its first test" if p.hang[0] == "-" else f"in {p.hang[0]}"
+                return f"{program} hung {where}"
             if p.name == program and p.exit is not None and not cut:
                 return f"{program} ended with {p.exit} before it"
         return cut or "nothing says why"

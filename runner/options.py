@@ -2,6 +2,7 @@
 """The command line."""
 import argparse
 import dataclasses
+import difflib
 import os
 import pathlib
 import re
@@ -11,6 +12,8 @@ import typing
 from runner import TOP, chosen, distro, host, packages
 from runner.errors import BadHost, BadUsage
 
+SPEC = re.compile("(debian|source|tree|image):.+|host|", re.S)
+SHORTEST = 5  # seconds: a program that takes so long for its first word is no hang
 WAYS = ("say which: --kernel tree:DIR, --kernel source:TARBALL or --kernel "
         "image:BZIMAGE,BUILD_DIRECTORY")
 
@@ -56,13 +59,25 @@ class Options:
 
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> typing.NoReturn:
-        raise BadUsage(f"{message}; --help says what there is")
+        m = re.fullmatch(r"unrecognized arguments: (-[^\s=]*).*", message)
+        known = [name for name, a in self._option_string_actions.items()
+                 if a.help is not argparse.SUPPRESS]
+        close = difflib.get_close_matches(m[1], known, 1) if m else []
+        raise BadUsage(message + (f"; there is {close[0]}" if close else
+                                  "; --help says what there is"))
 
 
 def number(text: str) -> int:
     if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
         raise argparse.ArgumentTypeError("a number, 1 or more")
     return int(text)
+
+
+def timeout(text: str) -> int:
+    if number(text) < SHORTEST:
+        raise argparse.ArgumentTypeError(
+            f"{SHORTEST} or more: a program that is slow to start is no hang")
+    return number(text)
 
 
 def number_or_none(text: str) -> int:
@@ -140,8 +155,8 @@ def parser() -> Parser:
         help="of the random operations of an earlier run")
     add("--accel", metavar="ACCEL", choices=("auto", "kvm", "tcg"), default="auto",
         help="auto (default), kvm or tcg")
-    add("--timeout", metavar="S", type=number, default=300,
-        help="seconds that one test program may take (default 300)")
+    add("--timeout", metavar="S", type=timeout, default=300,
+        help=f"seconds that one test program may take, {SHORTEST} or more (default 300)")
     add("--boot-timeout", metavar="S", type=number, default=120,
         help="seconds until the guest has to say its first word (default 120)")
     add("--append", metavar="PARAMS", default="", help="more parameters for the kernel")
@@ -210,6 +225,9 @@ def kernel_tree(where: pathlib.Path) -> typing.Optional[pathlib.Path]:
 
 def choose_kernel(spec: str, system: distro.Distro, where: pathlib.Path) -> str:
     """The default is Debian's, where its packages are to be had."""
+    if not SPEC.fullmatch(spec):
+        raise BadUsage(f"--kernel {spec}: not a kernel; there is debian:6.12, source:6.12, "
+                       "tree:DIR and image:BZIMAGE,MODULES")
     by_apt = re.fullmatch(r"debian:.*|source:([0-9.]+|newest)(\+fixes)?", spec)
     if by_apt and not (system.manager == "apt" and system.is_here):
         raise BadHost(f"{spec} comes from apt, and there is no apt-get here; {WAYS}")

@@ -106,12 +106,13 @@ def selected(full: str, globs: Sequence[str]) -> bool:
 
 
 def close_to(programs: Programs, globs: Sequence[str], most: int = 3) -> list[str]:
-    """What somebody may have meant who found nothing"""
+    """What somebody may have meant who found nothing; the programs, if nothing is close"""
     words = dict.fromkeys(part for name, program in programs.items()
                           for test in program.tests for part in parts(f"{name}:{test}"))
     found = [word for glob in globs
              for word in difflib.get_close_matches(glob.strip("*"), words, most, 0.6)]
-    return list(dict.fromkeys(found))[:most]
+    return list(dict.fromkeys(found))[:most] or \
+        [name.removeprefix("hmm_notifier_") for name in programs]
 
 
 def select(programs: Programs, globs: Sequence[str]) -> tuple[list[str], list[str]]:

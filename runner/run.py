@@ -32,8 +32,8 @@ class Run:
                 raise NoTest(self.no_match())
             stressed = self.testbed.are_stressed(expected)
             if opt.asks_stress and not stressed:
-                raise BadUsage("--stress and --seed are for random operations, and none of "
-                               "these tests makes any")
+                raise BadUsage("--stress and --seed are for the random operations of "
+                               "stress:*, which is not among these tests")
             if opt.list:
                 print("\n".join(expected))
                 return PASS
@@ -45,8 +45,8 @@ class Run:
     def no_match(self) -> str:
         globs = self.opt.globs
         close = programs.close_to(self.testbed.programs, globs)
-        return f"--test: no test matches {' '.join(globs)}" + \
-            (f"; there is {', '.join(close)}" if close else "; --list --all has all names")
+        return f"--test: no test matches {' '.join(globs)}; there is {', '.join(close)}; " \
+            "--list --all has all names"
 
     def make_testbed(self) -> testbed.Testbed:
         opt, machine = self.opt, self.machine

@@ -10,6 +10,7 @@ import typing
 
 from runner import apt, cache, distro, host
 from runner.errors import BadHost, BadKernel, writing
+from runner.linux import series as patches
 
 ETC = pathlib.Path("/etc/apt")
 
@@ -137,6 +138,7 @@ def pristine(machine: host.Host, series: str) -> tuple[pathlib.Path, str]:
     old = sorted(trees.glob(f"{series}.*"), key=version_key)
     if not old:
         raise BadKernel(f"apt has no linux-source-{series}, neither in this release nor in "
-                        "unstable, and there is none in the cache")
+                        "unstable, and there is none in the cache; kernel-patches/ has "
+                        f"series for {', '.join(patches.bases())}, and there is source:newest")
     host.say(f"apt has no linux-source-{series} any more; using {old[-1].name} from the cache")
     return old[-1], old[-1].name

@@ -25,7 +25,8 @@ def at_least_one(text):
 
 
 def options():
-    p = argparse.ArgumentParser()
+    p = argparse.ArgumentParser(usage="stable.py [-n N] [--busy N] [--jobs N] [OPTION OF "
+                                "run_tests.sh...]")
     p.add_argument("-n", type=at_least_one, default=50, metavar="N", help="runs")
     p.add_argument("--busy", type=int, default=0, help="busy loops beside them")
     p.add_argument("--jobs", type=int, default=1, help="runs at a time")

@@ -118,10 +118,14 @@ class Kernels(Apt):
         self.assertIsNone(this.find_packages())  # nothing else is there
 
     def test_series_that_nobody_has(self):
-        self.fake(apt_get="exit 0")
-        with self.assertRaisesRegex(BadKernel, "apt knows no complete 0.1 kernel for amd64"), \
-                mock.patch("os.geteuid", return_value=0):
-            debian.get(self.machine, "debian:0.1")
+        self.fake(apt_cache=ASKED, apt_get="exit 0", dpkg="echo amd64")
+        for spec, why in (("debian:0.1", "debian:0.1: no series of kernel-patches/ is for it; "
+                           "there is debian:6.12$"),
+                          ("debian:7.2", "apt knows no complete 7.2 kernel for amd64 .*; "
+                           "there is debian:6.12$")):
+            with self.assertRaisesRegex(BadKernel, why), \
+                    mock.patch("os.geteuid", return_value=0):
+                debian.get(self.machine, spec)
 
     def test_answer_holds_until_the_lists_change(self):
         this = debian.Debian(self.machine, "6.12")

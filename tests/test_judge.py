@@ -187,6 +187,16 @@ class Ends(JudgeTest):
         self.assert_fails(j, f"{PROGRAM}:f.w.two", "did not run: it ended so")
         self.assertEqual(len(j.failed()), 2)
 
+    def test_hang_before_the_first_test_is_the_programs(self):
+        ktap = good_ktap()
+        ktap = ktap[:ktap.index(next(li for li in ktap if "RUN" in li))] + [
+            f"# hmm_notifier: hang: {PROGRAM}:-: nothing said for 45 s",
+            f"# hmm_notifier: exit {PROGRAM} 124", f"not ok 1 selftests: mm: {PROGRAM}",
+            "# hmm_notifier: done 1"]
+        j = Judged(self, ktap)
+        self.assert_fails(j, PROGRAM, "hangs: before its first test, nothing said for 45 s", 4)
+        self.assertNotIn(f"{PROGRAM}:-", j.tests)
+
     def test_hang_is_named_and_the_rest_did_not_run(self):
         ktap = good_ktap()
         cut = ktap.index(KNOWN)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """make check itself: a test that fails is told and counted, whatever way it fails."""
+import re
 import shutil
 import unittest
 
@@ -68,6 +69,21 @@ class Check(unittest.TestCase):
             r = sh("sh", "-c", f"{run} --collect-only -qq", cwd=TOP)
             found = {i.partition("::")[0] for i in r.stdout.splitlines() if "::" in i}
             self.assertEqual(len(found), n, r.stdout)
+
+
+class Targets(unittest.TestCase):
+    def test_make_help_names_each(self):
+        done = sh("make", "help", cwd=TOP)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        for target in re.search(r"^\.PHONY: all help (.*)", (TOP / "Makefile").read_text(),
+                                re.M)[1].split():
+            self.assertIn(f"make {target} ", done.stdout)
+
+    def test_wrong_numbers_are_told(self):
+        for target in ("stable", "fuzz-judge"):
+            done = sh("make", target, "N=0", cwd=TOP)
+            self.assertEqual(done.returncode, 2, done.stdout)
+            self.assertIn("-n: a number of runs, 1 or more", done.stdout)
 
 
 if __name__ == "__main__":

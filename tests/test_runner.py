@@ -183,15 +183,21 @@ class Verdicts(unittest.TestCase):
         top = copy_of_us(self)
         self.run_it()
         before = (self.results / "latest").resolve()
-        (top / "vm/kernel.sh").write_text("#!/bin/sh\necho 'mm/x.c: error' >&2\nexit 3\n")
+        with open(top / "runner/kernel.py", "a", encoding="ascii") as f:
+            f.write("\n\ndef get(*_):\n    raise BadKernel('mm/x.c is not built', 3)\n")
         done = sh(*command(self.results, top=top), env=plays(self))
         self.assertEqual(done.returncode, 3, done.stdout)
         self.assertNotEqual((self.results / "latest").resolve(), before)
         self.assertEqual(summary(self.results)["verdict"], "error")
-        self.assertIn("built", summary(self.results)["reason"])
+        self.assertEqual(summary(self.results)["reason"], "mm/x.c is not built")
 
     def test_wrong_usage_is_the_last_line_and_names_the_option(self):
         for args, why in ((("--nosuch",), "--nosuch"), (("--timeout", "x"), "--timeout"),
+                          (("--timout", "9"), "--timout 9; there is --timeout"),
+                          (("--timeout", "1"), "--timeout: 5 or more"),
+                          (("--kernel", "5.10"), "--kernel 5.10: not a kernel; there is debian:"),
+                          (("--kernel", "debian:5.10"), "debian:5.10: no series of"),
+                          (("--kernel", "debian:5.10"), "there is debian:6.1, debian:6.12"),
                           (("--quick", "--all"), "--all or --quick, not both"),
                           (("--stress", "1", "--test", f"{X}:ends.passes"), "--stress and")):
             done = sh(TOP / "run_tests.sh", "--kernel", KERNEL, "--results",
@@ -206,6 +212,8 @@ class Verdicts(unittest.TestCase):
         done = sh(*run, "ends.pases")
         self.assertEqual(done.returncode, 4, done.stdout)
         self.assertIn("no test matches ends.pases; there is ends.passes", done.stdout)
+        self.assertIn("no test matches nosuch; there is standin, standin_next; --list",
+                      sh(*run, "nosuch").stdout.splitlines()[-1])
 
     def test_names_that_cannot_be_read(self):
         for nm in ("exit 1", "true"):

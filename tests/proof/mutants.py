@@ -354,7 +354,7 @@ def run_all(campaign):
     opt, began = campaign.opt, time.monotonic()
     chosen = campaign.prepare(opt.names)
     if not chosen:
-        raise Void("there is no such mutant")
+        raise Void(f"there is no mutant {' '.join(opt.names)}; they are in {MUTANTS}")
     campaign.check_globs(chosen)
     print(f"{len(chosen)} mutants of {opt.kernel} "
           f"({time.monotonic() - began:.0f} s to build)", flush=True)
