@@ -58,12 +58,17 @@ class Build:
         return all(os.path.isabs(self.machine.output(self.cc, f"-print-file-name={name}")[1])
                    for name in libraries)
 
-    def sources(self) -> Iterator[pathlib.Path]:
-        yield from self.dir.glob("src/lib/test_hmm*.[ch]")
-        yield self.dir / "src/mm/mmu_notifier.c"
+    def sources(self) -> Iterator[tuple[str, pathlib.Path]]:
+        """(name, file): the same commit in another clone is the same"""
+        src = self.dir / "src"
+        for path in [*src.glob("lib/test_hmm*.[ch]"), src / "mm/mmu_notifier.c"]:
+            yield f"src/{path.relative_to(src)}", path
         for where in (self.series, TOP / "lib", self.selftests, GUEST):
-            yield from (p for p in where.rglob("*") if p.is_file() and p.suffix != ".o")
-        yield from (TOP / "runner" / name for name in ("build.py", "initrd.py"))
+            for path in where.rglob("*"):
+                if path.is_file() and path.suffix != ".o":
+                    yield f"{where.name}/{path.relative_to(where)}", path
+        for name in ("build.py", "initrd.py"):
+            yield f"runner/{name}", TOP / "runner" / name
 
     def key(self) -> str:
         digest = hashlib.sha256(
@@ -73,9 +78,9 @@ class Build:
         for name in ("config", "build/Module.symvers", "src/lib/test_hmm.c"):
             stat = (self.dir / name).stat()
             digest.update(f" {stat.st_size} {int(stat.st_mtime)}".encode())
-        for path in sorted(self.sources()):
+        for name, path in sorted(self.sources()):
             if path.exists():
-                digest.update(f" {path} {cache.sum_of(path)}".encode(errors="surrogateescape"))
+                digest.update(f" {name} {cache.sum_of(path)}".encode(errors="surrogateescape"))
         return digest.hexdigest()[:16]
 
     def must(self, what: str, log: pathlib.Path, *cmd: Word,

@@ -6,13 +6,50 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import unittest
 
-from support import RUNNER, STANDINS, TempDir, built
+from support import RUNNER, STANDINS, TOP, TempDir, built, kernel_dir
 
 from runner import cache, place
 from runner.errors import BadHost, Interrupted
 from runner.linux import kconfig
+
+KEYS = """\
+import hashlib, pathlib, sys
+sys.path.insert(0, "")
+from unittest import mock
+from runner import TOP, build, host, kernel
+from runner.linux import build as linux
+directory, machine = pathlib.Path(sys.argv[1]), host.Host()
+tested = kernel.Kernel(directory, directory / "vmlinuz")
+print(build.Build(machine, tested, TOP / "selftests").key())
+with mock.patch.object(linux, "find", return_value=(machine.cache() / "src/x", "source-x")):
+    print(linux.Linux(machine, "source:6.12", linux.Extras()).made_from())
+"""
+
+
+class Clones(unittest.TestCase):
+    """The same commit in another place is built by nobody again; another commit is."""
+
+    def keys(self, top):
+        """Of what goes into the guest, and of a kernel that is built here"""
+        done = subprocess.run(
+            [sys.executable, "-B", "-c", KEYS, kernel_dir()], cwd=top, text=True, check=True,
+            stdin=subprocess.DEVNULL, capture_output=True)
+        return done.stdout.split()
+
+    def test_keys_go_by_content(self):
+        first, second = (TempDir(self).path / "clone" for _ in range(2))
+        for top in (first, second):
+            shutil.copytree(TOP, top, ignore=shutil.ignore_patterns("results", ".git", "*.pyc"))
+        keys = self.keys(first)
+        self.assertEqual(self.keys(second), keys)
+        for name, n in (("lib/core/rule.c", 0), ("runner/guest/init", 0),
+                        ("runner/config/base.config", 1)):
+            with open(second / name, "a", encoding="utf-8") as f:
+                f.write("\n")
+            self.assertNotEqual(self.keys(second)[n], keys[n], name)
 
 
 class Cache(unittest.TestCase):
