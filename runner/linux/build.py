@@ -190,7 +190,7 @@ class Linux:
             return ""
         digest = hashlib.sha256(os.fsencode(f"{self.source}\n") + self.compiler())
         here = pathlib.Path(__file__).parent
-        for path in [*sorted(series.PATCHES.glob("[0-9]*/*")),
+        for path in [*sorted(p for p in series.PATCHES.glob("[0-9]*/*") if p.is_file()),
                      *sorted(kconfig.CONFIGS.iterdir()), *sorted(here.glob("*.py")),
                      *([self.extras.config] if self.extras.config else []),
                      *self.extras.patches]:
