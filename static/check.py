@@ -143,7 +143,10 @@ class Check:
                 self.left.add(more)
             more, assumed = self._more(marked, runs, files)
         result.findings = self._found(runs)
-        result.assumed, result.files = (*assumed, *sorted(runs[False].pointers)), tuple(files)
+        result.assumed = (*assumed, *sorted(runs[False].pointers),
+                          *(f"{f}, which doesn't compile with the others"
+                            for f in sorted(self.left)))
+        result.files = tuple(files)
         result.failed = self._not_reached(runs)
         return result
 

@@ -93,11 +93,12 @@ def _messages(plist: bytes, lines: Lines) -> tuple[Message, ...]:
     return tuple(out)
 
 
-def _analyze(text: str, defines: list[str], checkers: tuple[str, ...], entry: str) -> Analysis:
+def _analyze(text: str, defines: list[str], checkers: tuple[str, ...], entry: str,
+             options: tuple[str, ...]) -> Analysis:
     with tempfile.TemporaryDirectory() as tmp:
         unit, plist = pathlib.Path(tmp) / "unit.c", pathlib.Path(tmp) / "out.plist"
         unit.write_text(text)
-        cc1 = [w for o in OPTIONS for w in ("-Xclang", o)]
+        cc1 = [w for o in (*OPTIONS, *options) for w in ("-Xclang", o)]
         cc1 += [w for c in checkers for w in ("-Xclang", f"-analyzer-checker={c}")]
         out, _ = run(["clang", "--analyze", "--analyzer-no-default-checks",
                       *FLAGS, *defines, *cc1, "-Xclang", f"-analyze-function={entry}",
@@ -109,10 +110,10 @@ def _analyze(text: str, defines: list[str], checkers: tuple[str, ...], entry: st
 
 
 def analyze(text: str, defines: list[str], checkers: tuple[str, ...] = CHECKERS,
-            entry: str = "static_entry") -> Analysis:
+            entry: str = "static_entry", options: tuple[str, ...] = ()) -> Analysis:
     """The same text is analyzed once."""
     key = hashlib.sha256("\0".join(
-        [version(), entry, *OPTIONS, *FLAGS, *defines, *checkers, text,
+        [version(), entry, *OPTIONS, *options, *FLAGS, *defines, *checkers, text,
          pathlib.Path(__file__).read_text()]).encode()).hexdigest()
     store = cache() / "analyses" / key[:32]
     if store.exists():
@@ -120,7 +121,7 @@ def analyze(text: str, defines: list[str], checkers: tuple[str, ...] = CHECKERS,
         return Analysis(tuple(Message(text, file, line, tuple(Step(*s) for s in path), name)
                               for text, file, line, path, name in kept[0]),
                         frozenset(kept[1]), frozenset(kept[2]))
-    got = _analyze(text, defines, checkers, entry)
+    got = _analyze(text, defines, checkers, entry, options)
     store.parent.mkdir(exist_ok=True)
     new = store.with_suffix(f".{os.getpid()}")
     new.write_text(json.dumps([[[m.text, m.file, m.line,

@@ -9,3 +9,10 @@
 #undef CONFIG_DEBUG_LOCK_ALLOC
 #undef CONFIG_JUMP_LABEL
 #undef CONFIG_TRACEPOINTS
+/* page tables are memory, and not what some assembler reads */
+#undef CONFIG_PARAVIRT
+#undef CONFIG_PARAVIRT_XXL
+
+/* Who has no tracepoints can't choose uprobes, and they start invalidations. */
+#undef CONFIG_UPROBES
+#define CONFIG_UPROBES 1

@@ -11,13 +11,14 @@ from .tree import ARCH, Tree
 
 FLAGS = """-nostdinc -std=gnu11 -fms-extensions -fshort-wchar -funsigned-char -m64 -O2
     -mcmodel=kernel -mno-sse -mno-red-zone -fno-PIE -fno-strict-aliasing -fno-builtin
-    -D__KERNEL__ -DMODULE -w""".split()
+    -D__KERNEL__ -w""".split()
 
 
 HERE = pathlib.Path(__file__).resolve().parent
 
 
 UNIT = "<stdin>"  # where the entries stand
+BUILT_IN = ("mm/", "kernel/", "fs/proc/")  # all else is compiled as a module
 
 
 class Failed(Exception):
@@ -105,6 +106,8 @@ def preprocess(tree: Tree, files: list[pathlib.Path]) -> str:
     dirs = list(dict.fromkeys(d for f in files for d in driver_dirs(f, tree)))
     names = [f'-DKBUILD_MODNAME="{name}"', f'-DKBUILD_BASENAME="{name}"',
              f'-DKBUILD_MODFILE="{name}"', f"-D__KBUILD_MODNAME={name}"]
+    if not tree.name(files[0]).startswith(BUILT_IN):
+        names.append("-DMODULE")
     for _ in range(20):
         try:
             return run(["clang", "-E", *kernel_flags(tree), *(f"-I{d}" for d in dirs),

@@ -148,8 +148,8 @@ class Semantic(unittest.TestCase):
     def test_direct_cases(self):
         done = self.cocci("bad_hlist.c", "bad_callers.c")
         self.assertEqual(done.returncode, 1, done.stdout)
-        for text in ("bad_callers.c:18:2-8: returns without an end of the invalidation "
-                     "started in line 16",
+        for text in ("bad_callers.c:19:2-8: returns without an end of the invalidation "
+                     "started in line 17",
                      "other_value() returns -EBUSY", "end_added() can fail, so its ops must"):
             self.assertIn(text, done.stdout)
         self.assertNotIn("NOT PARSED", done.stdout)

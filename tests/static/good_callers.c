@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "fixture.h"
 
+struct walk;
 int change(struct mm_struct *mm, unsigned long start);
 int own_flag(struct mm_struct *mm, unsigned long start, bool cow);
 int failure_heeded(struct mm_struct *mm, unsigned long start);
 void started_again(struct mm_struct *mm, unsigned long start, int nr);
+void after_a_loop(struct mm_struct *mm, unsigned long start);
+void kept_open(struct walk *walk, unsigned long start);
+void kept_close(struct walk *walk);
+
+struct walk {
+	struct mm_struct *mm;
+	struct mmu_notifier_range range;
+};
 
 int own_flag(struct mm_struct *mm, unsigned long start, bool cow)
 {
@@ -49,4 +58,32 @@ void started_again(struct mm_struct *mm, unsigned long start, int nr)
 	return;
 out:
 	mmu_notifier_invalidate_range_end(&range);
+}
+
+/* More rounds than the analyzer follows */
+void after_a_loop(struct mm_struct *mm, unsigned long start)
+{
+	struct mmu_notifier_range range;
+	int i;
+
+	for (i = 0; i < 512; i++)
+		if (change(mm, start))
+			return;
+	mmu_notifier_range_init(&range, MMU_NOTIFY_CLEAR, 0, mm, start, start + PAGE_SIZE);
+	mmu_notifier_invalidate_range_start(&range);
+	change(mm, start);
+	mmu_notifier_invalidate_range_end(&range);
+}
+
+/* What one function starts, another one ends. */
+void kept_open(struct walk *walk, unsigned long start)
+{
+	mmu_notifier_range_init(&walk->range, MMU_NOTIFY_CLEAR, 0, walk->mm, start,
+				start + PAGE_SIZE);
+	mmu_notifier_invalidate_range_start(&walk->range);
+}
+
+void kept_close(struct walk *walk)
+{
+	mmu_notifier_invalidate_range_end(&walk->range);
 }
