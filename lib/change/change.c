@@ -85,6 +85,7 @@ static int expect_call(const struct change_call *call, unsigned int span,
 	struct change_expected e = {
 		.site = start_site_find(call->site),
 		.event = call->event,
+		.leaves = call->leaves,
 		.span = span,
 		.end = -1UL,
 	};

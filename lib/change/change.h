@@ -29,19 +29,40 @@
 
 #define CHANGE_MAX_CALLS 8
 
+/*
+ * What an invalidation does to the entries of its range that were there before the
+ * change: so they have to be at its end, and not at its start.
+ */
+enum change_leaves {
+	CHANGE_NOTHING = 0,	/* it need not change any of them */
+	CHANGE_GONE = 0x1,	/* not present; what comes in its place may come later */
+	CHANGE_ANOTHER = 0x2,	/* another page */
+	CHANGE_NOT_THAT = 0x4,	/* gone, or another page */
+	CHANGE_READONLY = 0x8,
+	CHANGE_CLEAN = 0x10,	/* not dirty */
+	CHANGE_SOFT_CLEAN = 0x20,
+	CHANGE_UFFD_WP = 0x40,
+	CHANGE_SPLIT = 0x80,	/* of a lower level */
+	CHANGE_MIGRATING = 0x100,
+	CHANGE_BACK = 0x200,	/* present, and was not */
+	CHANGE_FILLED = 0x400,	/* something, and was nothing */
+	CHANGE_NO_TABLE = 0x800, /* gone, with the page table: no entry of that level */
+};
+
 /* One invalidation; with @step, one for each @step bytes of the range */
 struct change_call {
 	const char *site;	/* a function in start_site.c */
 	unsigned int event;
 	uintptr_t start, end;	/* in the span; both 0: all of the mm */
 	uintptr_t step;
+	unsigned int leaves;	/* enum change_leaves, or more than one of them */
 	unsigned int since;	/* the first LINUX_VERSION() that starts it, 0: all */
 	unsigned int until;	/* the first that does not any more, 0: none */
 };
 
-#define CHANGE_CALL(function, what, from, to, ...) {				\
+#define CHANGE_CALL(function, what, left, from, to, ...) {			\
 		.site = function, .event = HMM_DMIRROR_EVENT_##what,	\
-		.start = from, .end = to, ##__VA_ARGS__ }
+		.leaves = left, .start = from, .end = to, ##__VA_ARGS__ }
 
 enum change_flags {
 	CHANGE_AT_ONCE = 1,	/* one act does all spans */
@@ -80,6 +101,7 @@ int change_check(struct victim *victim, const struct change *change,
 struct change_expected {
 	int site;		/* index into start_sites */
 	unsigned int event;
+	unsigned int leaves;
 	uintptr_t start, end;
 	unsigned int span;
 };

@@ -79,7 +79,8 @@ const struct change change_migrate_to_device = {
 	.check = is_all_on_device,
 	.flags = CHANGE_BY_DEVICE,
 	.calls = {
-		CHANGE_CALL("migrate_vma_collect", MIGRATE, 0, CHANGE_SIZE),
+		CHANGE_CALL("migrate_vma_collect", MIGRATE, CHANGE_MIGRATING,
+			    0, CHANGE_SIZE),
 	},
 };
 
@@ -102,9 +103,11 @@ const struct change change_migrate_hole_to_device = {
 	.check = are_zero_on_device,
 	.flags = CHANGE_BY_DEVICE,
 	.calls = {
-		CHANGE_CALL("migrate_vma_collect", MIGRATE, 0, CHANGE_SIZE),
+		CHANGE_CALL("migrate_vma_collect", MIGRATE, CHANGE_NOTHING,
+			    0, CHANGE_SIZE),
 		/* of what was not there, before it is mapped */
-		CHANGE_CALL("__migrate_device_pages", MIGRATE, 0, CHANGE_SIZE),
+		CHANGE_CALL("__migrate_device_pages", MIGRATE, CHANGE_FILLED,
+			    0, CHANGE_SIZE),
 	},
 };
 
@@ -134,7 +137,8 @@ const struct change change_migrate_to_system = {
 	.check = is_in_memory,
 	.flags = CHANGE_BY_DEVICE,
 	.calls = {
-		CHANGE_CALL("migrate_vma_collect", MIGRATE, 0, CHANGE_SIZE),
+		CHANGE_CALL("migrate_vma_collect", MIGRATE, CHANGE_MIGRATING,
+			    0, CHANGE_SIZE),
 	},
 };
 
@@ -161,7 +165,8 @@ const struct change change_device_fault = {
 	.check = first_is_in_memory,
 	.flags = CHANGE_BY_DEVICE,
 	.calls = {
-		CHANGE_CALL("migrate_vma_collect", MIGRATE, 0, CHANGE_PAGE),
+		CHANGE_CALL("migrate_vma_collect", MIGRATE, CHANGE_MIGRATING,
+			    0, CHANGE_PAGE),
 	},
 };
 
@@ -188,7 +193,8 @@ const struct change change_exclusive = {
 	.check = is_exclusive,
 	.flags = CHANGE_BY_DEVICE,
 	.calls = {
-		CHANGE_CALL("make_device_exclusive", EXCLUSIVE, 0, CHANGE_SIZE,
+		CHANGE_CALL("make_device_exclusive", EXCLUSIVE, CHANGE_GONE,
+			    0, CHANGE_SIZE,
 			    .step = CHANGE_PAGE),
 	},
 };
@@ -215,9 +221,11 @@ const struct change change_exclusive_fault = {
 	.check = first_is_shared,
 	.flags = CHANGE_BY_DEVICE,
 	.calls = {
-		CHANGE_CALL("remove_device_exclusive_entry", EXCLUSIVE, 0, CHANGE_PAGE,
+		CHANGE_CALL("remove_device_exclusive_entry", EXCLUSIVE, CHANGE_BACK,
+			    0, CHANGE_PAGE,
 			    .until = LINUX_VERSION(6, 15)),
-		CHANGE_CALL("remove_device_exclusive_entry", CLEAR, 0, CHANGE_PAGE,
+		CHANGE_CALL("remove_device_exclusive_entry", CLEAR, CHANGE_BACK,
+			    0, CHANGE_PAGE,
 			    .since = LINUX_VERSION(6, 15)),
 	},
 };

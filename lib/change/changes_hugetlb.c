@@ -57,7 +57,8 @@ const struct change change_hugetlb_fork = {
 	.check = change_all_filled,
 	.flags = CHANGE_AT_ONCE,
 	.calls = {
-		CHANGE_CALL("copy_hugetlb_page_range", CLEAR, 0, CHANGE_HUGE),
+		CHANGE_CALL("copy_hugetlb_page_range", CLEAR, CHANGE_READONLY,
+			    0, CHANGE_HUGE),
 	},
 };
 
@@ -82,7 +83,7 @@ const struct change change_hugetlb_cow = {
 	.act = change_write_second,
 	.check = is_copied,
 	.calls = {
-		CHANGE_CALL("hugetlb_wp", CLEAR, 0, CHANGE_HUGE),
+		CHANGE_CALL("hugetlb_wp", CLEAR, CHANGE_ANOTHER, 0, CHANGE_HUGE),
 	},
 };
 
@@ -110,10 +111,11 @@ const struct change change_hugetlb_mremap = {
 	.act = move,
 	.check = has_moved,
 	.calls = {
-		CHANGE_CALL("move_hugetlb_page_tables", CLEAR, 0, CHANGE_HUGE),
-		CHANGE_CALL("unmap_vmas", UNMAP, 0, CHANGE_HUGE),
+		CHANGE_CALL("move_hugetlb_page_tables", CLEAR, CHANGE_GONE,
+			    0, CHANGE_HUGE),
+		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_GONE, 0, CHANGE_HUGE),
 		/* 6.1 tells of it twice */
-		CHANGE_CALL("unmap_hugepage_range", UNMAP, 0, CHANGE_HUGE,
+		CHANGE_CALL("unmap_hugepage_range", UNMAP, CHANGE_GONE, 0, CHANGE_HUGE,
 			    .until = LINUX_VERSION(6, 2)),
 	},
 };
@@ -134,7 +136,8 @@ const struct change change_hugetlb_mprotect = {
 	.act = protect,
 	.check = is_protected,
 	.calls = {
-		CHANGE_CALL("hugetlb_change_protection", PROTECTION_VMA, 0, CHANGE_HUGE),
+		CHANGE_CALL("hugetlb_change_protection", PROTECTION_VMA, CHANGE_READONLY,
+			    0, CHANGE_HUGE),
 	},
 };
 
@@ -183,9 +186,11 @@ const struct change change_hugetlb_truncate = {
 	.act = truncate_half,
 	.check = is_truncated,
 	.calls = {
-		CHANGE_CALL("unmap_hugepage_range", UNMAP, CHANGE_HUGE, 2 * CHANGE_HUGE,
+		CHANGE_CALL("unmap_hugepage_range", UNMAP, CHANGE_GONE,
+			    CHANGE_HUGE, 2 * CHANGE_HUGE,
 			    .until = LINUX_VERSION(6, 2)),
-		CHANGE_CALL("unmap_hugepage_range", CLEAR, CHANGE_HUGE, 2 * CHANGE_HUGE,
+		CHANGE_CALL("unmap_hugepage_range", CLEAR, CHANGE_GONE,
+			    CHANGE_HUGE, 2 * CHANGE_HUGE,
 			    .since = LINUX_VERSION(6, 2)),
 	},
 };
@@ -230,6 +235,6 @@ const struct change change_hugetlb_unshare = {
 	.act = cut,
 	.check = is_unshared,
 	.calls = {
-		CHANGE_CALL("hugetlb_unshare_pmds", CLEAR, 0, GIANT),
+		CHANGE_CALL("hugetlb_unshare_pmds", CLEAR, CHANGE_GONE, 0, GIANT),
 	},
 };

@@ -101,7 +101,8 @@ static long is_on_second(uintptr_t at)
 
 /* Each page is moved by itself, in any order. */
 #define MOVES {								\
-		CHANGE_CALL("try_to_migrate_one", CLEAR, 0, CHANGE_SIZE, .step = CHANGE_PAGE), \
+		CHANGE_CALL("try_to_migrate_one", CLEAR, CHANGE_GONE, 0, CHANGE_SIZE, \
+			    .step = CHANGE_PAGE),			\
 	}
 
 static long move(uintptr_t at)
@@ -217,6 +218,7 @@ const struct change change_numa_hinting = {
 	.check = change_all_filled,
 	.flags = CHANGE_AT_ONCE | CHANGE_REPEATS,
 	.calls = {
-		CHANGE_CALL("change_pud_range", PROTECTION_VMA, 0, CHANGE_SIZE),
+		CHANGE_CALL("change_pud_range", PROTECTION_VMA, CHANGE_NOTHING,
+			    0, CHANGE_SIZE),
 	},
 };

@@ -57,7 +57,7 @@ const struct change change_pageout = {
 	.act = page_out,
 	.check = is_swapped,
 	.calls = {
-		CHANGE_CALL("try_to_unmap_one", CLEAR, 0, CHANGE_SIZE,
+		CHANGE_CALL("try_to_unmap_one", CLEAR, CHANGE_GONE, 0, CHANGE_SIZE,
 			    .step = CHANGE_PAGE),
 	},
 };
@@ -108,7 +108,8 @@ const struct change change_write_back = {
 	.act = write_back,
 	.check = is_clean,
 	.calls = {
-		CHANGE_CALL("page_vma_mkclean_one", PROTECTION_PAGE, 0, CHANGE_PAGE),
+		CHANGE_CALL("page_vma_mkclean_one", PROTECTION_PAGE, CHANGE_READONLY | CHANGE_CLEAN,
+			    0, CHANGE_PAGE),
 	},
 };
 
@@ -137,7 +138,7 @@ const struct change change_pageout_file = {
 	.act = page_out_file,
 	.check = is_out,
 	.calls = {
-		CHANGE_CALL("try_to_unmap_one", CLEAR, 0, CHANGE_PAGE),
+		CHANGE_CALL("try_to_unmap_one", CLEAR, CHANGE_GONE, 0, CHANGE_PAGE),
 	},
 };
 
@@ -216,8 +217,10 @@ const struct change change_merge = {
 	.flags = CHANGE_AT_ONCE | CHANGE_REPEATS,
 	.calls = {
 		/* The second page becomes the shared one, which replaces the first. */
-		CHANGE_CALL("write_protect_page", CLEAR, CHANGE_PAGE, 2 * CHANGE_PAGE),
-		CHANGE_CALL("write_protect_page", CLEAR, 0, CHANGE_PAGE),
-		CHANGE_CALL("replace_page", CLEAR, 0, CHANGE_PAGE),
+		CHANGE_CALL("write_protect_page", CLEAR, CHANGE_READONLY,
+			    CHANGE_PAGE, 2 * CHANGE_PAGE),
+		CHANGE_CALL("write_protect_page", CLEAR, CHANGE_READONLY,
+			    0, CHANGE_PAGE),
+		CHANGE_CALL("replace_page", CLEAR, CHANGE_ANOTHER, 0, CHANGE_PAGE),
 	},
 };

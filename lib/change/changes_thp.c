@@ -60,8 +60,8 @@ const struct change change_thp_munmap = {
 	.check = part_is_unmapped,
 	.calls = {
 		/* when the mapping is cut, not when its part is unmapped */
-		CHANGE_CALL("__split_huge_pmd", CLEAR, 0, CHANGE_HUGE),
-		CHANGE_CALL("unmap_vmas", UNMAP, 0, CHANGE_SIZE),
+		CHANGE_CALL("__split_huge_pmd", CLEAR, CHANGE_SPLIT, 0, CHANGE_HUGE),
+		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_GONE, 0, CHANGE_SIZE),
 	},
 };
 
@@ -81,8 +81,9 @@ const struct change change_thp_mprotect = {
 	.act = protect_part,
 	.check = is_split,
 	.calls = {
-		CHANGE_CALL("__split_huge_pmd", CLEAR, 0, CHANGE_HUGE),
-		CHANGE_CALL("change_pud_range", PROTECTION_VMA, 0, CHANGE_SIZE),
+		CHANGE_CALL("__split_huge_pmd", CLEAR, CHANGE_SPLIT, 0, CHANGE_HUGE),
+		CHANGE_CALL("change_pud_range", PROTECTION_VMA, CHANGE_READONLY,
+			    0, CHANGE_SIZE),
 	},
 };
 
@@ -105,8 +106,9 @@ const struct change change_thp_dontneed = {
 	.check = part_is_zero,
 	.calls = {
 		/* the one inside the other */
-		CHANGE_CALL("zap_vma_range_batched", CLEAR, 0, CHANGE_SIZE),
-		CHANGE_CALL("__split_huge_pmd", CLEAR, 0, CHANGE_HUGE),
+		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_GONE,
+			    0, CHANGE_SIZE),
+		CHANGE_CALL("__split_huge_pmd", CLEAR, CHANGE_SPLIT, 0, CHANGE_HUGE),
 	},
 };
 
@@ -131,9 +133,9 @@ const struct change change_thp_split_folio = {
 	.check = is_split,
 	.calls = {
 		/* 6.16 and later split the PMD without telling once more. */
-		CHANGE_CALL("__split_huge_pmd", CLEAR, 0, CHANGE_HUGE,
+		CHANGE_CALL("__split_huge_pmd", CLEAR, CHANGE_SPLIT, 0, CHANGE_HUGE,
 			    .until = LINUX_VERSION(6, 16)),
-		CHANGE_CALL("try_to_migrate_one", CLEAR, 0, CHANGE_HUGE),
+		CHANGE_CALL("try_to_migrate_one", CLEAR, CHANGE_GONE, 0, CHANGE_HUGE),
 	},
 };
 
@@ -191,7 +193,7 @@ const struct change change_collapse = {
 	.act = collapse_room,
 	.check = is_collapsed,
 	.calls = {
-		CHANGE_CALL("collapse_huge_page", CLEAR, 0, CHANGE_HUGE),
+		CHANGE_CALL("collapse_huge_page", CLEAR, CHANGE_GONE, 0, CHANGE_HUGE),
 	},
 };
 
@@ -246,7 +248,7 @@ const struct change change_khugepaged = {
 	.check = is_collapsed,
 	.flags = CHANGE_AT_ONCE | CHANGE_REPEATS,
 	.calls = {
-		CHANGE_CALL("collapse_huge_page", CLEAR, 0, CHANGE_HUGE),
+		CHANGE_CALL("collapse_huge_page", CLEAR, CHANGE_GONE, 0, CHANGE_HUGE),
 	},
 };
 
@@ -281,9 +283,9 @@ const struct change change_collapse_shmem = {
 	.check = is_shmem_collapsed,
 	.calls = {
 		/* each small page that is mapped, then the page table */
-		CHANGE_CALL("try_to_unmap_one", CLEAR, 0, CHANGE_SIZE,
+		CHANGE_CALL("try_to_unmap_one", CLEAR, CHANGE_GONE, 0, CHANGE_SIZE,
 			    .step = CHANGE_PAGE),
-		CHANGE_CALL("retract_page_tables", CLEAR, 0, CHANGE_HUGE),
+		CHANGE_CALL("retract_page_tables", CLEAR, CHANGE_NO_TABLE, 0, CHANGE_HUGE),
 	},
 };
 
@@ -313,10 +315,11 @@ const struct change change_collapse_mapped = {
 	.act = collapse_room,
 	.check = is_shmem_collapsed,
 	.calls = {
-		CHANGE_CALL("try_collapse_pte_mapped_thp", CLEAR, 0, CHANGE_HUGE,
+		CHANGE_CALL("try_collapse_pte_mapped_thp", CLEAR, CHANGE_GONE,
+			    0, CHANGE_HUGE,
 			    .since = LINUX_VERSION(6, 6)),
 		/* by collapse_and_free_pmd(), as all others there */
-		CHANGE_CALL("retract_page_tables", CLEAR, 0, CHANGE_HUGE,
+		CHANGE_CALL("retract_page_tables", CLEAR, CHANGE_NO_TABLE, 0, CHANGE_HUGE,
 			    .until = LINUX_VERSION(6, 6)),
 	},
 };
@@ -358,11 +361,12 @@ const struct change change_cow_huge_zero = {
 	.act = write_first,
 	.check = rest_is_zero,
 	.calls = {
-		CHANGE_CALL("__split_huge_pmd", CLEAR, 0, CHANGE_HUGE,
+		CHANGE_CALL("__split_huge_pmd", CLEAR, CHANGE_SPLIT, 0, CHANGE_HUGE,
 			    .until = LINUX_VERSION(6, 13)),
-		CHANGE_CALL("wp_page_copy", CLEAR, 0, CHANGE_PAGE,
+		CHANGE_CALL("wp_page_copy", CLEAR, CHANGE_ANOTHER, 0, CHANGE_PAGE,
 			    .until = LINUX_VERSION(6, 13)),
-		CHANGE_CALL("do_huge_zero_wp_pmd", CLEAR, 0, CHANGE_HUGE,
+		CHANGE_CALL("do_huge_zero_wp_pmd", CLEAR, CHANGE_ANOTHER,
+			    0, CHANGE_HUGE,
 			    .since = LINUX_VERSION(6, 13)),
 	},
 };

@@ -57,7 +57,9 @@ const struct change change_uffd_wp = {
 	.act = write_protect,
 	.check = is_write_protected,
 	.calls = {
-		CHANGE_CALL("change_pud_range", PROTECTION_VMA, 0, CHANGE_SIZE),
+		CHANGE_CALL("change_pud_range", PROTECTION_VMA,
+			    CHANGE_READONLY | CHANGE_UFFD_WP,
+			    0, CHANGE_SIZE),
 	},
 };
 
@@ -114,7 +116,7 @@ const struct change change_uffd_move = {
 	.act = move_page,
 	.check = page_has_moved,
 	.calls = {
-		CHANGE_CALL("move_pages_ptes", CLEAR, 0, CHANGE_PAGE),
+		CHANGE_CALL("move_pages_ptes", CLEAR, CHANGE_GONE, 0, CHANGE_PAGE),
 	},
 };
 
@@ -152,7 +154,7 @@ const struct change change_uffd_move_huge = {
 	.act = move_huge,
 	.check = huge_has_moved,
 	.calls = {
-		CHANGE_CALL("move_pages_huge_pmd", CLEAR, 0, CHANGE_HUGE),
+		CHANGE_CALL("move_pages_huge_pmd", CLEAR, CHANGE_GONE, 0, CHANGE_HUGE),
 	},
 };
 
@@ -203,6 +205,7 @@ const struct change change_pagemap_scan = {
 	.act = scan_and_protect,
 	.check = scans_what_is_written,
 	.calls = {
-		CHANGE_CALL("do_pagemap_scan", PROTECTION_VMA, 0, CHANGE_SIZE),
+		CHANGE_CALL("do_pagemap_scan", PROTECTION_VMA, CHANGE_UFFD_WP,
+			    0, CHANGE_SIZE),
 	},
 };

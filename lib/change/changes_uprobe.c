@@ -97,9 +97,9 @@ const struct change change_uprobe_insert = {
 	.check = has_breakpoint,
 	.calls = {
 		/* 6.16 and later have a write fault make the copy. */
-		CHANGE_CALL("uprobe_write", CLEAR, 0, CHANGE_PAGE,
+		CHANGE_CALL("uprobe_write", CLEAR, CHANGE_ANOTHER, 0, CHANGE_PAGE,
 			    .until = LINUX_VERSION(6, 16)),
-		CHANGE_CALL("wp_page_copy", CLEAR, 0, CHANGE_PAGE,
+		CHANGE_CALL("wp_page_copy", CLEAR, CHANGE_ANOTHER, 0, CHANGE_PAGE,
 			    .since = LINUX_VERSION(6, 16)),
 	},
 };
@@ -131,6 +131,13 @@ const struct change change_uprobe_remove = {
 	.act = remove_probe,
 	.check = has_no_breakpoint,
 	.calls = {
-		CHANGE_CALL("uprobe_write", CLEAR, 0, CHANGE_PAGE),
+		CHANGE_CALL("uprobe_write", CLEAR, CHANGE_NOT_THAT, 0, CHANGE_PAGE,
+			    .until = LINUX_VERSION(6, 16)),
+		/*
+		 * __uprobe_write() maps the same page again, with the old code in it,
+		 * while somebody else has a reference to it: nothing is to be seen then.
+		 */
+		CHANGE_CALL("uprobe_write", CLEAR, CHANGE_NOTHING, 0, CHANGE_PAGE,
+			    .since = LINUX_VERSION(6, 16)),
 	},
 };

@@ -26,7 +26,7 @@ const struct change change_munmap = {
 	.act = munmap_all,
 	.check = all_unmapped,
 	.calls = {
-		CHANGE_CALL("unmap_vmas", UNMAP, 0, CHANGE_SIZE),
+		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_GONE, 0, CHANGE_SIZE),
 	},
 };
 
@@ -48,7 +48,7 @@ const struct change change_map_fixed = {
 	.act = map_over,
 	.check = all_zero,
 	.calls = {
-		CHANGE_CALL("unmap_vmas", UNMAP, 0, CHANGE_SIZE),
+		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_GONE, 0, CHANGE_SIZE),
 	},
 };
 
@@ -89,7 +89,7 @@ const struct change change_brk = {
 	.act = shrink_brk,
 	.check = all_unmapped,
 	.calls = {
-		CHANGE_CALL("unmap_vmas", UNMAP, 0, CHANGE_SIZE),
+		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_GONE, 0, CHANGE_SIZE),
 	},
 };
 
@@ -112,7 +112,8 @@ const struct change change_mremap_shrink = {
 	.act = shrink,
 	.check = is_shrunk,
 	.calls = {
-		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_SIZE / 2, CHANGE_SIZE),
+		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_GONE,
+			    CHANGE_SIZE / 2, CHANGE_SIZE),
 	},
 };
 
@@ -149,9 +150,9 @@ const struct change change_mremap_move = {
 	.act = move,
 	.check = has_moved_away,
 	.calls = {
-		CHANGE_CALL("move_page_tables", UNMAP, 0, CHANGE_SIZE),
+		CHANGE_CALL("move_page_tables", UNMAP, CHANGE_GONE, 0, CHANGE_SIZE),
 		/* of the mapping, when its pages are gone */
-		CHANGE_CALL("unmap_vmas", UNMAP, 0, CHANGE_SIZE),
+		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_GONE, 0, CHANGE_SIZE),
 	},
 };
 
@@ -170,7 +171,7 @@ const struct change change_mremap_dontunmap = {
 	.act = move_pages_away,
 	.check = has_left_a_hole,
 	.calls = {
-		CHANGE_CALL("move_page_tables", UNMAP, 0, CHANGE_SIZE),
+		CHANGE_CALL("move_page_tables", UNMAP, CHANGE_GONE, 0, CHANGE_SIZE),
 	},
 };
 
@@ -189,7 +190,8 @@ const struct change change_mprotect = {
 	.act = protect,
 	.check = is_protected,
 	.calls = {
-		CHANGE_CALL("change_pud_range", PROTECTION_VMA, 0, CHANGE_SIZE),
+		CHANGE_CALL("change_pud_range", PROTECTION_VMA, CHANGE_READONLY,
+			    0, CHANGE_SIZE),
 	},
 };
 
@@ -224,7 +226,7 @@ const struct change change_soft_dirty = {
 	.act = clear_soft_dirty,
 	.check = is_clean,
 	.calls = {
-		CHANGE_CALL("clear_refs_write", SOFT_DIRTY, 0, 0),
+		CHANGE_CALL("clear_refs_write", SOFT_DIRTY, CHANGE_SOFT_CLEAN, 0, 0),
 	},
 };
 
@@ -234,7 +236,8 @@ const struct change change_fork = {
 	.check = change_all_filled,
 	.flags = CHANGE_AT_ONCE,
 	.calls = {
-		CHANGE_CALL("copy_page_range", PROTECTION_PAGE, 0, CHANGE_SIZE),
+		CHANGE_CALL("copy_page_range", PROTECTION_PAGE, CHANGE_READONLY,
+			    0, CHANGE_SIZE),
 	},
 };
 
@@ -259,7 +262,8 @@ const struct change change_cow_after_fork = {
 	.act = change_write_second,
 	.check = child_has_the_old,
 	.calls = {
-		CHANGE_CALL("wp_page_copy", CLEAR, CHANGE_PAGE, 2 * CHANGE_PAGE),
+		CHANGE_CALL("wp_page_copy", CLEAR, CHANGE_ANOTHER,
+			    CHANGE_PAGE, 2 * CHANGE_PAGE),
 	},
 };
 
@@ -281,7 +285,8 @@ const struct change change_cow_zero_page = {
 	.act = change_write_second,
 	.check = others_are_zero,
 	.calls = {
-		CHANGE_CALL("wp_page_copy", CLEAR, CHANGE_PAGE, 2 * CHANGE_PAGE),
+		CHANGE_CALL("wp_page_copy", CLEAR, CHANGE_ANOTHER,
+			    CHANGE_PAGE, 2 * CHANGE_PAGE),
 	},
 };
 
@@ -312,7 +317,8 @@ const struct change change_cow_private_file = {
 	.act = change_write_second,
 	.check = file_is_zero,
 	.calls = {
-		CHANGE_CALL("wp_page_copy", CLEAR, CHANGE_PAGE, 2 * CHANGE_PAGE),
+		CHANGE_CALL("wp_page_copy", CLEAR, CHANGE_ANOTHER,
+			    CHANGE_PAGE, 2 * CHANGE_PAGE),
 	},
 };
 
@@ -324,8 +330,8 @@ static long end_here(uintptr_t at)
 
 /* Interval notifiers are called twice; hlist ones have got ->release by then. */
 #define END_OF_MM {							\
-		CHANGE_CALL("release", RELEASE, 0, 0),		\
-		CHANGE_CALL("unmap_vmas", UNMAP, 0, 0),	\
+		CHANGE_CALL("release", RELEASE, CHANGE_NOTHING, 0, 0),		\
+		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_NOTHING, 0, 0),	\
 	}
 
 const struct change change_exit = {
@@ -363,9 +369,9 @@ const struct change change_reap = {
 	.prepare = map_private_and_shared,
 	.flags = CHANGE_NON_BLOCKABLE,
 	.calls = {
-		CHANGE_CALL("zap_vma_for_reaping", UNMAP, 0, CHANGE_SIZE,
+		CHANGE_CALL("zap_vma_for_reaping", UNMAP, CHANGE_GONE, 0, CHANGE_SIZE,
 			    .until = LINUX_VERSION(7, 0)),
-		CHANGE_CALL("zap_vma_for_reaping", CLEAR, 0, CHANGE_SIZE,
+		CHANGE_CALL("zap_vma_for_reaping", CLEAR, CHANGE_GONE, 0, CHANGE_SIZE,
 			    .since = LINUX_VERSION(7, 0)),
 	},
 };

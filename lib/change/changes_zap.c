@@ -29,7 +29,8 @@ const struct change change_dontneed = {
 	.act = dontneed,
 	.check = all_zero,
 	.calls = {
-		CHANGE_CALL("zap_vma_range_batched", CLEAR, 0, CHANGE_SIZE),
+		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_GONE,
+			    0, CHANGE_SIZE),
 	},
 };
 
@@ -53,7 +54,8 @@ const struct change change_free = {
 	.act = free_lazily,
 	.check = is_lazy,
 	.calls = {
-		CHANGE_CALL("madvise_free_single_vma", CLEAR, 0, CHANGE_SIZE),
+		CHANGE_CALL("madvise_free_single_vma", CLEAR, CHANGE_CLEAN,
+			    0, CHANGE_SIZE),
 	},
 };
 
@@ -92,7 +94,8 @@ const struct change change_remove = {
 	.act = remove_middle,
 	.check = is_punched,
 	.calls = {
-		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_PAGE, 3 * CHANGE_PAGE),
+		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_GONE,
+			    CHANGE_PAGE, 3 * CHANGE_PAGE),
 	},
 };
 
@@ -107,7 +110,8 @@ const struct change change_punch_hole = {
 	.act = punch_middle,
 	.check = is_punched,
 	.calls = {
-		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_PAGE, 3 * CHANGE_PAGE),
+		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_GONE,
+			    CHANGE_PAGE, 3 * CHANGE_PAGE),
 	},
 };
 
@@ -135,8 +139,10 @@ const struct change change_truncate = {
 	.check = is_truncated,
 	.calls = {
 		/* before and, for private copies, after: shmem_setattr() */
-		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_SIZE / 2, CHANGE_SIZE),
-		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_SIZE / 2, CHANGE_SIZE),
+		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_GONE,
+			    CHANGE_SIZE / 2, CHANGE_SIZE),
+		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_GONE,
+			    CHANGE_SIZE / 2, CHANGE_SIZE),
 	},
 };
 
@@ -170,6 +176,7 @@ const struct change change_guard_install = {
 	.act = install_guard,
 	.check = is_guarded,
 	.calls = {
-		CHANGE_CALL("zap_vma_range_batched", CLEAR, 0, CHANGE_SIZE),
+		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_GONE,
+			    0, CHANGE_SIZE),
 	},
 };

@@ -8,7 +8,7 @@
 #include "change/start_site.h"
 #include "change/start_trace.h"
 
-static struct hmm_dmirror_call calls[HMM_DMIRROR_NR_CALLS];
+static struct hmm_dmirror_seen seen[HMM_DMIRROR_NR_CALLS];
 static struct start_trace_caller callers[HMM_DMIRROR_NR_CALLS];
 static bool claimed[HMM_DMIRROR_NR_CALLS];
 
@@ -101,10 +101,32 @@ static void check_callers(struct check_starts *starts, int nr)
 				   callers[i].name);
 }
 
+static const char *site_of(const struct check_starts *starts, int expected)
+{
+	int site = expected < 0 ? -1 : starts->expected[expected].site;
+
+	return site < 0 ? "nobody known" : start_sites[site].function;
+}
+
+/* Who reads by the mirror's interval has to know from the start on, up to the end. */
+static void check_retry(struct check_starts *starts, const struct hmm_dmirror_call *call,
+			const char *site)
+{
+	char text[120];
+
+	if (!(starts->flags & CHECK_STARTS_MIRROR) ||
+	    call->flags & HMM_DMIRROR_CALL_WAS_RETRY)
+		return;
+	snprintf(text, sizeof(text), "at the %s of %s a reader need not retry",
+		 call->call == HMM_DMIRROR_CALL_END ? "end" : "start", site);
+	window_note(&starts->window, text);
+}
+
 static void take_start(struct check_starts *starts,
-		       const struct hmm_dmirror_call *call, int at,
+		       const struct hmm_dmirror_seen *record, int at,
 		       int nr_callers, unsigned int change)
 {
+	const struct hmm_dmirror_call *call = &record->call;
 	enum rule_context context = change & CHANGE_NON_BLOCKABLE ?
 		RULE_NON_BLOCKABLE : RULE_BLOCKABLE;
 	const char *caller = "";
@@ -120,6 +142,11 @@ static void take_start(struct check_starts *starts,
 		note_strange(starts, "start", call, caller);
 		return;
 	}
+	check_retry(starts, call, site_of(starts, i));
+	/* With ->release no entry is logged. */
+	if (call->call == HMM_DMIRROR_CALL_START)
+		window_start(&starts->window, record, &starts->expected[i],
+			     starts->flags & CHECK_STARTS_ENDS);
 	starts->starts[i]++;
 	starts->hits[i] += !!(call->flags & HMM_DMIRROR_CALL_WAS_HIT);
 	if (*caller && site >= 0 && !start_site_is(&start_sites[site], caller))
@@ -127,17 +154,37 @@ static void take_start(struct check_starts *starts,
 }
 
 static void take_end(struct check_starts *starts,
-		     const struct hmm_dmirror_call *call)
+		     const struct hmm_dmirror_seen *record)
 {
+	const struct hmm_dmirror_call *call = &record->call;
 	int i;
 
 	if (!in_spans(call))
 		return;
 	i = find_end(starts, call);
-	if (i < 0)
+	if (i < 0) {
 		note_strange(starts, "end", call, "nobody known");
-	else
-		starts->ends[i]++;
+		return;
+	}
+	starts->ends[i]++;
+	check_retry(starts, call, site_of(starts, i));
+	starts->left[i] = window_end(&starts->window, record, &starts->expected[i],
+				     starts->first_not_left,
+				     sizeof(starts->first_not_left));
+}
+
+/*
+ * What was repeated, or is ended twice (BUG_RANGE_END_TWICE), is as it has to be at the
+ * last end. A non-blockable start that failed has changed nothing at its end.
+ */
+static void check_left(struct check_starts *starts, unsigned int change)
+{
+	unsigned int i;
+
+	for (i = 0; i < starts->nr; i++)
+		if (starts->ends[i] && !starts->left[i] &&
+		    !(change & CHANGE_NON_BLOCKABLE && starts->hits[i]))
+			starts->not_left++;
 }
 
 /* ->release and its interval counterpart come without a start. */
@@ -152,7 +199,7 @@ static int starts_of(unsigned int id, int nr)
 	int i, starts = 0;
 
 	for (i = 0; i < nr; i++)
-		starts += calls[i].id == id && has_caller(&calls[i]);
+		starts += seen[i].call.id == id && has_caller(&seen[i].call);
 	return starts;
 }
 
@@ -161,8 +208,8 @@ static int ends_of(unsigned int id, int nr)
 	int i, ends = 0;
 
 	for (i = 0; i < nr; i++)
-		ends += calls[i].id == id &&
-			calls[i].call == HMM_DMIRROR_CALL_END;
+		ends += seen[i].call.id == id &&
+			seen[i].call.call == HMM_DMIRROR_CALL_END;
 	return ends;
 }
 
@@ -178,8 +225,7 @@ static int take_all(int device, unsigned int id, unsigned int change,
 
 	*nr_callers = 0;
 	for (tries = 0;; tries++) {
-		got = dmirror_calls(device, calls + nr,
-				    HMM_DMIRROR_NR_CALLS - nr);
+		got = dmirror_seen(device, seen + nr, HMM_DMIRROR_NR_CALLS - nr);
 		if (got < 0)
 			return got;
 		nr += got;
@@ -219,15 +265,9 @@ static bool callers_match(struct check_starts *starts, const struct change *chan
 }
 
 int check_starts_take(struct check_starts *starts, int device, unsigned int id,
-		      const struct change *change, unsigned int spans)
+		      const struct change *change)
 {
 	int i, nr, nr_callers, next = 0;
-
-	memset(starts, 0, sizeof(*starts));
-	nr = change_expect(change, spans, starts->expected, CHECK_STARTS_MAX);
-	if (nr < 0)
-		return nr;
-	starts->nr = nr;
 
 	nr = take_all(device, id, change->flags, &nr_callers);
 	if (nr < 0)
@@ -242,25 +282,49 @@ int check_starts_take(struct check_starts *starts, int device, unsigned int id,
 	for (i = 0; i < nr; i++) {
 		int at = -1;
 
-		if (calls[i].id != id)
+		if (seen[i].call.id != id) {
+			int told = find_start(starts, &seen[i].call, true);
+
+			if (seen[i].call.call == HMM_DMIRROR_CALL_START)
+				window_start(&starts->window, &seen[i], told < 0 ? NULL :
+					     &starts->expected[told], true);
 			continue;
-		if (starts->has_callers && has_caller(&calls[i]))
+		}
+		if (starts->has_callers && has_caller(&seen[i].call))
 			at = next++;
-		if (calls[i].call == HMM_DMIRROR_CALL_END)
-			take_end(starts, &calls[i]);
-		else if (calls[i].call != HMM_DMIRROR_CALL_FINISH)
-			take_start(starts, &calls[i], at, nr_callers,
+		if (seen[i].call.call == HMM_DMIRROR_CALL_END)
+			take_end(starts, &seen[i]);
+		else if (seen[i].call.call != HMM_DMIRROR_CALL_FINISH)
+			take_start(starts, &seen[i], at, nr_callers,
 				   change->flags);
 	}
-	return 0;
+	check_left(starts, change->flags);
+	return window_close(&starts->window, device);
 }
 
-int check_starts_reset(int device)
+/* Forgets what has been seen so far. */
+static int reset(int device)
 {
-	int err = dmirror_calls(device, calls, HMM_DMIRROR_NR_CALLS);
+	int err = dmirror_seen(device, seen, HMM_DMIRROR_NR_CALLS);
 
 	if (err < 0 && err != -EOVERFLOW)
 		return err;
 	err = start_trace_take(callers, HMM_DMIRROR_NR_CALLS);
 	return err == -ENOENT || err == -E2BIG || err >= 0 ? 0 : err;
+}
+
+int check_starts_begin(struct check_starts *starts, int device,
+		       const struct change *change, unsigned int spans,
+		       unsigned int watched, unsigned int flags)
+{
+	int nr, err;
+
+	memset(starts, 0, sizeof(*starts));
+	starts->flags = flags;
+	nr = change_expect(change, spans, starts->expected, CHECK_STARTS_MAX);
+	if (nr < 0)
+		return nr;
+	starts->nr = nr;
+	err = window_open(&starts->window, device, starts->expected, nr, watched);
+	return err ?: reset(device);
 }

@@ -6,6 +6,7 @@
 #define HMM_NOTIFIER_CHANGE_CHECK_STARTS_H
 
 #include "change/change.h"
+#include "change/window.h"
 
 #define CHECK_STARTS_MAX 128
 
@@ -16,6 +17,13 @@ struct check_starts {
 	unsigned int starts[CHECK_STARTS_MAX];
 	unsigned int hits[CHECK_STARTS_MAX];
 	unsigned int ends[CHECK_STARTS_MAX];
+	bool left[CHECK_STARTS_MAX];	/* as it has to be, at the last end */
+	unsigned int not_left;
+	char first_not_left[160];
+	unsigned int flags;
+
+	/* what the page tables said; wrong: the first one, in words */
+	struct window window;
 
 	/* what was seen in the spans and not expected; a text on the first one */
 	unsigned int strange;
@@ -27,14 +35,24 @@ struct check_starts {
 	char first_wrong[160];
 };
 
+enum check_starts_flags {
+	CHECK_STARTS_ENDS = 1,		/* the notifier is told of ends */
+	CHECK_STARTS_MIRROR = 2,	/* and stands beside that of a mirror */
+};
+
 /*
- * Fills @starts with what notifier @id of @device saw since the last call, and who
+ * Forgets what has been seen so far, and has the device look at the page tables from
+ * now on, by the way at the first pages of span @watched. Returns 0 or -errno.
+ */
+int check_starts_begin(struct check_starts *starts, int device,
+		       const struct change *change, unsigned int spans,
+		       unsigned int watched, unsigned int flags);
+
+/*
+ * Fills @starts with what notifier @id of @device saw since the begin, and who
  * started it. The notifier has to be one for all of the mm. Returns 0 or -errno.
  */
 int check_starts_take(struct check_starts *starts, int device, unsigned int id,
-		      const struct change *change, unsigned int spans);
-
-/* Forgets what has been seen so far. Returns 0 or -errno. */
-int check_starts_reset(int device);
+		      const struct change *change);
 
 #endif

@@ -13,6 +13,8 @@ _Static_assert(sizeof(struct hmm_dmirror_fail_point) == 72, "ABI");
 _Static_assert(sizeof(struct hmm_dmirror_counts) == 1064, "ABI");
 _Static_assert(sizeof(struct hmm_dmirror_call) == 24, "ABI");
 _Static_assert(sizeof(struct hmm_dmirror_calls) == 32, "ABI");
+_Static_assert(sizeof(struct hmm_dmirror_watch) == 112, "ABI");
+_Static_assert(sizeof(struct hmm_dmirror_seen) == 168, "ABI");
 
 /* One number serves as the device's kind and as the rule's. */
 #define SAME_AS_RULE(name, value) \
@@ -167,18 +169,33 @@ enum rule_context dmirror_context(const struct hmm_dmirror_call *call)
 							      RULE_NON_BLOCKABLE;
 }
 
-int dmirror_calls(int fd, struct hmm_dmirror_call *calls, unsigned int nr)
+static int take_log(int fd, unsigned long command, void *records, unsigned int nr)
 {
 	struct hmm_dmirror_calls arg = {
-		.ptr = (uintptr_t)calls,
+		.ptr = (uintptr_t)records,
 		.nr = nr,
 		.flags = HMM_DMIRROR_RESET,
 	};
-	int err = device_ioctl(fd, HMM_DMIRROR_CALLS, &arg);
+	int err = device_ioctl(fd, command, &arg);
 
 	if (err)
 		return err;
 	return arg.total > arg.nr ? -EOVERFLOW : (int)arg.nr;
+}
+
+int dmirror_calls(int fd, struct hmm_dmirror_call *calls, unsigned int nr)
+{
+	return take_log(fd, HMM_DMIRROR_CALLS, calls, nr);
+}
+
+int dmirror_seen(int fd, struct hmm_dmirror_seen *seen, unsigned int nr)
+{
+	return take_log(fd, HMM_DMIRROR_SEEN, seen, nr);
+}
+
+int dmirror_watch(int fd, struct hmm_dmirror_watch *watch)
+{
+	return device_ioctl(fd, HMM_DMIRROR_WATCH, watch);
 }
 
 static int transfer(int fd, unsigned long command, uintptr_t addr,

@@ -63,6 +63,15 @@ enum rule_context dmirror_context(const struct hmm_dmirror_call *call);
 int dmirror_calls(int fd, struct hmm_dmirror_call *calls, unsigned int nr);
 
 /*
+ * What the page tables say of the pages @watch->entry[].addr; with flags 0 they are
+ * also looked at with each start and end that is logged from now on.
+ */
+int dmirror_watch(int fd, struct hmm_dmirror_watch *watch);
+
+/* dmirror_calls(), and what the page tables said with each of them */
+int dmirror_seen(int fd, struct hmm_dmirror_seen *seen, unsigned int nr);
+
+/*
  * Have the device read or write memory of the mirrored process. -EIO if it did not do
  * all @pages, as for the functions below.
  */
