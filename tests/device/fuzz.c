@@ -34,6 +34,7 @@ union arg {
 	struct hmm_dmirror_fail_point fail;
 	struct hmm_dmirror_counts counts;
 	struct hmm_dmirror_calls calls;
+	struct hmm_dmirror_watch watch;
 	struct hmm_dmirror_cmd cmd;
 	uint64_t words[256];
 };
@@ -131,13 +132,24 @@ static void fill_fail_point(struct hmm_dmirror_fail_point *arg)
 		arg->act = HMM_DMIRROR_ACT_HOLD;
 }
 
-static void fill_calls(struct hmm_dmirror_calls *arg)
+static void fill_calls(struct hmm_dmirror_calls *arg, size_t size)
 {
 	arg->ptr = (uintptr_t)pointer(pages);
 	arg->nr = one_in(3) ? odd_number() : rnd(HMM_DMIRROR_NR_CALLS + 2);
 	arg->flags = rnd(2);
 	if (arg->ptr == (uintptr_t)pages)
-		arg->nr %= sizeof(pages) / sizeof(struct hmm_dmirror_call);
+		arg->nr %= sizeof(pages) / size;
+}
+
+static void fill_watch(struct hmm_dmirror_watch *arg)
+{
+	unsigned int i;
+
+	for (i = 0; i < HMM_DMIRROR_NR_WATCHED; i++)
+		arg->entry[i].addr = one_in(3) ? odd_number() :
+				     (uintptr_t)pages + rnd(PAGES) * CHANGE_PAGE;
+	arg->flags = one_in(50) ? odd_number() : rnd(2);
+	arg->reserved = one_in(50);
 }
 
 /* Upstream's ioctls walk any number of pages; so it is bounded here. */
@@ -157,7 +169,7 @@ static unsigned long fill(union arg *arg)
 	};
 
 	memset(arg, 0, sizeof(*arg));
-	switch (rnd(8)) {
+	switch (rnd(10)) {
 	case 0:
 		fill_cmd(&arg->cmd);
 		return upstream[rnd(sizeof(upstream) / sizeof(upstream[0]))];
@@ -176,8 +188,14 @@ static unsigned long fill(union arg *arg)
 		arg->counts.flags = rnd(3);
 		return HMM_DMIRROR_COUNTS;
 	case 5:
-		fill_calls(&arg->calls);
+		fill_calls(&arg->calls, sizeof(struct hmm_dmirror_call));
 		return HMM_DMIRROR_CALLS;
+	case 6:
+		fill_watch(&arg->watch);
+		return HMM_DMIRROR_WATCH;
+	case 7:
+		fill_calls(&arg->calls, sizeof(struct hmm_dmirror_seen));
+		return HMM_DMIRROR_SEEN;
 	default:
 		fill_add(&arg->notifier);
 		return HMM_DMIRROR_NOTIFIER_ADD;
