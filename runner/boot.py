@@ -13,7 +13,7 @@ import tempfile
 import time
 import typing
 
-from runner import host, initrd, progress, qemu, results, stopped
+from runner import host, initrd, progress, qemu, results, snapshot, stopped
 from runner.errors import Interrupted, OurFault, why
 from runner.tail import Stream, Tail
 
@@ -21,7 +21,9 @@ LOGS = ("ktap", "kmsg", "console")
 LOOK = 1.0  # seconds between two checks that are slow
 END_OF_IT = {"stopped", "no-space"}  # the machine's fault, not the guest's
 
+Cmd = typing.List[str]
 How = typing.Tuple[str, str]  # how it ended, a line that says more
+READY = "ready", ""           # it waits for a job
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Boot:
     timeout: float = 600       # for everything after that
     silence: float = 90        # in which the guest has to say something
     log_limit: int = 64        # of any one log
+    snapshot: bool = True      # whether the guest may go on from one
     started: float = dataclasses.field(default_factory=time.time)
     verbose: bool = False
     quiet: bool = False
@@ -50,23 +53,31 @@ class Guest:
         self.show = progress.Progress(boot.job, boot.verbose, boot.quiet)
         self.times: typing.Dict[str, float] = {}
         self.logs = {n: Tail(boot.results / f"{n}.log") for n in LOGS}
-        self.ktap_done = False
+        self.ktap_done = self.ready = False
         self.clock = stopped.Clock()
         self.began: typing.Optional[float] = None
         self.looked = 0.0
 
-    def command(self, tmp: pathlib.Path) -> typing.List[str]:
-        boot, path = self.boot, tmp / "initramfs.cpio"
-        initrd.make(boot.initramfs, boot.job, boot.results / "job.cpio", path)
+    def qemu(self, initramfs: pathlib.Path, port: typing.Sequence[str] = ()) -> Cmd:
+        boot = self.boot
         ports = [(n, boot.results / f"{n}.log") for n in ("ktap", "kmsg")]
-        cmd = qemu.command(boot.arch, boot.accel, boot.kernel, path,
-                           boot.results / "console.log", ports, boot.append, boot.memory)
-        self.write_command(cmd, str(path))
-        return cmd
+        return qemu.command(boot.arch, boot.accel, boot.kernel, initramfs,
+                            boot.results / "console.log", ports, boot.append, boot.memory,
+                            port)
 
-    def write_command(self, cmd: typing.List[str], path: str) -> None:
+    def command(self, tmp: pathlib.Path) -> Cmd:
+        """The job is a part of its initramfs."""
+        path = tmp / "initramfs.cpio"
+        initrd.join([self.boot.initramfs, self.job], path)
+        return self.qemu(path)
+
+    @property
+    def job(self) -> pathlib.Path:
+        return self.boot.results / "job.cpio"
+
+    def write_command(self) -> None:
         """A script that boots the same guest once more, when its initrd is gone."""
-        text = shlex.join(cmd).replace(shlex.quote(path), '"$initrd"')
+        text = shlex.join(self.qemu(pathlib.Path("INITRD"))).replace("INITRD", '"$initrd"')
         script = self.boot.results / "qemu-command"
         script.write_text(
             "#!/bin/sh\n# The logs go where they went; see -chardev.\n"
@@ -76,14 +87,19 @@ class Guest:
             errors="surrogateescape")
         script.chmod(0o755)
 
-    def run(self, tmp: pathlib.Path) -> How:
-        cmd = self.command(tmp)
+    def run(self, cmd: Cmd, then: typing.Callable[[], None] = lambda: None,
+            fds: typing.Sequence[int] = ()) -> How:
+        """then is done when the guest is ready for a job, while it waits for one; fds are
+        QEMU's."""
         try:
             with self.machine.started(cmd, stdout=subprocess.DEVNULL,
-                                      stderr=subprocess.PIPE) as vm:
+                                      stderr=subprocess.PIPE, pass_fds=fds) as vm:
                 self.vm, self.err = vm, Stream(vm.stderr)
                 self.began = self.clock.now()
-                return self.watch()
+                how = self.watch()
+                if how == READY:
+                    then()
+                return how
         except Interrupted:
             return "interrupted", "interrupted"
         finally:
@@ -103,6 +119,8 @@ class Guest:
         if line.startswith("# hmm_notifier: done"):
             self.ktap_done = True
             self.times["done"] = self.past()
+        if line == snapshot.READY:
+            self.ready = True
         self.show.line(line)
 
     def watch(self) -> How:
@@ -118,6 +136,8 @@ class Guest:
                 heard, sizes = self.clock.now(), now
             if ended:
                 return self.how_it_exited()
+            if self.ready:
+                return READY
             how = self.look() or self.too_long(heard) or self.too_much(now)
             if how:
                 return how
@@ -178,12 +198,57 @@ class Guest:
             "times": {k: round(v, 2) for k, v in self.times.items()}})
 
 
+Ended = typing.Tuple[Guest, How]
+
+
+def save(guest: Guest, cmd: Cmd, shot: snapshot.Snapshot) -> How:
+    monitor = snapshot.Monitor()
+    began = time.monotonic()
+    how = guest.run(cmd + monitor.arguments(), lambda: shot.save(monitor), [monitor.fd])
+    guest.times["saved"] = time.monotonic() - began
+    return how
+
+
+def go_on(boot: Boot, machine: host.Host) -> typing.Optional[Ended]:
+    """From a snapshot of this guest, which is made if there is none; None if that can't
+    be done."""
+    first = Guest(boot, machine)
+    cmd = first.qemu(boot.initramfs, snapshot.port(None))
+    parts = [boot.kernel, boot.initramfs]
+    shot = snapshot.Snapshot(machine, [w.replace(qemu.quote(boot.results), "") for w in cmd
+                                       if w not in map(str, parts)], parts)
+    if not shot.is_possible():
+        return None
+    try:
+        with shot.locked():
+            how = READY if shot.is_whole() else save(first, cmd, shot)
+        if how != READY:
+            return first, how  # so would any other boot of it
+        guest = Guest(boot, machine)  # with new logs
+        how = guest.run(guest.qemu(boot.initramfs, snapshot.port(guest.job)) +
+                        shot.arguments())
+        if "first" not in guest.times and how[0] in ("qemu-error", "no-boot"):
+            raise snapshot.CannotGoOn(how[1])
+    except snapshot.CannotGoOn as e:
+        shot.refuse(str(e))
+        return None
+    guest.times["saved"] = first.times.get("saved", 0)
+    return guest, how
+
+
 def run(boot: Boot, machine: host.Host, tmp: pathlib.Path) -> str:
     """How it ended. Raises what is not the guest's fault."""
     try:
         guest = Guest(boot, machine)
-        with tempfile.TemporaryDirectory(prefix="boot-", dir=tmp) as where:
-            how, detail = guest.run(pathlib.Path(where))
+        initrd.pack_job(boot.job, guest.job)
+        guest.write_command()
+        with tempfile.TemporaryDirectory(prefix="boot-", dir=tmp) as directory:
+            where = pathlib.Path(directory)
+            ended = go_on(boot, machine) if boot.snapshot else None
+            if not ended:
+                guest = Guest(boot, machine)  # whose clock begins now
+                ended = guest, guest.run(guest.command(where))
+        guest, (how, detail) = ended
         guest.record(how, detail)
     except OSError as e:
         raise OurFault(f"cannot boot: {why(e)}") from e

@@ -157,7 +157,7 @@ class Build:
 
     def guest(self, new: pathlib.Path) -> None:
         (new / "bin").mkdir()
-        for name in ("bounded", "kmsg"):
+        for name in ("bounded", "kmsg", "wake"):
             self.must(f"guest/{name}.c does not build", new / "guest.log", self.cc, "-O2",
                       "-Wall", "-Wextra", *self.link.split(), "-o", new / "bin" / name,
                       GUEST / f"{name}.c")

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 import typing
 
 from runner import cache, host
@@ -82,10 +83,16 @@ def own(out: pathlib.Path) -> typing.List[pathlib.Path]:
     return sorted(out.glob("modules/*.ko"))
 
 
-def make(base: Path, job: pathlib.Path, job_cpio: Path, out: pathlib.Path) -> None:
-    names = ["job", *(f"job/{p.name}" for p in sorted(job.iterdir()))]
-    pack(names, job.parent, job_cpio)
+def pack_job(job: pathlib.Path, out: pathlib.Path) -> None:
+    """With what a guest needs that goes on from a snapshot, see guest/wake.c"""
+    with writing(job):
+        (job / "now").write_text(f"{time.time():.0f}\n")
+        (job / "seed").write_bytes(os.urandom(256))
+    pack(["job", *(f"job/{p.name}" for p in sorted(job.iterdir()))], job.parent, out)
+
+
+def join(parts: typing.Iterable[Path], out: pathlib.Path) -> None:
     with writing(out), open(out, "wb") as to:
-        for part in (base, job_cpio):
+        for part in parts:
             with open(part, "rb") as f:
                 shutil.copyfileobj(f, to, 1 << 20)

@@ -41,6 +41,7 @@ class Options:
     panic_on_warn: bool
     strict: bool
     keep: bool
+    snapshot: bool
     verbose: bool
     install: str
     append: str
@@ -171,6 +172,8 @@ def parser() -> Parser:
     add("--strict", action="store_true", help="count known kernel bugs as failures")
     add("--keep", action="store_true",
         help="keep the guest's initramfs and modules with the results")
+    add("--no-snapshot", dest="snapshot", action="store_false",
+        help="boot the guest, don't go on from one that was saved when it was up")
     add("--verbose", action="store_true", help="show all that the guest says")
     add("--install", action="store_const", const=packages.ALWAYS, default=packages.BY_APT,
         help="install missing packages by dnf, pacman or zypper, too; by apt it is done "

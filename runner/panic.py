@@ -61,7 +61,8 @@ class Boots:
                 expected=expected, exports=(*self.legal.exports, *exports)).write()
             self.testbed.boot(job, where, self.tmp, append=f"{self.opt.append} {append}",
                               boot_timeout=self.opt.boot_timeout,
-                              log_limit=self.opt.log_limit, verbose=self.opt.verbose)
+                              log_limit=self.opt.log_limit, verbose=self.opt.verbose,
+                              snapshot=self.opt.snapshot)
         return judge.Judge(where)
 
     def detectors(self, name: str, tests: list[str], append: str = "",

@@ -86,8 +86,10 @@ def quote(path: typing.Union[str, pathlib.Path]) -> str:
 def command(arch: str, accel: str, kernel: pathlib.Path, initrd: pathlib.Path,
             console: pathlib.Path,
             ports: typing.Iterable[typing.Tuple[str, pathlib.Path]] = (),
-            append: str = "", memory: int = 1024) -> typing.List[str]:
-    """ports: (name, file) of virtio-console ports; memory: in MiB."""
+            append: str = "", memory: int = 1024,
+            first_port: typing.Sequence[str] = ()) -> typing.List[str]:
+    """ports: (name, file) of virtio-console ports; first_port: options of one more, which
+    is there for the guest when these are; memory: in MiB."""
     a = ARCHES[arch]
     cmd = [a["binary"], "-nodefaults", "-no-user-config", "-display", "none",
            "-no-reboot", "-machine", a["machine"], "-accel", ACCEL[accel],
@@ -100,7 +102,7 @@ def command(arch: str, accel: str, kernel: pathlib.Path, initrd: pathlib.Path,
     cmd += ["-chardev", f"file,id=console,path={quote(console)}",
             "-serial", "chardev:console"]
     if ports:
-        cmd += ["-device", a["serial"]]
+        cmd += ["-device", a["serial"], *first_port]
     for name, path in ports:
         cmd += ["-chardev", f"file,id={name},path={quote(path)}",
                 "-device", f"virtserialport,chardev={name},name={name}"]

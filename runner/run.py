@@ -95,7 +95,8 @@ class Run:
         opt = self.opt
         return self.testbed.boot(
             self.job, to.directory, tmp, append=opt.append, boot_timeout=opt.boot_timeout,
-            log_limit=opt.log_limit, started=self.started, verbose=opt.verbose)
+            log_limit=opt.log_limit, started=self.started, verbose=opt.verbose,
+            snapshot=opt.snapshot)
 
     def keep(self, to: results.Results) -> None:
         with writing(to.directory):

@@ -96,7 +96,8 @@ class LavaRun(Run):
     def lava_run(self, to: pathlib.Path, tmp: pathlib.Path) -> tuple[int, float]:
         """(exit code, seconds)"""
         bed, initramfs = self.testbed, tmp / "initramfs.cpio"
-        initrd.make(bed.built.initramfs, self.job.directory, to / "job.cpio", initramfs)
+        initrd.pack_job(self.job.directory, to / "job.cpio")
+        initrd.join([bed.built.initramfs, to / "job.cpio"], initramfs)
         cmd = qemu.command(bed.arch, bed.accel, bed.kernel.image, initramfs, to / "console",
                            [(n, to / f"{n}.log") for n in ("ktap", "kmsg")],
                            f"{self.opt.append} {APPEND}")

@@ -64,8 +64,8 @@ class Kernel:
         return self.testbed.select(globs)
 
     def initramfs(self, lines, to):
-        """Without the programs that these lines don't run: most of it is those, and to
-        unpack them takes an eighth of a boot's time."""
+        """For one boot, without the programs that these lines don't run: most of it is
+        those, and to unpack them takes an eighth of a boot's time."""
         words = " ".join(lines).split()
         unused = {f"./tests/{p}" for p in self.testbed.programs if p not in words}
         files = run("find", ".", cwd=self.root).splitlines()
@@ -86,10 +86,14 @@ class Kernel:
         with tempfile.TemporaryDirectory(dir=self.tmp) as tmp:
             tmp = pathlib.Path(tmp)
             job = Job(tmp / "job", lines, expected, (), *bounds).write(more)
+            if not append:
+                self.testbed.boot(job, to, tmp, silence=bounds[1] + 25, memory=memory,
+                                  quiet=True)
+                return to
             initramfs = tmp / "initramfs.cpio"
             self.initramfs(lines, initramfs)
             self.testbed.boot(job, to, tmp, initramfs, silence=bounds[1] + 25,
-                              append=append, memory=memory, quiet=True)
+                              append=append, memory=memory, quiet=True, snapshot=False)
             # the whole one does as well, and stays
             command = to / "qemu-command"
             command.write_text(command.read_text().replace(
