@@ -12,8 +12,9 @@ from collections import defaultdict
 
 from . import callers, known, tree
 from .check import Check, Finding, Result
+from .clang import Step
 from .find import Found, Ops, find
-from .source import UNIT, Failed
+from .source import Failed
 
 # clang's own words that say nothing of the kernel's code
 NOISE = re.compile("&Element{|Entered call from|Returning from|Loop body"
@@ -35,15 +36,32 @@ def options(argv: list[str]) -> argparse.Namespace:
     return p.parse_args(argv)
 
 
+def code(step: Step) -> str:
+    """Its line in the source"""
+    try:
+        lines = pathlib.Path(step.file).read_text(errors="replace").splitlines()
+        return lines[step.line - 1].strip()
+    except (OSError, IndexError):
+        return ""
+
+
+def words(step: Step) -> str:
+    """What clang says, with the code where it names none, or a macro's variable"""
+    if "the condition" in step.text or "__UNIQUE_ID" in step.text:
+        said = re.sub(r"'__UNIQUE_ID_([a-z]+)_*\d+'", r"\1", step.text)
+        return f"{said}: {code(step)}"
+    return WORDS.get(step.text, step.text)
+
+
 def report(f: Finding, t: tree.Tree) -> None:
     print(f"{f.file}:{f.line}: {f.text}")
     last = ""
     for step in f.path:
-        where = f"{t.name(step.file)}:{step.line}"
-        said = f"    {where}: {WORDS.get(step.text, step.text)}"
-        if not step.text or NOISE.search(step.text) or said == last or step.file == UNIT:
+        if not step.text or NOISE.search(step.text) or not step.file.endswith(".c"):
             continue
-        print(said)
+        said = f"    {t.name(step.file)}:{step.line}: {words(step)}"
+        if said != last:
+            print(said)
         last = said
     if entry := known.known(f, t.version):
         print(f"  known, {entry.verdict}: {entry.why}")
@@ -53,7 +71,7 @@ def grouped(findings: list[Finding]) -> list[Finding]:
     """One report for a function that sleeps in many places: the first on its path"""
     out: dict[tuple[str, str, str], Finding] = {}
     for f in sorted(findings, key=lambda f: len(f.path)):
-        key = (f.function, f.rule, "" if f.rule == "sleeps" else f.what)
+        key = (f.function, f.rule, "" if f.rule == "sleeps" else f.text)
         if key in out and f.what not in out[key].text:
             old = out[key]
             joint = f"{old.text}, also {f.what}()" if "also" not in old.text \

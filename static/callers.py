@@ -78,17 +78,18 @@ def _finding(m: clang.Message, caller: Caller, tree: Tree) -> Finding | None:
     name = caller.function
     if "leak" in m.text and "owner" in m.text:
         at = next((s for s in reversed(m.path) if "allocated" in s.text), m)
-        rule, text = "start", (f"returns without an end of the invalidation that it "
-                               f"started in line {at.line}")
+        rule, what, text = "start", "lost", (f"returns without an end of the invalidation "
+                                             f"that it started in line {at.line}")
     elif "static_never" in m.text:
-        rule, text = "end", "ends an invalidation that was not started, or whose start failed"
+        rule, what, text = "end", "not started", ("ends an invalidation that was not "
+                                                  "started, or whose start failed")
     elif "released memory" in m.text or "after it is freed" in m.text:
         if "range_end" not in _line(tree, m):
             return None
-        rule, text = "end", "ends an invalidation twice"
+        rule, what, text = "end", "twice", "ends an invalidation twice"
     else:
         return None
-    return Finding(rule, text, name, tree.name(m.file), m.line, f"{name}() {text}", m.path)
+    return Finding(rule, what, name, tree.name(m.file), m.line, f"{name}() {text}", m.path)
 
 
 def _line(tree: Tree, m: clang.Message) -> str:
