@@ -94,11 +94,15 @@ class Check:
         self.function = ops.callbacks[op]
         self.left: set[str] = set()  # files that don't go together with the others
 
-    def _run(self, files: list[str]) -> tuple[rewrite.Marked, dict[bool, clang.Analysis]]:
+    def _run(self, files: list[str], blockable: clang.Analysis | None = None
+             ) -> tuple[rewrite.Marked, dict[bool, clang.Analysis]]:
+        """What was legal whatever the unknown files do stays so with one file more."""
         marked = unit(self.tree, tuple(files))
         text = marked.text + entry(self.ops, self.op)
+        if blockable and self._found({True: blockable}):
+            blockable = None
         return marked, {
-            True: clang.analyze(text, []),
+            True: blockable or clang.analyze(text, []),
             False: clang.analyze(text, ["-DSTATIC_NONBLOCK",
                                         f"-DSTATIC_EVENT={self.tree.event}"])}
 
@@ -137,7 +141,7 @@ class Check:
         more, assumed = self._more(marked, runs, files)
         while more and len(files) < MAX_FILES:
             try:
-                marked, runs = self._run([*files, more])
+                marked, runs = self._run([*files, more], runs[True])
                 files.append(more)
             except source.Failed:
                 self.left.add(more)
