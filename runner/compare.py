@@ -19,7 +19,7 @@ from runner.errors import FAIL, NOTHING, PASS, BadUsage, OurFault, Stop
 from runner.options import Options
 from runner.run import Run
 
-SPEC = re.compile(r"(debian|source|tree|image):.|host$")
+SPEC = re.compile(r"(debian|source|tree|image|host):.|host(\+fixes)?$")
 BAD = {"pass": 0, "skip": 0, "known_bug": 1, "fail": 2}
 SLOWER, AT_LEAST = 2, 0.5  # times as long, and seconds more
 SHOWN = 20

@@ -41,7 +41,7 @@ def extras(opt: Options) -> Extras:
 
 
 def get(machine: host.Host, spec: str, more: Extras = Extras()) -> Kernel:
-    kind = spec.partition(":")[0]
+    kind = spec.removesuffix("+fixes").partition(":")[0]
     if kind == "debian":
         directory = debian.get(machine, spec)
     elif kind in ("source", "tree"):

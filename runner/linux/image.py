@@ -56,7 +56,6 @@ class Image:
                                ("origin", self.spec)):
                 (new / name).write_text(f"{text}\n", errors="surrogateescape")
             self.collect_modules(machine, new)
-            self.check(new / "modules/order")
             if series.has_fail_points(self.source):
                 (new / "patched").touch()
             cache.write_manifest(new)
@@ -94,20 +93,20 @@ class Image:
                 raise BadKernel((new / "depmod.log").read_text(errors="replace").strip())
         modules.collect(machine, new)
 
-    def check(self, order: pathlib.Path) -> None:
-        """What it needs may be a module, of those that the guest loads."""
-        arch = KBUILD.get(os.uname().machine, "")
-        needed, there = {**kconfig.needed(arch), **MODULE}, lines_of(order)
-        config = (self.headers / ".config").read_text(errors="replace")
-        got, lacks = kconfig.options(config), []
-        for sym in kconfig.differing(needed, config):
-            ko = f"{sym.removeprefix('CONFIG_').lower()}.ko"
-            if got.get(sym) != f"{sym}=m" or ko not in there:
-                lacks.append(f"{needed[sym]} (is: {got.get(sym, 'nothing')})")
-        if lacks:
-            raise BadKernel("\n".join([f"{self.file}: the tests can't do without", *lacks,
-                                       *([] if there else [f"there are no modules of it in "
-                                                           f"{self.modules}"])]))
+
+def check(file: pathlib.Path, where: pathlib.Path, headers: pathlib.Path) -> None:
+    """What it needs may be a module, if there is one."""
+    needed = {**kconfig.needed(KBUILD.get(os.uname().machine, "")), **MODULE}
+    config = (headers / ".config").read_text(errors="replace")
+    got = kconfig.options(config)
+    lacks = [f"{needed[sym]} (is: {got.get(sym, 'nothing')})"
+             for sym in kconfig.differing(needed, config)
+             if got.get(sym) != f"{sym}=m" or
+             not any(where.rglob(f"{sym.removeprefix('CONFIG_').lower()}.ko*"))]
+    if lacks:
+        raise BadKernel("\n".join([f"{file}: the tests can't do without", *lacks,
+                                   *([f"what is a module is not in {where}"]
+                                     if any("=m)" in line for line in lacks) else [])]))
 
 
 def lines_of(path: pathlib.Path) -> list[str]:
@@ -138,6 +137,7 @@ def of(machine: host.Host, spec: str, file: pathlib.Path, where: pathlib.Path,
         if all((headers / name).is_file() for name in (
                 "Module.symvers", ".config", RELEASE)):
             headers = headers.resolve()
+            check(file, where, headers)
             return Image(spec, file, where.resolve(), headers,
                          source_of(machine, headers, given))
     raise BadKernel(f"{where}: neither a build directory nor one of /lib/modules with a "
