@@ -21,7 +21,6 @@ from runner.tail import Stream
 FIRST_WORD = 1.3  # seconds in which a guest that runs at all has said something
 UP = 20           # seconds in which it then has to get to its init
 DEVICE = "/dev/kvm"
-INTERNAL_ERROR = b"KVM internal error"
 
 
 class Why(typing.NamedTuple):
@@ -64,7 +63,7 @@ class Kvm:
             accel, _, text = self.memo.read_text().strip().partition(" ")
             if accel == "kvm":
                 return None
-            if accel == "tcg" and INTERNAL_ERROR.decode() in text:
+            if accel == "tcg" and qemu.INTERNAL_ERROR.decode() in text:
                 return Why(text, lasts=True)
         except OSError:
             pass
@@ -99,7 +98,7 @@ class Kvm:
             err.read()
             if b"hmm_notifier: up" in said:
                 return None
-            if INTERNAL_ERROR in err.kept:
+            if qemu.INTERNAL_ERROR in err.kept:
                 return Why("a guest dies of a KVM internal error", lasts=True)
             if ended:
                 return Why(f"QEMU with KVM ended before the guest was up: {err.last_line()}"

@@ -138,7 +138,7 @@ class Guest:
                 return self.how_it_exited()
             if self.ready:
                 return READY
-            how = self.look() or self.too_long(heard) or self.too_much(now)
+            how = self.look() or self.died() or self.too_long(heard) or self.too_much(now)
             if how:
                 return how
             self.show.tick()
@@ -157,12 +157,23 @@ class Guest:
                                "on, so what timed out there means nothing")
         return None
 
+    def died(self) -> typing.Optional[How]:
+        """KVM that can't go on pauses the guest, and QEMU waits for ever."""
+        if qemu.INTERNAL_ERROR not in self.err.kept:
+            return None
+        how = "killed" if "first" in self.times else "no-boot"
+        return how, f"QEMU says: {self.err.line_of(qemu.INTERNAL_ERROR)}"
+
+    def qemu_says(self) -> str:
+        said = self.err.last_line()
+        return f"; QEMU says: {said}" if said else ""
+
     def too_long(self, heard: float) -> typing.Optional[How]:
         boot = self.boot
         if "first" not in self.times:
             if self.past() > boot.boot_timeout:
                 return "no-boot", (f"the guest did not get to its init within "
-                                   f"{boot.boot_timeout:.0f} s")
+                                   f"{boot.boot_timeout:.0f} s{self.qemu_says()}")
         elif self.past() - self.times["first"] > boot.timeout:
             return "timeout", f"the guest ran for more than {boot.timeout:.0f} s"
         elif self.clock.now() - heard > boot.silence:
@@ -186,7 +197,8 @@ class Guest:
         if code > 0:
             return "qemu-error", f"QEMU exited with {code}: {self.err.last_line()}"
         if "first" not in self.times:
-            return "no-boot", "the guest ended before it got to its init"
+            return "no-boot", ("the guest ended before it got to its init" +
+                               self.qemu_says())
         if not self.ktap_done:
             return "early-end", "the guest ended before the tests were done"
         return "power-off", ""

@@ -44,6 +44,9 @@ APPEND = ("quiet loglevel=1 panic=-1 panic_print=0x20 log_buf_len=4M nokaslr "
           "mitigations=off nowatchdog audit=0 cryptomgr.notests")
 
 
+# What QEMU says of a KVM that can't run this guest
+INTERNAL_ERROR = b"KVM internal error"
+
 # rdtsc; shl $32, %rdx; or %rdx, %rax; ret
 RDTSC = b"\x0f\x31\x48\xc1\xe2\x20\x48\x09\xd0\xc3"
 

@@ -92,9 +92,14 @@ class Report:
         self.show_reasons("skipped", of("skip"), bool(failed))
         self.show_reasons("known bugs of this kernel", of("known_bug"), bool(failed))
         say(self.how_many(tests))
-        counts = ", ".join(f"{summary[n]} {n.replace('_', ' ')}" for n, _ in COUNTS)
+        # no test failed: none was begun
+        no_boot = not sections and summary["ended"] in ("no-boot", "qemu-error")
+        counts = f"none of {sum(page.is_test(t['name']) for t in tests)} tests began" \
+            if no_boot else \
+            ", ".join(f"{summary[n]} {n.replace('_', ' ')}" for n, _ in COUNTS)
         colour = {"pass": 32, "fail": 31}.get(summary["verdict"], 33)
-        print(self.paint(colour, summary["verdict"].upper()) + screen.plain(
+        verdict = "COULD NOT BOOT" if no_boot else summary["verdict"].upper()
+        print(self.paint(colour, verdict) + screen.plain(
             f": {counts}; kernel {summary['kernel']}, {summary['accel']}, "
             f"{summary['wall_s']} s"))
         if self.strict and not failed and of("known_bug"):

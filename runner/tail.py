@@ -44,7 +44,13 @@ class Stream:
                 return
             self.kept = (self.kept + data)[-KEPT:]
 
-    def last_line(self) -> str:
+    def lines(self) -> typing.List[str]:
         self.read()
-        lines = self.kept.decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else ""
+        return self.kept.decode(errors="replace").strip().splitlines()
+
+    def last_line(self) -> str:
+        return (self.lines() or [""])[-1]
+
+    def line_of(self, text: bytes) -> str:
+        """The first one that has it"""
+        return next((line for line in self.lines() if text.decode() in line), "")
