@@ -9,7 +9,7 @@ import re
 import shlex
 import typing
 
-from runner import TOP, chosen, distro, host, packages
+from runner import TOP, chosen, distro, host, packages, shards
 from runner.errors import BadHost, BadUsage
 
 SPEC = re.compile("(debian|source|tree|image):.+|host|", re.S)
@@ -30,6 +30,7 @@ class Options:
     config: typing.Optional[pathlib.Path]
     choice: str
     globs: typing.Tuple[str, ...]
+    shard: typing.Optional[shards.Part]
     list: bool
     stress: int
     asks_stress: bool
@@ -149,6 +150,9 @@ def parser() -> Parser:
              "given several times")
     add("--list", action="store_true",
         help="print the names of the tests that would run, boot nothing")
+    add("--shard", metavar="I/N", type=shards.parse,
+        help="of these tests the part I of N, for N machines: each test is in one part, "
+             "whatever the machine, and the parts take about the same time")
     add("--stress", metavar="S", type=number_or_none, default=0,
         help="S seconds of random operations (default 10 if --test asks for them, 1 as "
              "part of --all)")
@@ -258,8 +262,8 @@ def choose_tests(got: argparse.Namespace) -> typing.Tuple[str, typing.Tuple[str,
 
 # What is not of a run that repeats one test of another; --stress and --seed are said of
 # the tests that they are for.
-NOT_AGAIN = {"--all", "--quick", "--test", "--list", "--stress", "--seed", "--verbose", "-h",
-             "--help", "--bisect", "--panic-on-warn", "--no-install"}
+NOT_AGAIN = {"--all", "--quick", "--test", "--shard", "--list", "--stress", "--seed",
+             "--verbose", "-h", "--help", "--bisect", "--panic-on-warn", "--no-install"}
 PATHS = {"--config", "--results", "--selftests", "--vmlinuz"}
 
 
@@ -292,6 +296,8 @@ def parse(argv: typing.Sequence[str], here: str = os.uname().machine) -> Options
     choice, globs = choose_tests(got)
     if got.compare and (got.list or got.bisect):
         raise BadUsage("--compare: not with --list or --bisect")
+    if got.shard and (got.panic_on_warn or got.bisect or got.compare):
+        raise BadUsage("--shard: not with --panic-on-warn, --bisect or --compare")
     if not got.compare and not got.kernel.startswith(("source:", "tree:")):
         for option in ("debug", "config"):
             if getattr(got, option):

@@ -30,6 +30,8 @@ class Run:
             lines, expected = self.testbed.choose(opt.choice, opt.globs)
             if not expected:
                 raise NoTest(self.no_match())
+            if opt.shard:
+                lines, expected = self.testbed.shard(expected, opt.shard)
             stressed = self.testbed.are_stressed(expected)
             if opt.asks_stress and not stressed:
                 raise BadUsage("--stress and --seed are for the random operations of "
@@ -57,6 +59,7 @@ class Run:
         return testbed.Testbed(
             machine, tested, built, opt.machine, opt.accel,
             {"spec": opt.kernel, "arch": opt.machine, "choice": opt.choice, "again": opt.again,
+             "shard": "/".join(map(str, opt.shard or ())),
              "stress": str(opt.stress), "seed": opt.seed, "suite": machine.describe_suite(),
              "qemu": machine.version_of(f"qemu-system-{opt.machine}")})
 

@@ -14,12 +14,13 @@ import functools
 import pathlib
 import typing
 
-from runner import boot, chosen, describe, files, host, programs
+from runner import boot, chosen, describe, files, host, programs, shards
 from runner.errors import writing
 from runner.job import Job
 from runner.kernel import Built, Kernel
 
 STRESS = "HMM_NOTIFIER_STRESS_SECONDS"  # what a program with random operations reads
+OTHER_SHARDS = "other shards"
 GRACE = 45  # seconds more than the guest itself allows a program to be silent
 
 
@@ -32,6 +33,7 @@ class Testbed:
         self.arch, self.accel, self.told = arch, accel, told
         self.programs = programs.read(machine, built.directory / "tests")
         self.kept: dict[str, list[str]] = {}
+        self.elsewhere: set[str] = set()    # what was chosen and runs in other shards
 
     def select(self, globs: typing.Sequence[str]) -> tuple[list[str], list[str]]:
         """(the lines that run what is selected, the full names of it)"""
@@ -40,6 +42,18 @@ class Testbed:
     def choose(self, choice: str, globs: typing.Sequence[str]) -> tuple[list[str], list[str]]:
         """The same, as chosen.py has it"""
         return chosen.select(self.programs, choice, globs)
+
+    def shard(self, expected: list[str], part: shards.Part) -> tuple[list[str], list[str]]:
+        """The same, of that part of what was chosen"""
+        lines, ours = shards.select(self.programs, expected, part)
+        self.elsewhere = set(expected) - set(ours)
+        return lines, ours
+
+    def left_out(self, job: Job) -> dict[str, int]:
+        """{why: how many tests}"""
+        out = chosen.left_out(self.programs, [*job.expected, *self.elsewhere],
+                              self.told.get("choice", "test"))
+        return {**out, OTHER_SHARDS: len(self.elsewhere)} if self.elsewhere else out
 
     @property
     def count(self) -> int:
@@ -80,8 +94,8 @@ class Testbed:
                 for name, p in held.items()})
             files.write_json(to / "meta.json", {
                 **self.meta, "accel": self.accel,
-                "selected": len(job.expected) < self.count, "left_out": chosen.left_out(
-                    self.programs, job.expected, self.told.get("choice", "test"))})
+                "selected": len(job.expected) < self.count,
+                "left_out": self.left_out(job)})
 
     def boot(self, job: Job, to: pathlib.Path, tmp: pathlib.Path,
              initramfs: typing.Optional[pathlib.Path] = None, **more: typing.Any) -> str:

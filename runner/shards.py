@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0
+"""--shard I/N: the part I of N of the tests that were chosen, of about the same time each.
+
+The times are those of this table, not what this machine measured last: the parts run
+anywhere, and each has to find the others' tests where the others are sure to have them.
+"""
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Iterator, Sequence
+
+from runner import programs
+from runner.errors import BadUsage, NoTest
+
+Part = typing.Tuple[int, int]
+# Seconds, of --all on 6.12 under TCG, where four runs took 200 s in the median; what
+# matches none takes less than a second. The first that matches counts.
+SLOW = (
+    ("oom:reaper.*.tries_until_nothing_fails", 30.0), ("oom:place.global.*", 14.0),
+    ("overlap:*.unregistering_waits_for_the_walk", 11.0), ("oom:place.sysrq_f.*", 2.5),
+    ("oom:place.*", 8.5), ("oom", 3.0), ("stress", 4.0),
+    ("register:*.interrupted_leaves_nothing", 2.3), ("errno:sweep.*", 0.8),
+    ("overlap", 0.35), ("mmap:*.*_second_*", 0.2),
+)
+OTHERS = 0.1
+
+
+def parse(text: str) -> Part:
+    """I/N, with 1 as the first"""
+    found = re.fullmatch(r"([1-9]\d{0,3})/([1-9]\d{0,3})", text, re.A)
+    if not found or int(found[1]) > int(found[2]):
+        raise BadUsage(f"--shard {text}: I/N, as 1/4 to 4/4")
+    return int(found[1]), int(found[2])
+
+
+def seconds(full: str) -> float:
+    return next((s for glob, s in SLOW if programs.selected(full, [glob])), OTHERS)
+
+
+def units(found: programs.Programs, expected: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """What runs together or not at all: a test, or of a program that can't run a part of
+    its tests all of them."""
+    whole: dict[str, list[str]] = {}
+    for full in expected:
+        name = full.partition(":")[0]
+        if found[name].selects:
+            yield (full,)
+        else:
+            whole.setdefault(name, []).append(full)
+    yield from (tuple(tests) for tests in whole.values())
+
+
+def split(found: programs.Programs, expected: Sequence[str], n: int) -> list[list[str]]:
+    """The longest first, each to the part that has least to do"""
+    load, parts = [0.0] * n, [set[str]() for _ in range(n)]
+    weighed = [(-sum(map(seconds, unit)), unit) for unit in units(found, expected)]
+    for weight, unit in sorted(weighed):
+        i = load.index(min(load))
+        load[i] -= weight
+        parts[i] |= set(unit)
+    return [[full for full in expected if full in part] for part in parts]
+
+
+def select(found: programs.Programs, expected: Sequence[str],
+           part: Part) -> tuple[list[str], list[str]]:
+    """As programs.select(), of that part"""
+    wanted = split(found, expected, part[1])[part[0] - 1]
+    if not wanted:
+        raise NoTest(f"--shard {part[0]}/{part[1]}: no test is left for it; there are "
+                     f"{len(expected)}")
+    return programs.select(found, wanted)
