@@ -18,6 +18,7 @@
 #define CGROUPS		"/sys/fs/cgroup/"
 #define HOT_ADD		"/sys/class/zram-control/hot_add"
 #define HOT_REMOVE	"/sys/class/zram-control/hot_remove"
+#define PROBES		"/sys/kernel/tracing/kprobe_events"
 
 /*
  * How long an undo may get -EBUSY: a task leaves its cgroup, its memory and its files a
@@ -37,7 +38,7 @@ struct entry {
 	pid_t owner;
 	int (*undo)(const struct entry *entry);
 	char path[192];
-	char ours[64], old[64];		/* the setting's values, as they read */
+	char ours[96], old[64];		/* the setting's values, as they read */
 };
 
 static struct entry ledger[MAX_ENTRIES];
@@ -63,12 +64,12 @@ static int forget_last(int err)
 	return err;
 }
 
-static int write_file(const char *path, const void *data, size_t size)
+static int write_to(const char *path, int flags, const void *data, size_t size)
 {
 	int fd, err = 0;
 	ssize_t done;
 
-	fd = open(path, O_WRONLY | O_CLOEXEC);
+	fd = open(path, O_WRONLY | O_CLOEXEC | flags);
 	if (fd < 0)
 		return -errno;
 	/* One write is one setting; a second write with the rest would be another. */
@@ -77,6 +78,16 @@ static int write_file(const char *path, const void *data, size_t size)
 		err = done < 0 ? -errno : -EIO;
 	close(fd);
 	return err;
+}
+
+static int write_file(const char *path, const void *data, size_t size)
+{
+	return write_to(path, 0, data, size);
+}
+
+static int append_text(const char *path, const char *text)
+{
+	return write_to(path, O_APPEND, text, strlen(text));
 }
 
 int ledger_write_text(const char *path, const char *text)
@@ -297,6 +308,49 @@ int ledger_mount(pid_t owner, int zram, const char *where)
 	return mount(device, where, "ext4", 0,
 		     "noinit_itable,no_prefetch_block_bitmaps") ?
 		forget_last(-errno) : 0;
+}
+
+/* An event that is enabled can't be removed. */
+static int undo_probe(const struct entry *entry)
+{
+	int err;
+
+	ledger_write_text(entry->path, "0");
+	err = append_text(PROBES, entry->ours);
+	return err == -ENOENT ? 0 : err;
+}
+
+static bool has_probe(const char *remove)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_entries; i++)
+		if (ledger[i].undo == undo_probe && !strcmp(ledger[i].ours, remove))
+			return true;
+	return false;
+}
+
+int ledger_add_probe(pid_t owner, const char *instance, const char *group,
+		     const char *name, const char *what)
+{
+	struct entry *entry;
+	char text[512];
+	int err;
+
+	snprintf(text, sizeof(text), "-:%s/%s", group, name);
+	if (strlen(text) >= sizeof(entry->ours))
+		return -E2BIG;
+	if (has_probe(text))
+		return 0;
+	entry = note(owner, "", undo_probe);
+	if (!entry)
+		return -ENOSPC;
+	strcpy(entry->ours, text);
+	snprintf(entry->path, sizeof(entry->path), "%s/events/%s/%s/enable", instance,
+		 group, name);
+	snprintf(text, sizeof(text), "%c:%s/%s%s", *what, group, name, what + 1);
+	err = append_text(PROBES, text);
+	return err ? forget_last(err) : ledger_write_text(entry->path, "1");
 }
 
 int ledger_write(const char *path, const void *data, size_t size)

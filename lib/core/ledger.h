@@ -28,6 +28,14 @@ int ledger_add_zram(pid_t owner, const char *size);
 int ledger_swapon(pid_t owner, int zram);
 int ledger_mount(pid_t owner, int zram, const char *where);
 
+/*
+ * Adds a probe to tracefs as the event @name of @group, and enables it in @instance, which
+ * is of our own. @what: "p SYMBOL ARGUMENTS", or "r ..." for the function's end. 0 also if
+ * it is there.
+ */
+int ledger_add_probe(pid_t owner, const char *instance, const char *group,
+		     const char *name, const char *what);
+
 /* Writes without an entry: for what machine_write() allows. */
 int ledger_write_text(const char *path, const char *text);
 

@@ -35,7 +35,8 @@ struct request {
 	int (*what)(const struct request *request);
 	int (*once)(pid_t program);
 	char path[192];
-	char value[64];
+	char value[96];
+	char text[256];
 };
 
 _Static_assert(sizeof(struct request) <= 4096, "up to PIPE_BUF, a write is atomic");
@@ -96,6 +97,14 @@ static int do_once(const struct request *r)
 	done[i].result = r->once(r->owner);
 	done[i].fn = r->once;
 	return done[i].result;
+}
+
+static int do_probe(const struct request *r)
+{
+	char group[32];
+
+	snprintf(group, sizeof(group), MACHINE_PROBES, r->owner);
+	return ledger_add_probe(r->owner, r->path, group, r->value, r->text);
 }
 
 static int do_finish(const struct request *r)
@@ -352,6 +361,18 @@ const char *machine_trace(const char *instance, const char *file)
 		 "/sys/kernel/tracing/instances/hmm_notifier.%d.%s%s%s",
 		 program(), instance, *file ? "/" : "", file);
 	return path;
+}
+
+int machine_probe(const char *instance, const char *name, const char *what)
+{
+	struct request request = { .what = do_probe, .owner = program() };
+
+	if (strlen(name) >= sizeof(request.value) || strlen(what) >= sizeof(request.text))
+		return -E2BIG;
+	strcpy(request.value, name);
+	strcpy(request.text, what);
+	snprintf(request.path, sizeof(request.path), "%s", machine_trace(instance, ""));
+	return ask(&request);
 }
 
 const char *machine_root(void)

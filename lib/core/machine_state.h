@@ -38,6 +38,14 @@ int machine_once(int (*fn)(pid_t program));
 /* The path of a file in the program's own trace instance of that name, until next call */
 const char *machine_trace(const char *instance, const char *file);
 
+/*
+ * Has a function of the kernel traced in that instance, as the event @name, until the
+ * program ends. @what: "p SYMBOL ARGUMENTS", Documentation/trace/kprobetrace.rst, or "r
+ * ..." for its end. 0 also if that was done before.
+ */
+#define MACHINE_PROBES "hmm_notifier_%d"	/* their group, with the program's pid */
+int machine_probe(const char *instance, const char *name, const char *what);
+
 /* The root directory as the guardian sees it, with its mounts, until next call */
 const char *machine_root(void);
 
