@@ -19,6 +19,7 @@ from runner import host
 from runner.errors import OurFault
 
 Programs = Mapping[str, "Program"]
+SUBJECT = "hmm_notifier_subject"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,9 +78,12 @@ def can_select(path: pathlib.Path) -> bool:
     return b"run specified test" in path.read_bytes()
 
 
-def read(machine: host.Host, directory: pathlib.Path) -> Programs:
+def read(machine: host.Host, directory: pathlib.Path, of_subject: bool = False) -> Programs:
+    """Of a subject's tests, or all others: those are of no use without one."""
     found = {}
     for path in sorted(directory.iterdir()):
+        if (path.name == SUBJECT) != of_subject:
+            continue
         tests = names(symbols(machine, path))
         if not tests:
             raise OurFault(f"the names of the tests can't be read: {path.name} holds no test")

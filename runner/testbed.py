@@ -31,7 +31,8 @@ class Testbed:
                  accel: str, told: typing.Mapping[str, str]):
         self.machine, self.kernel, self.built = machine, kernel, built
         self.arch, self.accel, self.told = arch, accel, told
-        self.programs = programs.read(machine, built.directory / "tests")
+        self.programs = programs.read(machine, built.directory / "tests",
+                                      told.get("choice") == "subject")
         self.kept: dict[str, list[str]] = {}
         self.elsewhere: set[str] = set()    # what was chosen and runs in other shards
 

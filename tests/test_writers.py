@@ -23,6 +23,8 @@ WRITERS = {
     "lib/core/kmsg.c": ["open"],             # the kernel's log
     "lib/change/changes_vma.c": ["execl"],     # this program once more
     "lib/core/victim.c": ["open"],           # /dev/null
+    "lib/subject/subject.c": ["execvp"],     # the program that the user names
+    "lib/subject/subject_change.c": ["open"],  # files of that process, and of its cgroup
     "lib/change/changes_reclaim.c": ["mkostemp", "unlink"],  # in a file system of ours
 }
 
