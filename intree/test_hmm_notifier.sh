@@ -23,7 +23,9 @@ What else may harm the machine has to be asked for, in the environment:
   HMM_NOTIFIER_GLOBAL_OOM=1     to run the whole machine out of memory
   HMM_NOTIFIER_MAY_PANIC=1      to make it WARN even where that panics, or stops tracing
   HMM_NOTIFIER_VM=1             all but the last one: the machine is a VM of the tests
-Not a consent, but a number:
+Not a consent, but a value:
+  HMM_NOTIFIER_SUBJECT=         a command whose memory another driver mirrors, for
+                                hmm_notifier_subject; without, that program skips
   HMM_NOTIFIER_STRESS_SECONDS=  how long hmm_notifier_stress takes, 10 without
   HMM_NOTIFIER_SEED=            the seed of its random steps, to repeat them
 

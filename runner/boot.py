@@ -36,6 +36,7 @@ class Boot:
     accel: str
     arch: str
     append: str = ""
+    machine: str = ""      # more options of QEMU's machine
     memory: int = 1024
     boot_timeout: float = 120  # until the guest has to say its first word
     timeout: float = 600       # for everything after that
@@ -63,7 +64,7 @@ class Guest:
         ports = [(n, boot.results / f"{n}.log") for n in ("ktap", "kmsg")]
         return qemu.command(boot.arch, boot.accel, boot.kernel, initramfs,
                             boot.results / "console.log", ports, boot.append, boot.memory,
-                            port)
+                            boot.machine, port)
 
     def command(self, tmp: pathlib.Path) -> Cmd:
         """The job is a part of its initramfs."""

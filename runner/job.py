@@ -27,10 +27,12 @@ class Job:
     timeout: int
     silence: int
     total: int
+    modules: typing.Sequence[str] = ()  # that go with it, with their parameters
 
     def write(self, more: typing.Iterable[pathlib.Path] = ()) -> Job:
         """more: files that go with it"""
-        texts = {"tests": self.lines, "expected": self.expected, "env": self.env()}
+        texts = {"tests": self.lines, "expected": self.expected, "env": self.env(),
+                 "modules": self.modules}
         with writing(self.directory):
             self.directory.mkdir()
             for name, text in texts.items():

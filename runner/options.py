@@ -9,7 +9,7 @@ import re
 import shlex
 import typing
 
-from runner import TOP, chosen, distro, host, packages, shards
+from runner import TOP, chosen, distro, host, packages, shards, subject
 from runner.errors import BadHost, BadUsage
 
 SPEC = re.compile("(debian|source|tree|image):.+|host|", re.S)
@@ -31,6 +31,9 @@ class Options:
     choice: str
     globs: typing.Tuple[str, ...]
     shard: typing.Optional[shards.Part]
+    subject: str
+    modules: typing.Tuple[str, ...]
+    files: typing.Tuple[pathlib.Path, ...]
     list: bool
     stress: int
     asks_stress: bool
@@ -148,6 +151,13 @@ def parser() -> Parser:
     add("--test", metavar="GLOB", action="append", default=[],
         help="run what matches: program:fixture.variant.test, or a part of it; may be "
              "given several times")
+    add("--subject", metavar="CMD", default="",
+        help="judge another driver, by a process whose memory it mirrors: kvm, or a program "
+             "of yours that speaks the protocol of subjects/README")
+    add("--module", metavar="KO", action="append", default=[],
+        help="a module for it, with parameters behind a blank; may be given several times")
+    add("--file", metavar="FILE", type=file, action="append", default=[],
+        help="a file for it, in /job in the guest; may be given several times")
     add("--list", action="store_true",
         help="print the names of the tests that would run, boot nothing")
     add("--shard", metavar="I/N", type=shards.parse,
@@ -248,9 +258,14 @@ def choose_kernel(spec: str, system: distro.Distro, where: pathlib.Path) -> str:
 
 def choose_tests(got: argparse.Namespace) -> typing.Tuple[str, typing.Tuple[str, ...]]:
     """(how they are chosen, see chosen.py; globs, of which none is everything)"""
-    said = [f"--{name}" for name in ("all", "quick", "test") if getattr(got, name)]
+    subject.check(got.subject, tuple(got.file), got.module)
+    choices = ["all", "quick", *(["subject", "stress", "panic_on_warn", "compare"]
+                                 if got.subject else ["test"])]
+    said = [f"--{name.replace('_', '-')}" for name in choices if getattr(got, name)]
     if len(said) > 1:
         raise BadUsage(f"{' or '.join(said)}, not both")
+    if got.subject:
+        return "subject", tuple(got.test)
     if got.test:
         return "test", tuple(got.test)
     if got.quick:
@@ -264,7 +279,7 @@ def choose_tests(got: argparse.Namespace) -> typing.Tuple[str, typing.Tuple[str,
 # the tests that they are for.
 NOT_AGAIN = {"--all", "--quick", "--test", "--shard", "--list", "--stress", "--seed",
              "--verbose", "-h", "--help", "--bisect", "--panic-on-warn", "--no-install"}
-PATHS = {"--config", "--results", "--selftests", "--vmlinuz"}
+PATHS = {"--config", "--file", "--results", "--selftests", "--vmlinuz"}
 
 
 def again(words: typing.Sequence[str]) -> str:
@@ -310,5 +325,6 @@ def parse(argv: typing.Sequence[str], here: str = os.uname().machine) -> Options
     values = {k: v for k, v in vars(got).items() if k in names}
     values.update(compare=tuple(got.compare), machine=machine, cross=cross, choice=choice,
                   globs=globs, stress=stress, asks_stress=asks_stress,
-                  guest_env=tuple(got.guest_env), again=again(words))
+                  guest_env=tuple(got.guest_env), modules=tuple(got.module),
+                  files=tuple(got.file), again=again(words))
     return Options(**values)

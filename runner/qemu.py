@@ -89,13 +89,14 @@ def quote(path: typing.Union[str, pathlib.Path]) -> str:
 def command(arch: str, accel: str, kernel: pathlib.Path, initrd: pathlib.Path,
             console: pathlib.Path,
             ports: typing.Iterable[typing.Tuple[str, pathlib.Path]] = (),
-            append: str = "", memory: int = 1024,
+            append: str = "", memory: int = 1024, machine: str = "",
             first_port: typing.Sequence[str] = ()) -> typing.List[str]:
     """ports: (name, file) of virtio-console ports; first_port: options of one more, which
-    is there for the guest when these are; memory: in MiB."""
+    is there for the guest when these are; memory: in MiB; machine: more options of it."""
     a = ARCHES[arch]
+    machine = ",".join(filter(None, (a["machine"], machine)))
     cmd = [a["binary"], "-nodefaults", "-no-user-config", "-display", "none",
-           "-no-reboot", "-machine", a["machine"], "-accel", ACCEL[accel],
+           "-no-reboot", "-machine", machine, "-accel", ACCEL[accel],
            "-cpu", a["cpu"][accel], "-smp", "2,sockets=2", "-m", f"{memory}M"]
     # Two nodes always, as some tests bind memory to one; each CPU in a socket of its
     # own, or the kernel warns of a topology that is not sane.

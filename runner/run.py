@@ -6,8 +6,8 @@ import shutil
 import time
 import typing
 
-from runner import (accel, build, host, job, kernel, packages, panic, programs,
-                    results, testbed, verdict, workdir)
+from runner import (accel, build, files, host, job, kernel, packages, panic, programs,
+                    results, screen, subject, testbed, verdict, workdir)
 from runner.errors import FAIL, PASS, SKIP_COMMIT, BadUsage, NoTest, writing
 from runner.options import Options
 
@@ -17,6 +17,7 @@ class Run:
         self.opt, self.started, self.machine = opt, time.time(), host.Host(opt.cross)
         self.results: typing.Optional[results.Results] = None
         self.kvm: typing.Optional[accel.Kvm] = None
+        self.subject: typing.Optional[subject.Subject] = None
 
     def run(self) -> int:
         """The exit code."""
@@ -39,10 +40,22 @@ class Run:
             if opt.list:
                 print("\n".join(expected))
                 return PASS
-            self.job = job.of(opt, lines, expected, tmp, stressed).write()
+            self.job = self.make_job(lines, expected, tmp, stressed)
             self.testbed.accel = self.choose_accel()
             assert self.results
             return self.test(self.results, tmp)
+
+    def make_job(self, lines: typing.List[str], expected: typing.List[str],
+                 tmp: pathlib.Path, stressed: bool) -> job.Job:
+        opt, made = self.opt, job.of(self.opt, lines, expected, tmp, stressed)
+        if not opt.subject:
+            return made.write()
+        self.subject = subject.prepare(self.machine, self.testbed.kernel.directory,
+                                       opt.machine, opt.subject, opt.files, opt.modules, tmp)
+        exports = (*made.exports, (subject.COMMAND, self.subject.command),
+                   ("PATH", "/bin:/job"))
+        return dataclasses.replace(made, exports=exports, modules=self.subject.load).write(
+            self.subject.files)
 
     def no_match(self) -> str:
         globs = self.opt.globs
@@ -67,6 +80,8 @@ class Run:
         opt = self.opt
         if opt.accel != "auto":
             return opt.accel
+        if only := subject.accel(opt.subject):
+            return only
         if opt.cross:
             host.say(f"{opt.cross} is emulated: using TCG")
             return "tcg"
@@ -92,14 +107,22 @@ class Run:
             self.boot(to, tmp)
         if opt.keep:
             self.keep(to)
-        return verdict.judge(opt, self.machine, to)
+        code = verdict.judge(opt, self.machine, to)
+        if opt.subject:
+            self.tell_properties(to)
+        return code
+
+    def tell_properties(self, to: results.Results) -> None:
+        for text in subject.properties(files.read_text(to.directory / "ktap.log")):
+            print(f"property: {screen.plain(text)}")
 
     def boot(self, to: results.Results, tmp: pathlib.Path) -> str:
         opt = self.opt
         return self.testbed.boot(
             self.job, to.directory, tmp, append=opt.append, boot_timeout=opt.boot_timeout,
+            machine=self.subject.machine if self.subject else "",
             log_limit=opt.log_limit, started=self.started, verbose=opt.verbose,
-            snapshot=opt.snapshot)
+            snapshot=opt.snapshot and not self.subject)
 
     def keep(self, to: results.Results) -> None:
         with writing(to.directory):
