@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0
+"""--subject: drivers that nothing is known of. Does KVM pass, and is each way in which one
+breaks the rule told by its name?"""
+import platform
+import re
+import shutil
+import unittest
+
+from support import TOP, Run, TempDir, built, kernel_dir, sh, take_long
+
+from runner import subject
+from runner.errors import BadUsage
+from runner.programs import SUBJECT
+
+HERE = TOP / "tests/subject"
+# of bad.c: the tests in which it has to show, and what they have to say
+WAYS = {
+    "enomem": (["reap.agrees_with_the_driver"],
+               r"\w+\(\) returned -12 in the non-blockable context"),
+    "blockable": (["change.dontneed.reaches_the_device"],
+                  r"\w+\(\) returned -11 in the blockable context"),
+    "blockable_false": (["change.dontneed.reaches_the_device"],
+                        r"\w+\(\) returned false in the blockable context"),
+    "sleep": (["reap.never_sleeps"],
+              r"mutex_lock\(\) was called in \w+\(\) in the non-blockable context"),
+    "sleep_interval": (["reap.never_sleeps"],
+                       r"mutex_lock\(\) was called in \w+\(\) in the non-blockable context"),
+    "stale": (["change.dontneed.reaches_the_device"],
+              r"a stale read: the device sees \d+, in memory is \d+"),
+    "no_notifier": (["change.dontneed.reaches_the_device"],
+                    r"it registered no notifier"),
+}
+# a function of 6.12 that forgets its start, and the test that has to see it
+# Not that of wp_page_copy(): copy_page_range() has made the device give up the page, and
+# it reads nothing between that fork and the write.
+FORGOTTEN = {
+    "unmap_vmas": "change.munmap.reaches_the_device",
+    "zap_page_range_single": "change.dontneed.reaches_the_device",
+    "change_p": "forbidden.mprotect.to_the_device_as_well",
+    "try_to_migrate_one": "change.move_pages.reaches_the_device",
+}
+
+
+def judge(test, name, *args):
+    return Run(test, "--subject", name, *args, standins=False, timeout=900)
+
+
+def program(test, source):
+    """It, compiled for the guest"""
+    to = TempDir(test, "").path / source.stem
+    r = sh("gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-D_GNU_SOURCE",
+           f"-I{built().directory}/module/lib", "-o", to, source)
+    assert r.returncode == 0, r.stdout
+    return to
+
+
+def said(run, test):
+    """What a test said, and why it failed"""
+    return run.result(f"{SUBJECT}:{test}")[1] + run.log("ktap.log")
+
+
+class Kvm(unittest.TestCase):
+    def test_passes(self):
+        run = judge(self, "kvm")
+        self.assertEqual((run.code, run.failed()), (0, []), run.out)
+        skipped = {n.partition(":")[2] for n, t in run.tests.items() if t["result"] == "skip"}
+        self.assertLessEqual(skipped, {"change.guard_install.reaches_the_device",
+                                       "change.pageout.reaches_the_device"})
+        self.assertEqual({n.partition(":")[0] for n in run.tests}, {SUBJECT})
+        self.assertIn("property: longest non-blockable callback: ", run.out)
+
+
+@unittest.skipUnless(platform.machine() == "x86_64", "skip_start.c is for x86")
+class Control(unittest.TestCase):
+    """A kernel that has lost a start turns it red, by what the device reads."""
+
+    def module(self):
+        where = TempDir(self, "").path / "module"
+        where.mkdir()
+        for name in ("Kbuild", "skip_start.c"):
+            shutil.copy(HERE / name, where)
+        r = sh("make", "-C", kernel_dir() / "build", f"M={where}",
+               "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules")
+        assert r.returncode == 0, r.stdout
+        return where / "skip_start.ko"
+
+    def red(self, caller):
+        test = FORGOTTEN[caller]
+        run = judge(self, "kvm", "--module", f"{self.module()} caller={caller}",
+                    "--test", test)
+        self.assertEqual(run.failed(), [f"{SUBJECT}:{test}"], run.out)
+        self.assertRegex(said(run, test), "a stale read")
+
+    def test_munmap(self):
+        self.red("unmap_vmas")
+
+    def test_others(self):
+        take_long(self)
+        for caller in FORGOTTEN:
+            if caller != "unmap_vmas":
+                with self.subTest(caller):
+                    self.red(caller)
+
+
+class Ways(unittest.TestCase):
+    """The judge itself is tested, with test_hmm as a driver that it does not know."""
+
+    def test_each_bad_one_is_told(self):
+        bad = program(self, HERE / "bad.c")
+        for way, (tests, why) in WAYS.items():
+            with self.subTest(way):
+                run = judge(self, f"{bad} {way}", *(w for t in tests for w in ("--test", t)))
+                self.assertEqual(run.failed(), [f"{SUBJECT}:{t}" for t in tests],
+                                 run.out)
+                for test in tests:
+                    self.assertRegex(said(run, test), why)
+
+    def test_what_is_legal_passes(self):
+        run = judge(self, f"{program(self, HERE / 'bad.c')} refuses", "--test", "reap.*",
+                    "--test", "oom.*")
+        self.assertEqual((run.code, run.failed()), (0, []), run.out)
+        self.assertIn("property: refuses every reap, 12 pages stay", run.out)
+        self.assertIn("property: the oom_reaper says \"unable to reap", run.out)
+
+    def test_the_example_passes(self):
+        run = judge(self, str(program(self, TOP / "subjects/example.c")))
+        self.assertEqual((run.code, run.failed()), (0, []), run.out)
+
+
+class Names(unittest.TestCase):
+    def test_changes_are_those_of_lib_change(self):
+        def names(header, table):
+            text = (TOP / "lib" / header).read_text()
+            body = re.search(rf"#define {table}\(X\)(.*?)\n\n", text, re.S)[1]
+            return set(re.findall(r"X\((\w+)\)", body))
+        ours = names("subject/subject_change.h", "SUBJECT_CHANGES")
+        self.assertIn("munmap", ours)
+        self.assertLessEqual(ours, names("change/changes.h", "CHANGES"))
+        self.assertLessEqual(names("subject/subject_change.h", "SUBJECT_CHANGES_FORBIDDING"),
+                             ours)
+
+
+class Usage(unittest.TestCase):
+    def test_what_is_no_subject(self):
+        for args in (("nonesuch", (), ()), ("", (), ["x.ko"]), ("'", (), ())):
+            with self.subTest(args), self.assertRaises(BadUsage):
+                subject.check(*args)
+
+    def test_not_with_other_choices(self):
+        for other in ("--all", "--quick", "--panic-on-warn", "--stress=3"):
+            r = sh(TOP / "run_tests.sh", "--subject", "kvm", other)
+            self.assertEqual(r.returncode, 2, r.stdout)
+            self.assertIn("not both", r.stdout)
+
+    def test_its_tests_are_of_no_use_without_one(self):
+        r = sh(TOP / "run_tests.sh", "--list", "--all")
+        self.assertNotIn(SUBJECT, r.stdout)
+        self.assertIn("hmm_notifier_contract:", r.stdout)
+
+    def test_properties(self):
+        self.assertEqual(subject.properties("# # x.c:2:t:property: a b\n# # c\n"
+                                            "# # x.c:2:t:property: a b\n"), ["a b"])
+
+
+if __name__ == "__main__":
+    unittest.main()
