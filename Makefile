@@ -16,6 +16,7 @@ make series [OUT=] [KDIR=]   the patches as one would send them
 
 make mutants [M=] [KERNEL=]  does the suite notice each of the mistakes?
 make coverage [KERNEL=]      what of mm/mmu_notifier.c is run
+make proof                   what these two found the last time, as tables
 make fuzz-device [S=600]     attacks on the device that the tests use
 make fuzz-judge [N=10000]    broken runs, each judged
 make check-bisect            bisects a handful of kernels
@@ -105,6 +106,10 @@ lava-local:
 	@./run_tests.sh packages run lava
 	@/usr/bin/python3 -B -m ci.lava $(ARGS)
 
+# What the last make mutants and make coverage found
+proof:
+	@tests/proof/proof.py
+
 clean:
 	rm -rf results
 	find . -name __pycache__ -prune -exec rm -rf {} +
@@ -113,4 +118,4 @@ clean:
 distclean: clean
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/hmm-notifier-tests"
 
-.PHONY: all help check new-test static static-cocci stable callsites fuzz-judge bench install uninstall series check-bisect mutants fuzz-device coverage lava-local clean distclean
+.PHONY: all help check new-test static static-cocci stable callsites fuzz-judge bench install uninstall series check-bisect mutants fuzz-device coverage proof lava-local clean distclean

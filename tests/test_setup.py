@@ -11,7 +11,8 @@ import unittest
 
 from support import KERNEL, STANDINS, TOP, TempDir, built, machine, sh, shim
 
-from runner import programs
+from runner import errors, programs
+from runner.linux.request import BROKEN
 
 
 class Options(unittest.TestCase):
@@ -24,6 +25,16 @@ class Options(unittest.TestCase):
         for option in ("kernel", "arch", "test", "list", "accel", "timeout", "results", "strict",
                        "keep", "verbose", "no-install"):
             self.assertIn(f"--{option} ", r.stdout)
+
+    def test_each_exit_code_is_told(self):
+        """By --help and by the README"""
+        codes = {errors.PASS, errors.FAIL, errors.SETUP, BROKEN, errors.NOTHING, errors.OURS,
+                 errors.INTERRUPTED, errors.SKIP_COMMIT, errors.STOP_BISECT}
+        said = self.run_tests("--help").stdout.partition("exit: ")[2]
+        readme = (TOP / "README").read_text().partition("Exit codes\n----")[2]
+        for code in codes:
+            self.assertRegex(said, rf"\b{code}\b")
+            self.assertRegex(readme, rf"(?m)^    {code}\b +\w")
 
     def test_wrong_usage_is_2(self):
         for args in (["--bogus"], ["--test"], ["--accel", "fast"], ["--timeout", "x"],
