@@ -158,11 +158,17 @@ class Host:
 
     def logged(self, log: pathlib.Path,
                *cmd: typing.Union[str, os.PathLike[str]],
-               cwd: typing.Optional[pathlib.Path] = None) -> int:
-        """The exit code of a program that says everything in a file."""
+               cwd: typing.Optional[pathlib.Path] = None,
+               tick: typing.Callable[[], None] = lambda: None) -> int:
+        """The exit code of a program that says everything in a file; tick is called each
+        second."""
         with open(log, "wb") as f, self.started(cmd, stdout=f, stderr=subprocess.STDOUT,
                                                 cwd=cwd) as child:
-            return self.code(cmd, child.wait())
+            while True:
+                try:
+                    return self.code(cmd, child.wait(1))
+                except subprocess.TimeoutExpired:
+                    tick()
 
     def pipe(self, *cmds: typing.Sequence[typing.Union[str, os.PathLike[str]]],
              stderr: typing.Optional[typing.BinaryIO] = None) -> bool:

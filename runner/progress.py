@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the user sees while the guest runs: one line that changes on a terminal;
 plain lines, of failures only, when piped."""
-import os
 import pathlib
 import re
 import sys
@@ -21,10 +20,10 @@ class Progress:
         expected = pathlib.Path(job, "expected")
         self.total = len(expected.read_text().split()) if expected.exists() else 0
         self.quiet = quiet
-        self.tty = not quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self.screen = screen.Line(quiet)
+        self.tty = self.screen.tty
         self.verbose, self.done, self.now, self.began = verbose, 0, "", time.monotonic()
         self.failed = 0
-        self.shown = ""
 
     def line(self, line: str) -> None:
         if self.verbose:
@@ -47,37 +46,16 @@ class Progress:
     def print(self, text: str) -> None:
         if self.quiet:
             return
-        self.clear()
+        self.screen.clear()
         print(screen.plain(text), file=sys.stderr, flush=True)
 
     def tick(self) -> None:
         if not self.tty:
             return
         what = self.now if self.now else "booting"
-        what = screen.plain(what)
         failed = f", {self.failed} failed" if self.failed else ""
         seconds = time.monotonic() - self.began
-        text = f"[{self.done}/{self.total}{failed}] {seconds:3.0f} s  {what}"
-        text = text[:self.width() - 1]
-        if text != self.shown:
-            self.clear()
-            self.shown = text
-            print(self.shown, end="", file=sys.stderr, flush=True)
-
-    @staticmethod
-    def width() -> int:
-        """As the terminal is now; a line that wraps can't be cleared. 0 is one that
-        doesn't say."""
-        try:
-            return os.get_terminal_size(sys.stderr.fileno()).columns or 80
-        except OSError:
-            return 80
-
-    def clear(self) -> None:
-        if self.shown:
-            print("\r\033[K", end="", file=sys.stderr)
-            self.shown = ""
+        self.screen.show(f"[{self.done}/{self.total}{failed}] {seconds:3.0f} s  {what}")
 
     def close(self) -> None:
-        self.clear()
-        sys.stderr.flush()
+        self.screen.clear()

@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import select
+import shutil
 import struct
 import sys
 import termios
@@ -12,6 +13,7 @@ import unittest
 from support import TempDir
 
 from runner import progress
+from runner.linux import objects
 
 
 class Width(unittest.TestCase):
@@ -63,6 +65,37 @@ class Width(unittest.TestCase):
         self.assertEqual(said.count("FAIL rule."), progress.FAILURES)
         self.assertEqual(said.count("more tests fail"), 1)
         self.assertIn("[74/0, 74 failed]", said)
+
+    def test_how_far_a_build_is(self):
+        """By the objects of the last whole build of that kind; it fits, too"""
+        where = TempDir(self).path
+        build, kept = where / "build", where / "objects"
+        (build / "mm").mkdir(parents=True)
+        self.resize(80)
+        for total, text in ((None, "x: 40 of about 1200 objects, 10 s, 290 s left"),
+                            (80, "x: 40 of about 80 objects, 10 s, 10 s left")):
+            if total:
+                kept.write_text(f"{total}\n")
+            shown = objects.Objects("x", build, kept)
+            shown.began -= 10
+            for n in range(40):
+                (build / f"mm/{n}.o").touch()
+            shown.tick()
+            self.assertEqual(self.shown(), text)
+            self.resize(20)
+            shown.tick()
+            self.assertEqual(len(self.shown()), 19)
+            self.resize(80)
+            shown.close(True)
+            self.assertEqual(kept.read_text(), "40\n")
+            again = objects.Objects("x", build, kept)
+            again.began += 10  # nothing is made again
+            again.tick()
+            self.assertIn("x: 0 objects, ", self.shown())
+            again.close(False)
+            self.shown()
+            shutil.rmtree(build / "mm")
+            (build / "mm").mkdir()
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import subprocess
 
 from runner import cache, host, source
 from runner.errors import BadKernel, writing
-from runner.linux import kconfig, series, tarball, tree
+from runner.linux import kconfig, objects, series, tarball, tree
 from runner.linux.request import BROKEN, Extras
 
 KBUILD = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "arm64"}
@@ -154,11 +154,19 @@ class Linux:
     def compile(self) -> None:
         _, release = self.machine.output(*self.make("kernelrelease"),
                                          stderr=subprocess.DEVNULL)
-        host.say(f"building Linux {release.strip()}")
+        what = f"building Linux {release.strip()}"
+        host.say(what)
         gcov = ["GCOV_PROFILE_mmu_notifier.o=y"] if self.extras.variant else []
         log = self.build / "make.log"
         image = pathlib.PurePath(IMAGES[self.arch]).name
-        if self.machine.logged(log, *self.make(*gcov, image, "modules")):
+        kind = f"objects-{self.base}-{self.arch}-{self.extras.variant or 'plain'}"
+        shown, code = objects.Objects(what, self.build, self.cache / kind), 1
+        try:
+            code = self.machine.logged(log, *self.make(*gcov, image, "modules"),
+                                       tick=shown.tick)
+        finally:
+            shown.close(code == 0)
+        if code:
             host.say("\n".join(errors(log.read_text(errors="replace"))[:20]))
             raise BadKernel(f"{self.spec} does not build; see {log}", BROKEN)
 
