@@ -19,6 +19,7 @@ WIDEN = *OPTIONS, "-analyzer-config", "widen-loops=true"
 START = re.compile(r"\bmmu_notifier_invalidate_range_start(?:_nonblock)?\s*\(")
 # with a range that outlives the function, by its name in whatever has it
 KEPT = re.compile(r"\bmmu_notifier_invalidate_range_(start|end)\s*\(&?\s*\w+->(\w+)\)")
+DIRECTIVE = re.compile(r"^[ \t]*#(?:.*\\\n)*.*$", re.M)
 # what wants a path of its own to the file that is compiled for it
 NOT_CALLERS = ("mm/mmu_notifier.c", "include/", "tools/", "Documentation/")
 
@@ -33,6 +34,7 @@ class Caller:
 def functions(text: str) -> list[tuple[str, int, int]]:
     """The functions of a file: name, and where the body begins and ends"""
     out, depth, start = [], 0, 0
+    text = DIRECTIVE.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), text)
     head = re.compile(r"\b(\w+)\s*\(")
     last = 0
     for m in re.finditer(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'|[{}]|;', text):
@@ -43,7 +45,7 @@ def functions(text: str) -> list[tuple[str, int, int]]:
         elif m[0] == "}":
             depth -= 1
             if not depth:
-                names = head.findall(re.sub(r"^\s*#.*$", "", text[last:start], flags=re.M))
+                names = head.findall(text[last:start])
                 names = [n for n in names if not n.startswith("__attr")]
                 if names and "=" not in text[last:start]:
                     out.append((names[0], start, m.end()))

@@ -10,7 +10,6 @@
 #undef CONFIG_JUMP_LABEL
 #undef CONFIG_TRACEPOINTS
 /* page tables are memory, and not what some assembler reads */
-#undef CONFIG_PARAVIRT
 #undef CONFIG_PARAVIRT_XXL
 
 /* Who has no tracepoints can't choose uprobes, and they start invalidations. */
