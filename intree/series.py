@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The series of a base as one would send it: OUT/BASE/fixes, the fixes of mm/, and
-OUT/BASE/tests, what test_hmm needs and the tests.  Neither needs the other.  The tests
-are patches that are made here and nowhere kept: tests-series says which."""
+"""The series of a base as one would send it: OUT/BASE/fixes, the fixes of mm/,
+OUT/BASE/tests, what test_hmm needs and the tests, and OUT/BASE/cocci, the rule as a
+semantic patch.  None needs the others.  The tests are patches that are made here and
+nowhere kept: tests-series says which."""
 import email.utils
 import itertools
 import os
@@ -34,6 +35,18 @@ each bracketed in the log by its name.
 
 {SCRIPT} loads test_hmm if need be.  What the tests need is added to the config; in a
 guest without KVM they take more than a minute, so give them as long as they need."""
+
+
+COCCI = patches.PATCHES / "cocci/mmu_notifier.cocci"
+RULE = f"""\
+An MMU notifier may fail only when it was told not to block, and then only with
+-EAGAIN, and it must not sleep then.  The kernel WARNs about a driver that does
+otherwise, if somebody runs it.
+
+Find the direct cases in the source, and callers that start an invalidation and return
+without its end:
+
+    make coccicheck COCCI=scripts/coccinelle/api/{COCCI.name}"""
 
 
 class Git:
@@ -72,7 +85,8 @@ def make(base: str, out: pathlib.Path, kdir: str = "") -> None:
         on = _base_commit(git, tree) if kdir else ""
         _format(git, tree, to, "fixes", "base", on)
         _format(git, tree, to, "tests", "fixes", on)
-    names = [p.relative_to(to) for what in ("fixes", "tests")
+        _format(git, tree, to, "cocci", "tests", on)
+    names = [p.relative_to(to) for what in ("fixes", "tests", "cocci")
              for p in sorted((to / what).glob("*.patch")) if p.name[:4] != "0000"]
     (to / "series").write_text("".join(f"{name}\n" for name in names))
     print(f"{to}: {len(names)} patches")
@@ -117,6 +131,11 @@ def _commit_all(git: Git, tree: pathlib.Path, base: str) -> None:
         about = ""
     selftests.callers()
     git.commit(f"{PREFIX}let kselftest run the tests\n\n{_body(CALLERS, [])}")
+    git("checkout", "-qb", "cocci")
+    to = git.dir / "scripts/coccinelle/api" / COCCI.name
+    to.parent.mkdir(parents=True)
+    shutil.copy(COCCI, to)
+    git.commit(f"coccinelle: api: find MMU notifiers that break the rule\n\n{_body(RULE, [])}")
 
 
 def _groups(selftests: Selftests) -> list[tuple[str, list[tuple[pathlib.Path, str]]]]:
@@ -181,7 +200,7 @@ def _format(git: Git, tree: pathlib.Path, to: pathlib.Path, branch: str, since: 
     git("format-patch", "-q", "--cover-letter", "--cover-from-description=subject",
         "--zero-commit", "--no-signature", "-o", to / branch,
         *_recipients(git, tree, since), f"{since}..{branch}")
-    if on:  # neither series needs the other, so both have the same
+    if on:  # no series needs another, so all have the same
         with open(to / branch / "0000-cover-letter.patch", "a", encoding="utf-8") as letter:
             letter.write(f"base-commit: {on}\n")
 
