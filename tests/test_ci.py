@@ -113,5 +113,31 @@ class KernelCI(unittest.TestCase):
         self.assertIn("All yaml files are valid", r.stdout)
 
 
+class Kselftest(unittest.TestCase):
+    """The README's check, on what upstream's runner prints: its exit code is always 0."""
+    END = "ok 1 selftests: mm: run_vmtests.sh"
+    PASSED = ("TAP version 13", "1..1", "# selftests: mm: run_vmtests.sh", "# # 1..3",
+              "# # ok 1 hmm_notifier_contract", "# # ok 2 hmm_notifier_device",
+              "# # ok 3 hmm_notifier_errno # SKIP")
+
+    def check(self, *lines):
+        command = re.search("^    (awk .*) log$", (TOP / "README").read_text(), re.M)[1]
+        log = TempDir(self, "").path / "log"
+        log.write_text("".join(f"{line}\n" for line in lines))
+        return sh("sh", "-c", f"{command} {log}").returncode
+
+    def test_check(self):
+        self.assertEqual(self.check(*self.PASSED, self.END), 0)
+        for lines in (
+                (), self.PASSED, (self.END,),
+                ("# # # 1..0 # SKIP no test_hmm (CONFIG_TEST_HMM)", f"{self.END} # SKIP"),
+                (*self.PASSED[:4], self.PASSED[6], self.END),
+                (*self.PASSED, "# # not ok 4 hmm_notifier_mmap", self.END),
+                (*self.PASSED, "not ok 1 selftests: mm: run_vmtests.sh # TIMEOUT 300 seconds"),
+                (*self.PASSED, "not ok 2 selftests: mm: ksft_hmm_notifier.sh # exit=1",
+                 self.END)):
+            self.assertEqual(self.check(*lines), 1, lines)
+
+
 if __name__ == "__main__":
     unittest.main()
