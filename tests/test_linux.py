@@ -233,6 +233,14 @@ class Built(unittest.TestCase):
         self.assertIn(f"{kernel} is damaged (vmlinuz): making it again\n", said)
         self.assertEqual((again / "vmlinuz").read_text(), "image\n")
 
+    def test_a_tree_that_another_checkout_changed_is_made_again(self):
+        spec = f"source:{self.tarball()}"
+        self.get(spec)
+        with mock.patch.object(build.Linux, "made_from", return_value="with other patches"):
+            self.get(spec, Extras(variant="gcov"))
+        self.assertIn("building Linux", self.get(spec)[1])
+        self.assertEqual(self.get(spec)[1], "")
+
     def test_a_config_is_made_once_and_for_each_request(self):
         def configured():
             return (kernel / "build/calls").read_text().count("allnoconfig")

@@ -205,10 +205,15 @@ class Linux:
             digest.update(path.read_bytes())
         return digest.hexdigest()
 
+    @property
+    def tree_made_from(self) -> pathlib.Path:
+        return self.work / "made-from"
+
     def is_made(self, made_from: str) -> bool:
-        memo = self.kernel / "made-from"
-        return bool(made_from) and memo.is_file() and memo.read_text() == made_from and \
-            cache.is_whole(self.kernel)
+        """Its tree is that of other variants, too, and of other checkouts of ours."""
+        memos = (self.kernel / "made-from", self.tree_made_from)
+        return bool(made_from) and cache.is_whole(self.kernel) and \
+            all(memo.is_file() and memo.read_text() == made_from for memo in memos)
 
     def get(self) -> pathlib.Path:
         made_from = self.made_from()
@@ -216,7 +221,9 @@ class Linux:
             if not self.is_made(made_from):
                 with writing(self.work):
                     self.build.mkdir(parents=True, exist_ok=True)
+                    self.tree_made_from.unlink(missing_ok=True)
                     self.make_tree()
+                    self.tree_made_from.write_text(made_from)
                     self.make_config()
                     self.compile()
                     self.publish(made_from)
