@@ -23,6 +23,7 @@
 #define FAIL_NTH	"/proc/thread-self/fail-nth"
 #define NR_VMAS		4000	/* taking their locks takes a while */
 #define MAX_TRIES	500
+#define NR_CALLS	256
 
 /* What a child has seen; above, it is the number of the check that failed */
 enum {
@@ -114,14 +115,22 @@ static int disturbed_add(int device, struct hmm_dmirror_notifier *arg,
 	return err;
 }
 
-/* Of one page, which the notifier sees if there is one */
+/*
+ * The calls that come for one page, which the notifier sees if there is one. Of the rest of
+ * this process NUMA balancing may invalidate some at any time.
+ */
 static int calls_of_munmap(int device, char *page)
 {
-	struct hmm_dmirror_call calls[16];
+	static struct hmm_dmirror_call calls[NR_CALLS];
+	unsigned long at = (unsigned long)page;
+	int nr, i, found = 0;
 
-	dmirror_calls(device, calls, ARRAY_SIZE(calls));
+	dmirror_calls(device, calls, NR_CALLS);
 	munmap(page, getpagesize());
-	return dmirror_calls(device, calls, ARRAY_SIZE(calls));
+	nr = dmirror_calls(device, calls, NR_CALLS);
+	for (i = 0; i < nr; i++)
+		found += calls[i].start <= at && at < calls[i].end;
+	return nr < 0 ? nr : found;
 }
 
 struct attempt {
@@ -219,8 +228,8 @@ TEST_F(registration, interrupted_leaves_nothing)
 TEST_F(registration, is_released_when_unregistered)
 {
 	bool interval = variant->kind == HMM_DMIRROR_INTERVAL;
-	struct hmm_dmirror_call calls[4];
-	int device = dmirror_open(DMIRROR_BARE);
+	static struct hmm_dmirror_call calls[NR_CALLS];
+	int device = dmirror_open(DMIRROR_BARE), nr, i, released = 0;
 
 	ASSERT_LE(0, device);
 	/* One without ->release is just taken out. */
@@ -231,12 +240,11 @@ TEST_F(registration, is_released_when_unregistered)
 				       variant->flags));
 	ASSERT_EQ(0, dmirror_del(device, 1));
 
-	if (interval || variant->flags) {
-		EXPECT_EQ(0, dmirror_calls(device, calls, ARRAY_SIZE(calls)));
-	} else {
-		EXPECT_EQ(1, dmirror_calls(device, calls, ARRAY_SIZE(calls)));
-		EXPECT_EQ(HMM_DMIRROR_CALL_RELEASE, calls[0].call);
-	}
+	nr = dmirror_calls(device, calls, NR_CALLS);
+	ASSERT_LE(0, nr);
+	for (i = 0; i < nr; i++)
+		released += calls[i].call == HMM_DMIRROR_CALL_RELEASE;
+	EXPECT_EQ(interval || variant->flags ? 0 : 1, released);
 	EXPECT_EQ(0, close(device));
 }
 
