@@ -9,17 +9,15 @@ import contextlib
 import dataclasses
 import os
 import pathlib
-import re
 import shutil
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 
 from runner import cache, ending, files, given, host, report
 from runner.errors import FAIL, NOTHING, PASS, BadUsage, OurFault, Stop
-from runner.options import Options
+from runner.options import SPEC, Options
 from runner.run import Run
 
-SPEC = re.compile(r"(debian|source|tree|image|host):.|host(\+fixes)?$")
 BAD = {"pass": 0, "skip": 0, "known_bug": 1, "fail": 2}
 SLOWER, AT_LEAST = 2, 0.5  # times as long, and seconds more
 SHOWN = 20
@@ -164,7 +162,7 @@ def side(opt: Options, which: str, other: str) -> pathlib.Path:
     """The results of one of the two"""
     if os.path.isdir(which):
         return pathlib.Path(which)
-    if SPEC.match(which):
+    if SPEC.fullmatch(which):
         return test(opt, which)
     tree, fixes = tree_of(other)
     if not tree:

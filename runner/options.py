@@ -12,7 +12,7 @@ import typing
 from runner import TOP, chosen, distro, host, packages, shards, subject
 from runner.errors import BadHost, BadUsage
 
-SPEC = re.compile("(debian|source|tree|image):.+|host|", re.S)
+SPEC = re.compile(r"(debian|source|tree|image|host):.+|host(\+fixes)?", re.S)
 SHORTEST = 5  # seconds: a program that takes so long for its first word is no hang
 WAYS = ("say which: --kernel tree:DIR, --kernel source:TARBALL or --kernel "
         "image:BZIMAGE,BUILD_DIRECTORY")
@@ -242,7 +242,7 @@ def kernel_tree(where: pathlib.Path) -> typing.Optional[pathlib.Path]:
 
 def choose_kernel(spec: str, system: distro.Distro, where: pathlib.Path) -> str:
     """The default is Debian's, where its packages are to be had."""
-    if not SPEC.fullmatch(spec):
+    if spec and not SPEC.fullmatch(spec):
         raise BadUsage(f"--kernel {spec}: not a kernel; there is debian:6.12, source:6.12, "
                        "tree:DIR and image:BZIMAGE,MODULES")
     by_apt = re.fullmatch(r"debian:.*|source:([0-9.]+|newest)(\+fixes)?", spec)

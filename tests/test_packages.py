@@ -91,6 +91,13 @@ class Kernel(unittest.TestCase):
         for spec in ("tree:.", "image:a,b", "source:linux-6.12.tar.xz", "source:/dir"):
             self.assertEqual(self.choose(spec, self.FEDORA), spec)
 
+    def test_the_one_that_runs_here(self):
+        for spec in ("host", "host+fixes", "host:/dir", "host:linux.tar.xz+fixes"):
+            self.assertEqual(self.choose(spec, self.FEDORA), spec)
+        for spec in ("hosts", "host+", "host:", "debian"):
+            with self.assertRaisesRegex(errors.BadUsage, "not a kernel"):
+                self.choose(spec, self.DEBIAN)
+
     def test_from_the_command_line(self):
         env = only_path(self, NO_MANAGER)
         r = sh(TOP / "run_tests.sh", "--list", cwd="/", env=env)
