@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The virtual machine: one QEMU command line per architecture."""
 import ctypes
+import functools
 import mmap
 import pathlib
 import platform
@@ -51,6 +52,7 @@ INTERNAL_ERROR = b"KVM internal error"
 RDTSC = b"\x0f\x31\x48\xc1\xe2\x20\x48\x09\xd0\xc3"
 
 
+@functools.cache
 def tsc_khz() -> typing.Optional[int]:
     """The frequency of this machine's time stamp counter, which TCG gives its guests as
     theirs. They measure it against a timer that is emulated, and on a busy host find none,
