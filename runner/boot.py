@@ -222,10 +222,10 @@ def save(guest: Guest, cmd: Cmd, shot: snapshot.Snapshot) -> How:
     return how
 
 
-def go_on(boot: Boot, machine: host.Host) -> typing.Optional[Ended]:
+def go_on(first: Guest) -> typing.Optional[Ended]:
     """From a snapshot of this guest, which is made if there is none; None if that can't
     be done."""
-    first = Guest(boot, machine)
+    boot, machine = first.boot, first.machine
     cmd = first.qemu(boot.initramfs, snapshot.port(None))
     parts = [boot.kernel, boot.initramfs]
     shot = snapshot.Snapshot(machine, [w.replace(qemu.quote(boot.results), "") for w in cmd
@@ -257,7 +257,7 @@ def run(boot: Boot, machine: host.Host, tmp: pathlib.Path) -> str:
         guest.write_command()
         with tempfile.TemporaryDirectory(prefix="boot-", dir=tmp) as directory:
             where = pathlib.Path(directory)
-            ended = go_on(boot, machine) if boot.snapshot else None
+            ended = go_on(guest) if boot.snapshot else None
             if not ended:
                 guest = Guest(boot, machine)  # whose clock begins now
                 ended = guest, guest.run(guest.command(where))
