@@ -86,18 +86,15 @@ class Kernel:
         with tempfile.TemporaryDirectory(dir=self.tmp) as tmp:
             tmp = pathlib.Path(tmp)
             job = Job(tmp / "job", lines, expected, (), *bounds).write(more)
-            if not append:
-                self.testbed.boot(job, to, tmp, silence=bounds[1] + 25, memory=memory,
-                                  quiet=True)
-                return to
-            initramfs = tmp / "initramfs.cpio"
-            self.initramfs(lines, initramfs)
-            self.testbed.boot(job, to, tmp, initramfs, silence=bounds[1] + 25,
-                              append=append, memory=memory, quiet=True, snapshot=False)
-            # the whole one does as well, and stays
-            command = to / "qemu-command"
-            command.write_text(command.read_text().replace(
-                os.path.realpath(initramfs), str((self.out / "initramfs.cpio").resolve())))
+            one_boot = tmp / "initramfs.cpio" if append else None
+            if one_boot:
+                self.initramfs(lines, one_boot)
+            self.testbed.boot(job, to, tmp, one_boot, silence=bounds[1] + 25, append=append,
+                              memory=memory, quiet=True, snapshot=not one_boot)
+            if one_boot:  # the whole one does as well, and stays
+                command = to / "qemu-command"
+                command.write_text(command.read_text().replace(
+                    os.path.realpath(one_boot), str((self.out / "initramfs.cpio").resolve())))
         return to
 
 
