@@ -8,7 +8,9 @@ import shutil
 import struct
 import sys
 import termios
+import time
 import unittest
+from unittest import mock
 
 from support import TempDir
 
@@ -66,7 +68,8 @@ class Width(unittest.TestCase):
         self.assertEqual(said.count("more tests fail"), 1)
         self.assertIn("[74/0, 74 failed]", said)
 
-    def test_how_far_a_build_is(self):
+    @mock.patch("runner.linux.objects.now")
+    def test_how_far_a_build_is(self, clock):
         """By the objects of the last whole build of that kind; it fits, too"""
         where = TempDir(self).path
         build, kept = where / "build", where / "objects"
@@ -76,10 +79,11 @@ class Width(unittest.TestCase):
                             (80, "x: 40 of about 80 objects, 10 s, 10 s left")):
             if total:
                 kept.write_text(f"{total}\n")
+            clock.return_value = began = time.time() - 1
             shown = objects.Objects("x", build, kept)
-            shown.began -= 10
             for n in range(40):
                 (build / f"mm/{n}.o").touch()
+            clock.return_value = began + 10
             shown.tick()
             self.assertEqual(self.shown(), text)
             self.resize(20)
@@ -88,8 +92,7 @@ class Width(unittest.TestCase):
             self.resize(80)
             shown.close(True)
             self.assertEqual(kept.read_text(), "40\n")
-            again = objects.Objects("x", build, kept)
-            again.began += 10  # nothing is made again
+            again = objects.Objects("x", build, kept)  # nothing is made again
             again.tick()
             self.assertIn("x: 0 objects, ", self.shown())
             again.close(False)
