@@ -60,8 +60,7 @@ def select(found: programs.Programs, choice: str,
     "test", of which globs say all."""
     if choice != "default":
         return programs.select(found, globs)
-    wanted = list(fits(found))
-    return programs.select(found, wanted) if wanted else ([], [])
+    return programs.lines(found, set(fits(found)))
 
 
 def why_not(full: str, choice: str, selects: bool, claims: set[tuple[str, str, str]]) -> str:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import fnmatch
+import functools
 import pathlib
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from runner import host
 from runner.errors import OurFault
@@ -104,9 +105,13 @@ def parts(full: str) -> Iterator[str]:
     yield from (f"{p}:{n}" for p in programs for n in said)
 
 
+@functools.cache
+def pattern(globs: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(fnmatch.translate, globs)))
+
+
 def selected(full: str, globs: Sequence[str]) -> bool:
-    return not globs or any(fnmatch.fnmatchcase(part, g)
-                            for g in globs for part in parts(full))
+    return not globs or any(map(pattern(tuple(globs)).match, parts(full)))
 
 
 def close_to(programs: Programs, globs: Sequence[str], most: int = 3) -> list[str]:
@@ -119,13 +124,20 @@ def close_to(programs: Programs, globs: Sequence[str], most: int = 3) -> list[st
         [name.removeprefix("hmm_notifier_") for name in programs]
 
 
-def select(programs: Programs, globs: Sequence[str]) -> tuple[list[str], list[str]]:
-    """(the lines that run what is selected, the full names of it)"""
-    lines, expected = [], []
+def lines(programs: Programs, chosen: Container[str]) -> tuple[list[str], list[str]]:
+    """(the lines that run these tests, the full names of them)"""
+    said, expected = [], []
     for name, program in programs.items():
-        chosen = [t for t in program.tests if selected(f"{name}:{t}", globs)]
-        if chosen:
-            some = chosen != program.tests and program.selects
-            lines.append(" ".join([name, *(f"-r {t}" for t in chosen if some)]))
-            expected += [f"{name}:{t}" for t in chosen]
-    return lines, expected
+        these = [t for t in program.tests if f"{name}:{t}" in chosen]
+        if these:
+            some = these != program.tests and program.selects
+            said.append(" ".join([name, *(f"-r {t}" for t in these if some)]))
+            expected += [f"{name}:{t}" for t in these]
+    return said, expected
+
+
+def select(programs: Programs, globs: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The same, of what is selected"""
+    return lines(programs, {full for name, program in programs.items()
+                            for test in program.tests
+                            if selected(full := f"{name}:{test}", globs)})

@@ -64,9 +64,9 @@ def split(found: programs.Programs, expected: Sequence[str], n: int) -> list[lis
 
 def select(found: programs.Programs, expected: Sequence[str],
            part: Part) -> tuple[list[str], list[str]]:
-    """As programs.select(), of that part"""
+    """As programs.lines(), of that part"""
     wanted = split(found, expected, part[1])[part[0] - 1]
     if not wanted:
         raise NoTest(f"--shard {part[0]}/{part[1]}: no test is left for it; there are "
                      f"{len(expected)}")
-    return programs.select(found, wanted)
+    return programs.lines(found, set(wanted))
