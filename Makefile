@@ -21,7 +21,7 @@ make proof                   what these two found the last time, as tables
 make fuzz-device [S=600]     attacks on the device that the tests use
 make fuzz-judge [N=10000]    broken runs, each judged
 make check-bisect            bisects a handful of kernels
-make bench                   where the time of a run goes
+make bench [ARGS=]           where the time of a run goes: -n 9, --cold, options of it
 make lava-local [ARGS=]      the tests as a job of LAVA, without a server
 
 make clean                   results
@@ -65,7 +65,7 @@ fuzz-judge:
 
 bench:
 	@./run_tests.sh packages run
-	@tests/bench.py
+	@tests/bench.py $(ARGS)
 
 # Into a kernel tree, and out of it again. FIXES=n leaves mm/ alone.
 install:

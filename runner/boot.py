@@ -97,6 +97,7 @@ class Guest:
                                       stderr=subprocess.PIPE, pass_fds=fds) as vm:
                 self.vm, self.err = vm, Stream(vm.stderr)
                 self.began = self.clock.now()
+                self.machine.mark("qemu")
                 how = self.watch()
                 if how == READY:
                     then()
@@ -105,6 +106,7 @@ class Guest:
             return "interrupted", "interrupted"
         finally:
             self.show.close()
+            self.machine.mark("guest")
 
     def past(self) -> float:
         return 0 if self.began is None else self.clock.now() - self.began

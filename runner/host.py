@@ -8,6 +8,7 @@ import pwd
 import signal
 import subprocess
 import sys
+import time
 import typing
 
 from runner import TOP, guard, place
@@ -101,8 +102,12 @@ class Host:
         self.guard = guard.Guard()
         self.env = environment()
         self.arch, self.cross = arch, "aarch64-linux-gnu-" if arch else ""
+        self.marks: typing.Dict[str, float] = {}  # when a part of the run was done
         self.closed = False
         self.running: typing.Set["subprocess.Popen[bytes]"] = set()
+
+    def mark(self, part: str) -> None:
+        self.marks[part] = time.time()
 
     @contextlib.contextmanager
     def started(self, cmd: typing.Sequence[typing.Union[str, os.PathLike[str]]],

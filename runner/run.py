@@ -21,9 +21,11 @@ class Run:
 
     def run(self) -> int:
         """The exit code."""
-        opt = self.opt
+        opt, mark = self.opt, self.machine.mark
+        mark("python")
         packages.install(["run", *(["source"] if opt.built_here else []),
                           *([opt.cross] if opt.cross else [])], opt.install)
+        mark("packages")
         with workdir.made(self.machine) as tmp:
             if not opt.list:
                 self.results = results.Results(opt.results)
@@ -41,7 +43,9 @@ class Run:
                 print("\n".join(expected))
                 return PASS
             self.job = self.make_job(lines, expected, tmp, stressed)
+            mark("tests")
             self.testbed.accel = self.choose_accel()
+            mark("accelerator")
             assert self.results
             return self.test(self.results, tmp)
 
@@ -68,7 +72,9 @@ class Run:
         tested = kernel.get(machine, opt.kernel, kernel.extras(opt))
         if opt.vmlinuz:
             tested = dataclasses.replace(tested, image=opt.vmlinuz)
+        machine.mark("kernel")
         built = build.build(machine, tested, opt.selftests)
+        machine.mark("builds")
         return testbed.Testbed(
             machine, tested, built, opt.machine, opt.accel,
             {"spec": opt.kernel, "arch": opt.machine, "choice": opt.choice, "again": opt.again,
@@ -108,6 +114,8 @@ class Run:
         if opt.keep:
             self.keep(to)
         code = verdict.judge(opt, self.machine, to)
+        self.machine.mark("verdict")
+        results.write_json(to.directory / "times.json", self.machine.marks)
         if opt.subject:
             self.tell_properties(to)
         return code

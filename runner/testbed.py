@@ -102,6 +102,7 @@ class Testbed:
              initramfs: typing.Optional[pathlib.Path] = None, **more: typing.Any) -> str:
         """How it ended. more is for boot.Boot."""
         self.describe(job, to)
+        self.machine.mark("described")
         bounds: dict[str, typing.Any] = {"timeout": job.total, "silence": job.silence + GRACE}
         return boot.run(boot.Boot(
             kernel=self.kernel.image, initramfs=initramfs or self.built.initramfs,

@@ -1,72 +1,118 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""bench.py - where the time goes, with an empty cache and with a full one."""
+"""bench.py [-n N] [--cold] [OPTION...] - where the time of a run goes.
+
+Each second of ./run_tests.sh OPTION... has a row. Beside it, in turns, the kernel and the
+initramfs of that run are booted to an init that powers off: a run can't be compared with
+another machine's, or with this one's when it was less busy, but with that. Shown are
+medians of seconds; of all programs together also of CPU time, which is no longer on a
+machine that others use.
+"""
+import argparse
 import json
 import os
 import pathlib
+import resource
+import shlex
+import statistics
 import subprocess
 import tempfile
 import time
 
-from support import KERNEL, RUNNER, TOP, built, machine
+from support import TOP
 
-from runner import accel, host
+from runner import qemu
 
-PARTS = ("packages", "kernel (download, unpack)", "module, test and initramfs build",
-         "accelerator", "boot", "tests", "power-off", "verdict", "run_tests.sh")
+# What a run has marked (host.py), and what was done when it did
+MARKS = {"python": "start of Python", "packages": "packages checked",
+         "kernel": "kernel checked", "builds": "builds checked",
+         "tests": "tests found and chosen", "accelerator": "accelerator tried",
+         "described": "run described", "qemu": "snapshot checked",
+         "first": "restored, or booted, to the first word", "began": "until the first program",
+         "tested": "tests", "guest": "power-off", "verdict": "judge and report",
+         "end": "end of Python"}
+BETWEEN = "between the tests"
 
 
-def timed(table, part, *cmd):
-    began = time.monotonic()
-    out = subprocess.run([str(c) for c in cmd], stdin=subprocess.DEVNULL, check=True,
-                         stdout=subprocess.PIPE, text=True).stdout.strip()
-    table[part] = time.monotonic() - began
-    return out
+def spent(cmd):
+    """(began, seconds, seconds of CPU) of a command"""
+    def cpu():
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    before, began = cpu(), time.time()
+    subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL, check=False)
+    return began, time.time() - began, cpu() - before
 
 
-def measure(cache):
-    """The stages one by one, then the whole with the cache that they left."""
-    t = {}
-    os.environ["XDG_CACHE_HOME"] = cache
-    with tempfile.TemporaryDirectory() as tmp:
-        results = f"{tmp}/results"
-        began = time.monotonic()
-        timed(t, "packages", *RUNNER, "packages", "run")
-        kernel = timed(t, "kernel (download, unpack)", *RUNNER, "get-kernel", KERNEL)
-        building = time.monotonic()
-        out = built(directory=pathlib.Path(kernel), host=host.Host()).directory
-        t["module, test and initramfs build"] = time.monotonic() - building
-        choose = time.monotonic()
-        accel.Kvm(machine(), os.uname().machine, pathlib.Path(kernel, "vmlinuz"),
-                  pathlib.Path(out, "initramfs.cpio"),
-                  pathlib.Path(cache, "hmm-notifier-tests")).choose()
-        t["accelerator"] = time.monotonic() - choose
-        prepared = time.monotonic() - began
-        began = time.monotonic()
-        subprocess.run([str(TOP / "run_tests.sh"), "--kernel", KERNEL, "--results", results],
-                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False)
-        whole = time.monotonic() - began
-        with open(f"{results}/latest/summary.json", encoding="utf-8") as f:
-            s = json.load(f)
-        with open(f"{results}/latest/boot.json", encoding="utf-8") as f:
-            seconds = json.load(f)["seconds"]
-        at = s["times"]
-        t.update({"boot": at["tests"], "tests": at["tested"] - at["tests"],
-                  "power-off": seconds - at["tested"], "verdict": whole - s["wall_s"]})
-    return t, prepared, whole, s
+def read(path):
+    return json.loads(path.read_text())
+
+
+def rows(run, began, seconds):
+    """{row: seconds} of a run that began and took so long"""
+    at, boot = read(run / "times.json"), read(run / "boot.json")["times"]
+    at.update({"first": at["qemu"] + boot["first"], "began": at["qemu"] + boot["tests"],
+               "tested": at["qemu"] + boot["tested"], "end": began + seconds})
+    table, last = {}, began
+    for mark, row in MARKS.items():
+        table[row], last = at[mark] - last, at[mark]
+    in_tests = sum(t["seconds"] or 0 for t in read(run / "summary.json")["tests"])
+    table[BETWEEN] = table["tests"] - in_tests
+    table["tests"] = in_tests
+    return table
+
+
+def bare(run, tmp):
+    """The command that boots this run's guest to power-off"""
+    words = shlex.split((run / "qemu-command").read_text().split("\n")[-2])
+    kernel = words[words.index("-kernel") + 1]
+    initramfs = (run / "qemu-command").read_text().partition("\ncat ")[2].split()[0]
+    accel = words[words.index("-accel") + 1].partition(",")[0]
+    return qemu.command(os.uname().machine, accel, pathlib.Path(kernel),
+                        pathlib.Path(initramfs), tmp / "console", append="rdinit=/probe")
+
+
+def measure(n, options, tmp):
+    """[{row: seconds}], [(seconds, CPU) of the whole], [the same of bare boots]"""
+    tables, wholes, boots = [], [], []
+    for i in range(n):
+        results = tmp / str(i)
+        began, *whole = spent([TOP / "run_tests.sh", "--results", results, *options])
+        run = (results / "latest").resolve()
+        tables.append(rows(run, began, whole[0]))
+        wholes.append(whole)
+        boots.append(spent(bare(run, tmp))[1:])
+        summary = read(run / "summary.json")
+    print(f"{summary['kernel']}, {summary['accel']}, {len(summary['tests'])} tests, verdict "
+          f"{summary['verdict']}, {n} times, {os.cpu_count()} CPUs; medians in seconds\n")
+    return tables, wholes, boots
+
+
+def show(tables, wholes, boots):
+    boot, boot_cpu = map(statistics.median, zip(*boots))
+
+    def line(what, seconds, cpu=None):
+        of = f"{cpu:8.1f} {cpu / boot_cpu:8.2f}" if cpu else ""
+        print(f"{what:40} {seconds:8.2f} {seconds / boot:8.2f} {of}".rstrip())
+
+    print(f"{'':40} {'wall':>8} {'boots':>8} {'CPU':>8} {'boots':>8}")
+    for row in [*MARKS.values()][:-3] + [BETWEEN] + [*MARKS.values()][-3:]:
+        line(row, statistics.median(t[row] for t in tables))
+    for what, times in (("run_tests.sh", wholes), ("a bare boot of its guest", boots)):
+        line(what, *map(statistics.median, zip(*times)))
 
 
 def main():
-    with tempfile.TemporaryDirectory() as cache:
-        cold, prepared, whole, s = measure(cache)
-        cold["run_tests.sh"] = prepared + whole
-        warm, _, whole, s = measure(cache)
-        warm["run_tests.sh"] = whole
-    print(f"kernel {s['kernel']}, {s['accel']}, {len(s['tests'])} tests, "
-          f"verdict {s['verdict']}\n")
-    print(f"{'part':32} {'cold':>8} {'warm':>8}   seconds")
-    for part in PARTS:
-        print(f"{part:32} {cold[part]:8.1f} {warm[part]:8.1f}")
+    p = argparse.ArgumentParser()
+    p.add_argument("-n", type=int, default=5)
+    p.add_argument("--cold", action="store_true", help="once, with an empty cache")
+    opt, more = p.parse_known_args()
+    with tempfile.TemporaryDirectory() as tmp:
+        if opt.cold:
+            os.environ["XDG_CACHE_HOME"] = tmp
+        show(*measure(1 if opt.cold else opt.n, more, pathlib.Path(tmp)))
 
 
 if __name__ == "__main__":
