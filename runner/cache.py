@@ -65,7 +65,7 @@ def sizes(directory: pathlib.Path) -> set[str]:
             path = os.path.join(where, name)
             is_now = os.lstat(path)
             if stat.S_ISREG(is_now.st_mode):
-                found.add(f"{is_now.st_size} {os.path.relpath(path, top)}")
+                found.add(f"{is_now.st_size} {path[len(top) + 1:]}")
     return found
 
 

@@ -103,6 +103,7 @@ class Host:
         self.env = environment()
         self.arch, self.cross = arch, "aarch64-linux-gnu-" if arch else ""
         self.marks: typing.Dict[str, float] = {}  # when a part of the run was done
+        self.versions: typing.Dict[str, str] = {}
         self.closed = False
         self.running: typing.Set["subprocess.Popen[bytes]"] = set()
 
@@ -217,12 +218,14 @@ class Host:
 
     def version_of(self, program: str, timeout: float = 10) -> str:
         """The first line of what it says of itself; empty when it says nothing."""
-        try:
-            _, out = self.output(program, "--version", timeout=timeout)
-        except BadHost as e:
-            complain(str(e))
-            return ""
-        return out.partition("\n")[0]
+        if program not in self.versions:
+            try:
+                _, out = self.output(program, "--version", timeout=timeout)
+            except BadHost as e:
+                complain(str(e))
+                return ""
+            self.versions[program] = out.partition("\n")[0]
+        return self.versions[program]
 
     def describe_suite(self) -> str:
         try:

@@ -30,11 +30,17 @@ class Program:
     selects: bool       # whether its harness can run some of them
 
 
-def symbols(machine: host.Host, path: pathlib.Path) -> list[str]:
-    code, out = machine.output(f"{machine.cross}nm", path)
+def symbols(machine: host.Host,
+            paths: Sequence[pathlib.Path]) -> dict[pathlib.Path, list[str]]:
+    code, out = machine.output(f"{machine.cross}nm", "-pA", *paths) if paths else (0, "")
     if code:
-        raise OurFault(f"the names of the tests can't be read: nm failed for {path}")
-    return sorted({line.split()[-1] for line in out.splitlines() if line.strip()})
+        raise OurFault("the names of the tests can't be read: nm failed for "
+                       f"{', '.join(path.name for path in paths)}")
+    found: dict[str, set[str]] = {}
+    for line in out.splitlines():
+        path, _, symbol = line.rpartition(":")
+        found.setdefault(path, set()).add(symbol.split()[-1])
+    return {path: sorted(found.get(str(path), ())) for path in paths}
 
 
 def strings(machine: host.Host, path: pathlib.Path) -> set[str]:
@@ -82,10 +88,10 @@ def can_select(path: pathlib.Path) -> bool:
 def read(machine: host.Host, directory: pathlib.Path, of_subject: bool = False) -> Programs:
     """Of a subject's tests, or all others: those are of no use without one."""
     found = {}
-    for path in sorted(directory.iterdir()):
-        if (path.name == SUBJECT) != of_subject:
-            continue
-        tests = names(symbols(machine, path))
+    paths = [path for path in sorted(directory.iterdir())
+             if (path.name == SUBJECT) == of_subject]
+    for path, syms in symbols(machine, paths).items():
+        tests = names(syms)
         if not tests:
             raise OurFault(f"the names of the tests can't be read: {path.name} holds no test")
         found[path.name] = Program(path, tests, can_select(path))
