@@ -22,7 +22,7 @@ import traceback
 import typing
 from collections.abc import Callable, Iterable, Iterator
 
-from runner import files, given, klog, ktap, report
+from runner import files, given, klog, ktap, parts, report
 
 KNOWN_BUG = "known bug: "
 NO_VERDICT = 70  # EX_SOFTWARE
@@ -259,6 +259,18 @@ class Judge:
         return list(self.tests.values())
 
 
+def judged(directory: pathlib.Path) -> tuple[list[Test], Judge | parts.Whole]:
+    judge = Judge(directory)
+    jobs = parts.count(judge.meta)
+    if not jobs:
+        return judge.judge(), judge
+    whole = parts.Whole(judge.meta)
+    for name in map(parts.name, range(1, jobs + 1)):
+        one = Judge(directory / name)
+        whole.add(name, one.boot, one.log, one.stream, one.judge())
+    return whole.judge(judge.expected, judge.damage), whole
+
+
 def verdict(tests: list[Test], stream: ktap.Stream, strict: bool) -> tuple[str, int]:
     """(verdict, exit code)"""
     count = {r: sum(t["result"] == r for t in tests)
@@ -276,8 +288,7 @@ def verdict(tests: list[Test], stream: ktap.Stream, strict: bool) -> tuple[str, 
 def run(opt: argparse.Namespace) -> int:
     out = report.Report(opt.results, opt.strict, opt.verbose)
     out.write({"verdict": "fail", "reason": "the judge did not come to an end"})
-    judge = Judge(opt.results)
-    tests = judge.judge()
+    tests, judge = judged(opt.results)
     what, code = verdict(tests, judge.stream, opt.strict)
     out.finish(judge.meta, judge.boot, tests, judge.log, what,
                [f"could not load {ko}" for ko in judge.stream.not_loaded])

@@ -31,6 +31,7 @@ class Options:
     choice: str
     globs: typing.Tuple[str, ...]
     shard: typing.Optional[shards.Part]
+    jobs: int
     subject: str
     modules: typing.Tuple[str, ...]
     files: typing.Tuple[pathlib.Path, ...]
@@ -163,6 +164,8 @@ def parser() -> Parser:
     add("--shard", metavar="I/N", type=shards.parse,
         help="of these tests the part I of N, for N machines: each test is in one part, "
              "whatever the machine, and the parts take about the same time")
+    add("--jobs", metavar="N", type=number, default=1,
+        help="run them in N guests at once, of 1 GiB each; they are split as by --shard")
     add("--stress", metavar="S", type=number_or_none, default=0,
         help="S seconds of random operations (default 10 if --test asks for them, 1 as "
              "part of --all)")
@@ -277,7 +280,7 @@ def choose_tests(got: argparse.Namespace) -> typing.Tuple[str, typing.Tuple[str,
 
 # What is not of a run that repeats one test of another; --stress and --seed are said of
 # the tests that they are for.
-NOT_AGAIN = {"--all", "--quick", "--test", "--shard", "--list", "--stress", "--seed",
+NOT_AGAIN = {"--all", "--quick", "--test", "--shard", "--jobs", "--list", "--stress", "--seed",
              "--verbose", "-h", "--help", "--bisect", "--panic-on-warn", "--no-install"}
 PATHS = {"--config", "--file", "--results", "--selftests", "--vmlinuz"}
 
@@ -313,6 +316,8 @@ def parse(argv: typing.Sequence[str], here: str = os.uname().machine) -> Options
         raise BadUsage("--compare: not with --list or --bisect")
     if got.shard and (got.panic_on_warn or got.bisect or got.compare):
         raise BadUsage("--shard: not with --panic-on-warn, --bisect or --compare")
+    if got.jobs > 1 and (got.panic_on_warn or got.subject):
+        raise BadUsage("--jobs: not with --panic-on-warn or --subject")
     if not got.compare and not got.kernel.startswith(("source:", "tree:")):
         for option in ("debug", "config"):
             if getattr(got, option):

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
 """A run from its start to its end."""
 import dataclasses
+import functools
 import pathlib
 import shutil
 import time
 import typing
 
-from runner import (accel, build, files, host, job, kernel, packages, panic, programs,
-                    results, screen, subject, testbed, verdict, workdir)
+from runner import (accel, build, files, host, job, kernel, packages, panic, parts, programs,
+                    results, screen, shards, subject, testbed, verdict, workdir)
 from runner.errors import FAIL, PASS, SKIP_COMMIT, BadUsage, NoTest, writing
 from runner.options import Options
+
+NO_BOOT = ("no-boot", "qemu-error")
 
 
 class Run:
@@ -18,6 +21,7 @@ class Run:
         self.results: typing.Optional[results.Results] = None
         self.kvm: typing.Optional[accel.Kvm] = None
         self.subject: typing.Optional[subject.Subject] = None
+        self.jobs: typing.List[job.Job] = []    # of guests that run at once
 
     def run(self) -> int:
         """The exit code."""
@@ -104,8 +108,9 @@ class Run:
             bed.describe(self.job, to.directory)  # the report of all its boots
             boots = panic.Boots(opt, bed, self.job, to.directory, tmp)
             return panic.run(boots, self.started)
+        self.jobs = self.split(tmp)
         ended = self.boot(to, tmp)
-        if self.kvm and bed.accel == "kvm" and ended in ("no-boot", "qemu-error"):
+        if self.kvm and bed.accel == "kvm" and ended in NO_BOOT:
             # KVM passed its trial, and fails all the same
             host.say("no boot with KVM: trying once more with TCG")
             self.kvm.forget()
@@ -124,13 +129,33 @@ class Run:
         for text in subject.properties(files.read_text(to.directory / "ktap.log")):
             print(f"property: {screen.plain(text)}")
 
+    def split(self, tmp: pathlib.Path) -> typing.List[job.Job]:
+        """The jobs of several guests; none if one runs all."""
+        bed = self.testbed
+        split = [part for part in shards.split(bed.programs, self.job.expected, self.opt.jobs)
+                 if part] if self.opt.jobs > 1 else []
+        return [parts.write(self.job, i, tmp, *programs.lines(bed.programs, set(part)))
+                for i, part in enumerate(split, 1)] if len(split) > 1 else []
+
     def boot(self, to: results.Results, tmp: pathlib.Path) -> str:
+        if not self.jobs:
+            return self.boot_one(self.job, to.directory, tmp)
+        self.testbed.describe(self.job, to.directory, jobs=str(len(self.jobs)))
+        boots = []
+        for i, part in enumerate(self.jobs, 1):
+            where = to.directory / parts.name(i)
+            with writing(where):
+                where.mkdir(exist_ok=True)
+            boots.append(functools.partial(self.boot_one, part, where, part.directory.parent))
+        return next((how for how in parts.run(self.machine, boots) if how in NO_BOOT), "")
+
+    def boot_one(self, its: job.Job, to: pathlib.Path, tmp: pathlib.Path) -> str:
         opt = self.opt
         return self.testbed.boot(
-            self.job, to.directory, tmp, append=opt.append, boot_timeout=opt.boot_timeout,
+            its, to, tmp, append=opt.append, boot_timeout=opt.boot_timeout,
             machine=self.subject.machine if self.subject else "",
             log_limit=opt.log_limit, started=self.started, verbose=opt.verbose,
-            snapshot=opt.snapshot and not self.subject)
+            quiet=bool(self.jobs), snapshot=opt.snapshot and not self.subject)
 
     def keep(self, to: results.Results) -> None:
         with writing(to.directory):

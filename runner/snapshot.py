@@ -147,6 +147,7 @@ def port(job: typing.Optional[pathlib.Path]) -> Cmd:
         # of a "pipe", QEMU reads one file and writes the other
         source = f"pipe,id=job,path={qemu.quote(job)}"
         try:
+            job.with_name(f"{job.name}.in").unlink(missing_ok=True)
             job.with_name(f"{job.name}.in").symlink_to(job.resolve())
             job.with_name(f"{job.name}.out").write_bytes(b"")
         except OSError as e:

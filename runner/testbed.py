@@ -85,7 +85,8 @@ class Testbed:
             self.kept[name] = sorted(said - self.common)
         return self.kept[name]
 
-    def describe(self, job: Job, to: pathlib.Path) -> None:
+    def describe(self, job: Job, to: pathlib.Path, **more: str) -> None:
+        """more is for meta.json, too."""
         wanted = dict.fromkeys(test.partition(":")[0] for test in job.expected)
         held = {name: self.programs[name] for name in wanted}
         with writing(to):
@@ -94,7 +95,7 @@ class Testbed:
                 name: {"tests": p.tests, "selects": p.selects, "strings": self.strings(name)}
                 for name, p in held.items()})
             files.write_json(to / "meta.json", {
-                **self.meta, "accel": self.accel,
+                **self.meta, **more, "accel": self.accel,
                 "selected": len(job.expected) < self.count,
                 "left_out": self.left_out(job)})
 
