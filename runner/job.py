@@ -18,8 +18,8 @@ QUIET = 45  # The harness itself gives up a test after 30 s; longer silence is a
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """directory is named job and holds tests, expected and env, which init reads. Of the
-    seconds timeout and silence bound one program, total all of them."""
+    """directory is named job and holds what init reads. Of the seconds timeout and silence
+    bound one program, total all of them."""
     directory: pathlib.Path
     lines: list[str]        # a program each, with its arguments
     expected: list[str]     # the full names of the tests
@@ -28,11 +28,12 @@ class Job:
     silence: int
     total: int
     modules: typing.Sequence[str] = ()  # that go with it, with their parameters
+    settings: typing.Sequence[str] = ()     # files of /sys, each with what goes into it
 
     def write(self, more: typing.Iterable[pathlib.Path] = ()) -> Job:
         """more: files that go with it"""
         texts = {"tests": self.lines, "expected": self.expected, "env": self.env(),
-                 "modules": self.modules}
+                 "modules": self.modules, "settings": self.settings}
         with writing(self.directory):
             self.directory.mkdir()
             for name, text in texts.items():

@@ -14,7 +14,7 @@ from runner.errors import BadHost, BadUsage
 
 COMMAND = "HMM_NOTIFIER_SUBJECT"    # what programs.SUBJECT reads
 SOURCES = TOP / "subjects"
-JOB_HAS = {"tests", "expected", "env", "modules"}
+JOB_HAS = {"tests", "expected", "env", "modules", "settings"}
 
 Paths = typing.Tuple[pathlib.Path, ...]
 ByArch = typing.Mapping[str, typing.Any]

@@ -100,12 +100,12 @@ class Testbed:
                 "left_out": self.left_out(job)})
 
     def boot(self, job: Job, to: pathlib.Path, tmp: pathlib.Path,
-             initramfs: typing.Optional[pathlib.Path] = None, **more: typing.Any) -> str:
+             **more: typing.Any) -> str:
         """How it ended. more is for boot.Boot."""
         self.describe(job, to)
         self.machine.mark("described")
         bounds: dict[str, typing.Any] = {"timeout": job.total, "silence": job.silence + GRACE}
         return boot.run(boot.Boot(
-            kernel=self.kernel.image, initramfs=initramfs or self.built.initramfs,
-            job=job.directory, results=to, accel=self.accel, arch=self.arch,
-            **{**bounds, **more}), self.machine, tmp)
+            kernel=self.kernel.image, initramfs=self.built.initramfs, job=job.directory,
+            results=to, accel=self.accel, arch=self.arch, **{**bounds, **more}),
+            self.machine, tmp)

@@ -85,14 +85,15 @@ class Wakes(unittest.TestCase):
         cls.addClassCleanup(case.doCleanups)
         script = tmp / "looks.sh"
         script.write_text("#!/bin/busybox sh\ndate +%s\nhead -c 16 /dev/urandom | xxd -p\n"
-                          "cat /proc/uptime\n")
+                          "echo swappiness $(cat /proc/sys/vm/swappiness)\n")
         script.chmod(0o755)
         kernel = guest.Kernel(machine(), kernel_dir(), tmp, tmp / "results", None,
                               upstream=False)
         cls.said = []
         for _ in range(2):
             began = time.time()
-            to = kernel.boot("looks", ["../job/looks.sh"], [], [script])
+            to = kernel.boot("looks", ["../job/looks.sh"], [], [script], settings=[
+                "/proc/sys/vm/swappiness 7", "/sys/nowhere 1", "/proc/sys/kernel/ostype 1"])
             text = (to / "ktap.log").read_text()
             cls.said.append((began, time.time(), text, (to / "kmsg.log").read_text()))
 
@@ -106,6 +107,12 @@ class Wakes(unittest.TestCase):
         first, second = (re.search(r"^# ([0-9a-f]{32})$", text, re.M)[1]
                          for *_, text, _ in self.said)
         self.assertNotEqual(first, second)
+
+    def test_settings(self):
+        for *_, text, _ in self.said:
+            self.assertIn("\n# swappiness 7\n", text)
+            self.assertEqual(re.findall("could not set (.*)", text),
+                             ["/sys/nowhere", "/proc/sys/kernel/ostype"])
 
     def test_log(self):
         """All of it, from the kernel's first line on, once"""

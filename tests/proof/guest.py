@@ -12,7 +12,7 @@ import threading
 TOP = pathlib.Path(__file__).resolve().parents[2]
 HERE = TOP / "tests/proof"
 sys.path[:0] = [str(TOP)]
-from runner import accel as kvm, build, initrd, kernel, testbed  # noqa: E402
+from runner import accel as kvm, build, kernel, testbed  # noqa: E402
 from runner.errors import Stop  # noqa: E402
 from runner.job import Job  # noqa: E402
 
@@ -46,10 +46,6 @@ class Kernel:
         tested = kernel.Kernel(directory, directory / "vmlinuz")
         built = build.build(machine, tested)
         self.dir, self.out = directory, built.directory
-        self.root = tmp / "root"
-        self.root.mkdir()
-        with open(built.initramfs, "rb") as f:
-            run("cpio", "-idm", "--quiet", cwd=self.root, stdin=f)
         if upstream:
             run(HERE / "upstream.sh", self.dir, tmp / "upstream")
         self.upstream = [tmp / "upstream" / p for p in UPSTREAM]
@@ -63,14 +59,6 @@ class Kernel:
         """(lines for /job/tests, the names of the tests)"""
         return self.testbed.select(globs)
 
-    def initramfs(self, lines, to):
-        """For one boot, without the programs that these lines don't run: most of it is
-        those, and to unpack them takes an eighth of a boot's time."""
-        words = " ".join(lines).split()
-        unused = {f"./tests/{p}" for p in self.testbed.programs if p not in words}
-        files = run("find", ".", cwd=self.root).splitlines()
-        initrd.pack(sorted(set(files) - unused), self.root, to)
-
     def new_results(self, name):
         with self.lock:
             self.count += 1
@@ -79,22 +67,15 @@ class Kernel:
         to.mkdir(parents=True)
         return to
 
-    def boot(self, name, lines, expected, more=(), append="", bounds=(240, 45, 400),
-             memory=1024):
+    def boot(self, name, lines, expected, more=(), append="", settings=(),
+             bounds=(240, 45, 400), memory=1024):
         """Returns the results. The bounds are seconds: a program's, its silence, all."""
         to = self.new_results(name)
         with tempfile.TemporaryDirectory(dir=self.tmp) as tmp:
             tmp = pathlib.Path(tmp)
-            job = Job(tmp / "job", lines, expected, (), *bounds).write(more)
-            one_boot = tmp / "initramfs.cpio" if append else None
-            if one_boot:
-                self.initramfs(lines, one_boot)
-            self.testbed.boot(job, to, tmp, one_boot, silence=bounds[1] + 25, append=append,
-                              memory=memory, quiet=True, snapshot=not one_boot)
-            if one_boot:  # the whole one does as well, and stays
-                command = to / "qemu-command"
-                command.write_text(command.read_text().replace(
-                    os.path.realpath(one_boot), str((self.out / "initramfs.cpio").resolve())))
+            job = Job(tmp / "job", lines, expected, (), *bounds, settings=settings).write(more)
+            self.testbed.boot(job, to, tmp, silence=bounds[1] + 25, append=append,
+                              memory=memory, quiet=True)
         return to
 
 

@@ -4,8 +4,8 @@
 
 Copies the files that the patches touch from SOURCE to OUT, and there turns each
 function that some patch changes into all of its versions, of which the kernel
-parameter mm_mutant=N chooses one: N counts the patches from 1, and 0 is the function
-as it was.  One build and one link then serve every mutant, where building each of
+parameter mm_mutant chooses one, once the guest is up: N counts the patches from 1, and 0
+is the function as it was.  One build and one link then serve every mutant, where building each of
 them would take longer than running it; a change in a header would rebuild half of mm/.
 
 The versions are inlined into a function of the old name, so stack traces and wchan
@@ -89,6 +89,8 @@ def changes(old, new, patch):
     changed = []
     for i, (a, b) in enumerate(zip(old_fns, new_fns)):
         if old[a.body:a.last + 1] != new[b.body:b.last + 1]:
+            if "__init" in signature(old, a).split():
+                raise Refused(f"{patch.name} changes what is run before mm_mutant is set")
             changed.append((i, new[b.body:b.last + 1]))
     named = re.findall(r"^@@ [^@]*@@ (.*)", patch.read_text(), re.M)
     for i, _ in changed:
@@ -177,8 +179,8 @@ def merged_file(lines, versions, name):
         at = fns[i].last + 1
     out += lines[at:]
     if name == "mm/mmu_notifier.c":
-        out += ["#include <linux/moduleparam.h>", "int mm_mutant __ro_after_init;", "EXPORT_SYMBOL_GPL(mm_mutant);",
-                "core_param(mm_mutant, mm_mutant, int, 0444);"]
+        out += ["#include <linux/moduleparam.h>", "int mm_mutant __read_mostly;",
+                "EXPORT_SYMBOL_GPL(mm_mutant);", "core_param(mm_mutant, mm_mutant, int, 0600);"]
     return out
 
 

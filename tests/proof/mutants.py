@@ -47,6 +47,9 @@ CONFIGS = {"plain": None, "lockdep": HERE / "lockdep.config"}
 # A third of the CPU time: 14.5 or 9.5 s for what each guest of 6.12 runs. Elsewhere it costs
 # more than it saves, where an invalidation is held for long.
 QUICK = "rcupdate.rcu_expedited=1"
+# Which mutant the guest runs; it is told when it is up, so that all go on from one snapshot.
+MM_MUTANT = "/sys/module/kernel/parameters/mm_mutant"
+NOT_SET = f"could not set {MM_MUTANT}"
 # The rule as a whole, on every mutant; of the other programs what a mutant names.
 WHOLE = ["contract:*", "errno:*"]
 # Tests that wait for a callback that never comes take time, but no CPU.
@@ -183,12 +186,14 @@ class Campaign:
             first, then = both if kernel is self.kernels.get("plain") else both[::-1]
             lines = first + then
             files = kernel.upstream
-        to = kernel.boot(name, lines, expected, files, f"mm_mutant={number} {QUICK}")
+        to = kernel.boot(name, lines, expected, files, QUICK, [f"{MM_MUTANT} {number}"])
         seconds = time.monotonic() - began
         # upstream's are told from what they print, below
         tests = [t for t in judge.Judge(to).judge()
                  if "bounded" not in t["name"] + t["reason"]]
         ktap = (to / "ktap.log").read_text(errors="replace")
+        if NOT_SET in ktap:
+            raise Void(f"{name}: the guest can't be made to run it")
         return tests, guest.upstream_says(ktap), seconds
 
     def control(self, kernel, globs, first):
