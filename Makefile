@@ -22,6 +22,7 @@ make fuzz-device [S=600]     attacks on the device that the tests use
 make fuzz-judge [N=10000]    broken runs, each judged
 make check-bisect            bisects a handful of kernels
 make bench [ARGS=]           where the time of a run goes: -n 9, --cold, options of it
+make cost                    what the rule costs those who keep it, in instructions
 make lava-local [ARGS=]      the tests as a job of LAVA, without a server
 
 make clean                   results
@@ -66,6 +67,11 @@ fuzz-judge:
 bench:
 	@./run_tests.sh packages run
 	@tests/bench.py $(ARGS)
+
+# Of 7.2, by gcc and clang, for amd64 and arm64; ARGS='--static' or '--dynamic' is a half
+cost:
+	@./run_tests.sh packages run source cost
+	@tests/cost/cost.py $(ARGS)
 
 # Into a kernel tree, and out of it again. FIXES=n leaves mm/ alone.
 install:
@@ -119,4 +125,4 @@ clean:
 distclean: clean
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/hmm-notifier-tests"
 
-.PHONY: all help check new-test static static-cocci stable callsites fuzz-judge bench install uninstall series check-bisect mutants fuzz-device coverage proof lava-local clean distclean
+.PHONY: all help check new-test static static-cocci stable callsites fuzz-judge bench cost install uninstall series check-bisect mutants fuzz-device coverage proof lava-local clean distclean
