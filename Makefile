@@ -17,7 +17,6 @@ make series [OUT=] [KDIR=]   the patches as one would send them
 make mutants [M=] [KERNEL=]  does the suite notice each of the mistakes?
 make coverage [KERNEL=]      what of mm/mmu_notifier.c is run
 make proof                   what these two found the last time, as tables
-make proof                   what these two found the last time, as tables
 make fuzz-device [S=600]     attacks on the device that the tests use
 make fuzz-judge [N=10000]    broken runs, each judged
 make check-bisect            bisects a handful of kernels

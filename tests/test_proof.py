@@ -3,15 +3,22 @@
 the parsers and of the detectors. Each must turn the tests red that its patch names, with
 what it names: a run that proves nothing must not look like a pass, nor like a kernel bug.
 And the kernel's mutants in kernel-patches/mutants must be in order."""
+import contextlib
 import fnmatch
+import io
+import json
 import os
 import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import unittest
 
 from support import KERNEL, TOP, TempDir, sh
+
+sys.path.insert(0, str(TOP / "tests/proof"))
+import proof  # noqa: E402
 
 OURS = TOP / "tests/proof/mutants"
 MUTANTS = TOP / "kernel-patches/mutants"
@@ -83,6 +90,24 @@ def add_test(patch):
 
 for _patch in sorted(OURS.glob("*.patch")):
     add_test(_patch)
+
+
+class Figures(unittest.TestCase):
+    def test_what_make_proof_counts(self):
+        """Only what the suite had to notice, and did not, is not killed."""
+        results = TempDir(self).path
+        (results / "mutants").mkdir()
+        (results / "mutants/table.json").write_text(json.dumps([
+            {"name": name, "what": what, "killers": killers, "spec": "source:6.12"}
+            for name, what, killers in (
+                ("(unmutated)", "passes", []), ("a", "killed", ["t"]),
+                ("b", "killed", ["t", "u"]), ("c", "can't be observed", []),
+                ("d", "NOT for what it is: no x", ["t"]), ("e", "SURVIVES", []))]))
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            self.assertEqual(proof.main(results), 0)
+        self.assertEqual(said.getvalue().splitlines()[1].split(),
+                         ["source:6.12", "5", "2", "1", "2"])
+        self.assertIn("none since the last make clean: make coverage", said.getvalue())
 
 
 class Kernels(unittest.TestCase):

@@ -78,6 +78,8 @@ class Targets(unittest.TestCase):
         for target in re.search(r"^\.PHONY: all help (.*)", (TOP / "Makefile").read_text(),
                                 re.M)[1].split():
             self.assertIn(f"make {target} ", done.stdout)
+        lines = [li for li in done.stdout.splitlines() if li]
+        self.assertEqual([li for li in lines if lines.count(li) > 1], [])
 
     def test_wrong_numbers_are_told(self):
         for target in ("stable", "fuzz-judge"):

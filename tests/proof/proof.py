@@ -19,16 +19,19 @@ def rows(results, name):
 
 
 def mutants(found):
-    """A line for each kernel"""
+    """A line for each kernel; that of the unmutated one is no mutant, and one killed for
+    another reason than its own is not killed."""
     if not found:
         return NONE.format("mutants")
-    specs = collections.defaultdict(list)
+    specs = collections.defaultdict(collections.Counter)
     for row in found:
-        specs[row["spec"]].append(row)
-    lines = [f"{'':14} mutants   killed   not killed"]
+        if row["name"] != "(unmutated)":
+            specs[row["spec"]][row["what"]] += 1
+    lines = [f"{'':14} mutants   killed   can't be observed   not killed"]
     for spec, its in specs.items():
-        killed = sum(bool(row["killers"]) for row in its)
-        lines.append(f"{spec:14} {len(its):7} {killed:8} {len(its) - killed:12}")
+        killed, proven = its["killed"], its["can't be observed"]
+        left = its.total() - killed - proven
+        lines.append(f"{spec:14} {its.total():7} {killed:8} {proven:19} {left:12}")
     return "\n".join(lines)
 
 
