@@ -6,10 +6,9 @@ import difflib
 import os
 import pathlib
 import re
-import shlex
 import typing
 
-from runner import TOP, chosen, distro, host, packages, shards, subject
+from runner import TOP, again, chosen, distro, host, packages, shards, subject
 from runner.errors import BadHost, BadUsage
 
 SPEC = re.compile(r"(debian|source|tree|image|host):.+|host(\+fixes)?", re.S)
@@ -278,30 +277,6 @@ def choose_tests(got: argparse.Namespace) -> typing.Tuple[str, typing.Tuple[str,
     return ("test", ("stress",)) if got.stress or got.seed else ("default", ())
 
 
-# What is not of a run that repeats one test of another; --stress and --seed are said of
-# the tests that they are for.
-NOT_AGAIN = {"--all", "--quick", "--test", "--shard", "--jobs", "--list", "--stress", "--seed",
-             "--verbose", "-h", "--help", "--bisect", "--panic-on-warn", "--no-install"}
-PATHS = {"--config", "--file", "--results", "--selftests", "--vmlinuz"}
-
-
-def again(words: typing.Sequence[str]) -> str:
-    """The command line without its tests, for a shell, from whichever directory."""
-    here = os.getcwd() == str(TOP)
-    out = ["./run_tests.sh" if here else str(TOP / "run_tests.sh")]
-    for word in words:
-        name, equals, value = word.partition("=")
-        if name in PATHS:
-            value = os.path.abspath(value)
-        kind, colon, directory = value.partition(":")
-        if name == "--kernel" and kind == "tree":
-            # +fixes is no part of the name
-            value = kind + colon + os.path.abspath(directory)
-        if name not in NOT_AGAIN:
-            out.append(name + equals + value)
-    return shlex.join(out)
-
-
 def parse(argv: typing.Sequence[str], here: str = os.uname().machine) -> Options:
     p = parser()
     words = joined(argv, p)
@@ -331,5 +306,5 @@ def parse(argv: typing.Sequence[str], here: str = os.uname().machine) -> Options
     values.update(compare=tuple(got.compare), machine=machine, cross=cross, choice=choice,
                   globs=globs, stress=stress, asks_stress=asks_stress,
                   guest_env=tuple(got.guest_env), modules=tuple(got.module),
-                  files=tuple(got.file), again=again(words))
+                  files=tuple(got.file), again=again.command(words))
     return Options(**values)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What a failing run says first: what is broken, by its cause, on one screen."""
 import json
+import os
 import re
 import shlex
 import unittest
@@ -119,6 +120,27 @@ class Again(unittest.TestCase):
         self.assertEqual(text, f"./run_tests.sh '--kernel=tree:{where}' "
                          f"'--config={where}/x.config' '--append=a b' --strict")
         self.assertEqual(options.parse(sh_words(text)).again, text)
+
+    def test_paths_are_those_of_any_directory(self):
+        where = TempDir(self, "").path
+        (where / "mods,1").mkdir()
+        for name in ("bz", "x.ko", "prog"):
+            (where / name).touch()
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(where)
+        for words, found in (
+                (["--kernel", "tree:.+fixes"], f"--kernel=tree:{where}+fixes"),
+                (["--kernel", "image:bz,mods,1"], f"--kernel=image:{where}/bz,{where}/mods,1"),
+                (["--kernel", "image:bz,mods,1,../src"],
+                 f"--kernel=image:{where}/bz,{where}/mods,1,{where.parent}/src"),
+                (["--kernel", "source:l.tar"], f"--kernel=source:{where}/l.tar"),
+                (["--kernel", "source:6.12+fixes"], "--kernel=source:6.12+fixes"),
+                (["--kernel", "debian:6.12"], "--kernel=debian:6.12"),
+                (["--kernel", "host:src"], f"--kernel=host:{where}/src"),
+                (["--subject", "prog x", "--module", "x.ko a=1"],
+                 f"'--subject={where}/prog x' '--module={where}/x.ko a=1'"),
+                (["--subject", "kvm"], "--subject=kvm")):
+            self.assertEqual(options.parse(words).again, f"{TOP}/run_tests.sh {found}")
 
     def test_of_random_operations_the_tests_say(self):
         self.assertEqual(options.parse(["--stress", "5", "--seed", "1"]).again,
