@@ -32,6 +32,8 @@ CAUSES = (
     (r"0", r"scene_is_paired.*", "starts and ends do not match", ""),
 )
 
+NO_BOOT = "the kernel did not boot: "
+
 # A sentence for users for each bug that a fix in kernel-patches is for
 MEANS = {
     "mm/mmu_notifier: end the interval tree when an hlist start fails":
@@ -81,8 +83,8 @@ def checks(test: Test) -> list[re.Match[str]]:
 
 def cause(test: Test, meta: Facts) -> str:
     """One sentence on why a test failed"""
-    reason = str(test["reason"])
-    if reason.startswith(("hangs: ", "did not run: ", "the kernel reported: ")):
+    reason = str(test["reason"]).replace(f"did not run: {NO_BOOT}", NO_BOOT)
+    if reason.startswith((NO_BOOT, "hangs: ", "did not run: ", "the kernel reported: ")):
         return reason.partition("; ")[0]
     found = [c for m in checks(test) if (c := cause_of(m, meta))]
     if found:

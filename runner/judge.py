@@ -22,7 +22,7 @@ import traceback
 import typing
 from collections.abc import Callable, Iterable, Iterator
 
-from runner import files, given, klog, ktap, parts, report
+from runner import files, given, headline, klog, ktap, parts, report
 
 KNOWN_BUG = "known bug: "
 NO_VERDICT = 70  # EX_SOFTWARE
@@ -95,7 +95,7 @@ class Judge:
         if ended == "power-off":
             return None
         detail = str(self.boot.get("detail") or "nothing says how the guest ended")
-        return f"the kernel did not boot: {detail}" if ended == "no-boot" else detail
+        return f"{headline.NO_BOOT}{detail}" if ended == "no-boot" else detail
 
     def culprit(self) -> str:
         """The test that ran when the guest stopped, by the log or by the KTAP."""

@@ -141,8 +141,9 @@ class Report:
         """The causes, two tests in full, and all of them in a file."""
         found = headline.causes(tests, self.meta)
         for text, group in found if self.verbose else found[:CAUSES]:
+            number = sum(page.is_test(t["name"]) for t in group)
             print(self.paint(31, "FAIL"), screen.plain(
-                f"{text}: {len(group)} test{'s'[:len(group) > 1]}")[:400])
+                text + (f": {number} test{'s'[:number > 1]}" if number else ""))[:400])
         if found[CAUSES:] and not self.verbose:
             say(f"and {len(found) - CAUSES} more causes")
         tried = [t for t in tests if not t["reason"].startswith("did not run: ")] or tests

@@ -212,7 +212,9 @@ class Ends(JudgeTest):
     def test_no_boot_is_nothing_tested(self):
         j = Judged(self, [], [(6, "Linux version")], ended="no-boot", end_line=False)
         self.assertEqual(j.code, 4)
-        self.assertIn("the kernel did not boot: it ended so", j.out)
+        self.assertTrue(j.out.startswith("FAIL the kernel did not boot: it ended so: 4 tests\n"
+                                         "FAIL guest\n"), j.out)
+        self.assertIn("COULD NOT BOOT: none of 4 tests began", j.out)
 
 
 if __name__ == "__main__":
