@@ -54,6 +54,12 @@ class Junit(unittest.TestCase):
             for what, tag in (("tests", "testcase"), ("failures", "failure"),
                               ("errors", "error"), ("skipped", "skipped")):
                 self.assertEqual(suite.get(what), str(len(list(suite.iter(tag)))), what)
+            said = json.loads((j.dir / "summary.json").read_text())
+            bugs = said["known_bugs"]
+            self.assertEqual(int(suite.get("failures")),
+                             said["failed"] + (bugs if said["strict"] else 0))
+            self.assertEqual(int(suite.get("skipped")),
+                             said["skipped"] + (0 if said["strict"] else bugs))
 
     def test_that_schema_refuses(self):
         for text in ('<testsuite name="a" tests="0" failures="0"/>',
