@@ -92,6 +92,16 @@ class Screen(unittest.TestCase):
         self.assertIn("it is they that make it FAIL", Judged(self, None, None, "--strict").out)
         self.assertNotIn("it is they", Judged(self, failing(), None, "--strict").out)
 
+    def test_strict_names_a_few_of_each_known_bug(self):
+        where = TempDir(self).path
+        goodrun.large(where)
+        few, every = (sh(*RUNNER, "judge", "--strict", *more, where).stdout
+                      for more in ([], ["--verbose"]))
+        self.assertIn(": 12 tests\n", few)
+        self.assertEqual(len(re.findall("(?m)^    hmm_notifier_", few)), 3, few)
+        self.assertIn("\n    and 9 more; --verbose names them\n", few)
+        self.assertEqual(len(re.findall("(?m)^    hmm_notifier_", every)), 11 + 12, every)
+
     def test_how_many_of_how_many(self):
         j = Judged(self, meta_json=meta(left_out={"OOM kills": 8, "more": 9},
                                         choice="default"))
