@@ -121,10 +121,10 @@ def parser() -> Parser:
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=21,
                                                             width=84),
         epilog="exit: 0 all passed (known bugs aside), 1 a test failed, 2 usage or set-up "
-               "error, 3 the kernel could not be downloaded or built, 4 nothing could be "
-               "tested, 70 the runner itself failed, or what it needs of this machine: "
-               "nothing is known of the kernel; 130 interrupted; with --bisect 125 "
-               "this commit can't be tested, 255 stop")
+               "error, 3 the kernel does not build, 4 nothing could be tested, 70 the "
+               "runner itself failed, or what it needs of this machine: nothing is known "
+               "of the kernel; 130 interrupted; with --bisect 125 this commit can't be "
+               "tested, 255 stop")
     add = p.add_argument
     add("--kernel", metavar="SPEC", default="",
         help="what to boot; debian:6.12 (default where there is Debian's apt) or "

@@ -201,6 +201,8 @@ class Verdicts(unittest.TestCase):
         self.assertNotEqual((self.results / "latest").resolve(), before)
         self.assertEqual(summary(self.results)["verdict"], "error")
         self.assertEqual(summary(self.results)["reason"], "mm/x.c is not built")
+        done = sh(*command(self.results, "--bisect", top=top), env=plays(self))
+        self.assertEqual(done.returncode, 125, done.stdout)
 
     def test_wrong_usage_is_the_last_line_and_names_the_option(self):
         for args, why in ((("--nosuch",), "--nosuch"), (("--timeout", "x"), "--timeout"),
