@@ -15,7 +15,8 @@ BUGS = dict(re.findall(r'^#define (BUG_\w+) \\\n\t"known bug: (.*)"$', HEADER, r
 # Of each program some of the reasons that it gives, long ones and short ones
 REASONS = {"contract": ["no two-pass interval notifiers (Linux 7.1 and later)"],
            "device": ["no CONFIG_DEVICE_PRIVATE"], "errno": ["kernel.warn_limit is set"],
-           "mmap": ["CONFIG_DEVICE_PRIVATE", "MADV_GUARD_INSTALL (6.13)"],
+           "mmap": ["no CONFIG_DEVICE_PRIVATE",
+                    "no MADV_GUARD_INSTALL (Linux 6.13 and later)"],
            "oom": ["no memory controller in cgroup v2 (CONFIG_MEMCG)"],
            "unsafe_alloc": ["no lockdep (CONFIG_PROVE_LOCKING), or it is off"]}
 USED = {"contract": ["BUG_INTERVAL_TREE_NOT_ENDED", "BUG_RANGE_END_TWICE"],
@@ -54,6 +55,9 @@ class Described(unittest.TestCase):
             for reason in reasons:
                 self.assertTrue(any(s.endswith(reason) for s in strings), (name, reason))
             self.assertNotIn("Permission denied", strings) # glibc's
+        # what is skipped without it, and not with it
+        self.assertEqual([s for p in programs.values() for s in p["strings"]
+                          if s.startswith("CONFIG_")], [])
 
     def test_sites(self):
         sites = given.read_meta(self.describe())["warn_sites"]

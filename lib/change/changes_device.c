@@ -28,7 +28,7 @@ static int try_device(void *arg)
 
 static const char *why_not_device_memory(void)
 {
-	return bounded_call(try_device, NULL) ? "CONFIG_DEVICE_PRIVATE" : NULL;
+	return bounded_call(try_device, NULL) ? "no CONFIG_DEVICE_PRIVATE" : NULL;
 }
 
 static bool all_are(uintptr_t at, unsigned char prot)

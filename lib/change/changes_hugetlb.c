@@ -30,14 +30,14 @@ static const char *why_not_pages(void)
 		long pages = sysfile_number(POOL "free_hugepages");
 
 		if (pages < 0)
-			return "CONFIG_HUGETLBFS with pages of 2 MiB";
+			return "no CONFIG_HUGETLBFS with pages of 2 MiB";
 		if (pages >= WANTED)
 			return NULL;
 		if (sysfile_number(POOL "nr_hugepages") < WANTED)
 			break;
 		poll(NULL, 0, 2);
 	}
-	return "free huge pages (vm.nr_hugepages=12)";
+	return "no free huge pages (vm.nr_hugepages=12)";
 }
 
 static long map_private(uintptr_t at)

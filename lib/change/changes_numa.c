@@ -43,7 +43,7 @@ static const char *why_not_nodes(void)
 {
 	int from, to;
 
-	return two_nodes(&from, &to) ? NULL : "two NUMA nodes with memory";
+	return two_nodes(&from, &to) ? NULL : "no two NUMA nodes with memory";
 }
 
 static void list_pages(uintptr_t at, void *pages[PAGES])
@@ -178,9 +178,9 @@ const struct change change_migrate_pages = {
 static const char *why_not_balancing(void)
 {
 	if (sysfile_number(BALANCING) < 0)
-		return "CONFIG_NUMA_BALANCING";
+		return "no CONFIG_NUMA_BALANCING";
 	if (sysfile_number("/sys/kernel/debug/sched/numa_balancing/scan_delay_ms") < 0)
-		return "debugfs sched/numa_balancing (CONFIG_SCHED_DEBUG)";
+		return "no debugfs sched/numa_balancing (CONFIG_SCHED_DEBUG)";
 	return why_not_nodes() ?: consent_why_not_machine();
 }
 

@@ -147,9 +147,10 @@ const struct change change_pageout_file = {
 static const char *why_not_ksm(void)
 {
 	if (access(KSM "run", W_OK))
-		return "CONFIG_KSM";
+		return "no CONFIG_KSM";
 	return access("/proc/self/ksm_merging_pages", R_OK) ?
-		"/proc/PID/ksm_merging_pages (5.19)" : consent_why_not_machine();
+		"no /proc/PID/ksm_merging_pages (Linux 5.19 and later)" :
+		consent_why_not_machine();
 }
 
 /* Pages 0 and 1 are the same, and like no other. */

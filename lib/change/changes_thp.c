@@ -21,13 +21,13 @@
 static const char *why_not_thp(void)
 {
 	return sysfile_number(THP "hpage_pmd_size") == CHANGE_HUGE ? NULL :
-		"CONFIG_TRANSPARENT_HUGEPAGE with pages of 2 MiB";
+		"no CONFIG_TRANSPARENT_HUGEPAGE with pages of 2 MiB";
 }
 
 static const char *why_not_collapse(void)
 {
-	return kernel_version() < LINUX_VERSION(6, 1) ? "MADV_COLLAPSE (6.1)" :
-						  why_not_thp();
+	return kernel_version() < LINUX_VERSION(6, 1) ?
+		"no MADV_COLLAPSE (Linux 6.1 and later)" : why_not_thp();
 }
 
 static bool is_huge(uintptr_t at)
@@ -115,7 +115,7 @@ const struct change change_thp_dontneed = {
 static const char *why_not_split(void)
 {
 	return access("/sys/kernel/debug/split_huge_pages", W_OK) ?
-		"CONFIG_DEBUG_FS" : why_not_thp();
+		"no CONFIG_DEBUG_FS" : why_not_thp();
 }
 
 static long split_folio(uintptr_t at)
@@ -327,7 +327,7 @@ const struct change change_collapse_mapped = {
 static const char *why_not_huge_zero(void)
 {
 	return sysfile_number(THP "use_zero_page") == 1 ? why_not_thp() :
-		"transparent_hugepage/use_zero_page";
+		"no transparent_hugepage/use_zero_page";
 }
 
 static long map_huge_zero(uintptr_t at)

@@ -21,7 +21,7 @@ static bool has_features(uint64_t features)
 static const char *why_not_wp(void)
 {
 	return has_features(UFFD_FEATURE_PAGEFAULT_FLAG_WP) ? NULL :
-		"CONFIG_USERFAULTFD with write protection";
+		"no CONFIG_USERFAULTFD with write protection";
 }
 
 static long register_wp(uintptr_t at)
@@ -65,7 +65,8 @@ const struct change change_uffd_wp = {
 
 static const char *why_not_move(void)
 {
-	return has_features(UFFD_FEATURE_MOVE) ? NULL : "UFFDIO_MOVE (6.8)";
+	return has_features(UFFD_FEATURE_MOVE) ? NULL :
+		"no UFFDIO_MOVE (Linux 6.8 and later)";
 }
 
 static int prepare_move(uintptr_t at, size_t size)
@@ -145,7 +146,7 @@ static long huge_has_moved(uintptr_t at)
 static const char *why_not_move_huge(void)
 {
 	return sysfile_number("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size") ==
-		CHANGE_HUGE ? why_not_move() : "CONFIG_TRANSPARENT_HUGEPAGE";
+		CHANGE_HUGE ? why_not_move() : "no CONFIG_TRANSPARENT_HUGEPAGE";
 }
 
 const struct change change_uffd_move_huge = {
@@ -161,9 +162,9 @@ const struct change change_uffd_move_huge = {
 static const char *why_not_scan(void)
 {
 	if (kernel_version() < LINUX_VERSION(6, 7))
-		return "PAGEMAP_SCAN (6.7)";
+		return "no PAGEMAP_SCAN (Linux 6.7 and later)";
 	return has_features(UFFD_FEATURE_WP_ASYNC) ? NULL :
-		"CONFIG_PTE_MARKER_UFFD_WP";
+		"no CONFIG_PTE_MARKER_UFFD_WP";
 }
 
 static long register_wp_async(uintptr_t at)

@@ -32,8 +32,8 @@
 static const char *why_not_uprobes(void)
 {
 	if (!BREAKPOINT)
-		return "the breakpoint of this architecture";
-	return sysfile_number(TYPE) < 0 ? "CONFIG_UPROBE_EVENTS" : NULL;
+		return "no known breakpoint of this architecture";
+	return sysfile_number(TYPE) < 0 ? "no CONFIG_UPROBE_EVENTS" : NULL;
 }
 
 /* Maps a file of its own for each span, executable and private, and reads it. */

@@ -201,7 +201,7 @@ static const char *why_not_soft_dirty(void)
 
 	/* A page just written to is soft-dirty, if this kernel keeps track. */
 	return here && change_pagemap((uintptr_t)&here) & PAGEMAP_SOFT_DIRTY ?
-		NULL : "CONFIG_MEM_SOFT_DIRTY";
+		NULL : "no CONFIG_MEM_SOFT_DIRTY";
 }
 
 static long clear_soft_dirty(uintptr_t at)

@@ -149,7 +149,7 @@ const struct change change_truncate = {
 static const char *why_not_guards(void)
 {
 	return kernel_version() < LINUX_VERSION(6, 13) ?
-		"MADV_GUARD_INSTALL (6.13)" : NULL;
+		"no MADV_GUARD_INSTALL (Linux 6.13 and later)" : NULL;
 }
 
 static long install_guard(uintptr_t at)

@@ -42,7 +42,7 @@ static const char *verdict(const struct start_site *site, const struct row *row)
 		return "lacks hardware";
 	if (kernel_version() < site->since)
 		return "lacks it";
-	return row->why_not ? "lacks" : "not tested";
+	return row->why_not ? "not reached" : "not tested";
 }
 
 static void print(void)

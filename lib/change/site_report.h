@@ -2,7 +2,7 @@
 /*
  * Which call sites have been entered, over all tests of a program. At its end it
  * prints one line for each:
- *   # callsite: <function> triggered=<n> failed=<n> verdict=<ok|fail|lacks ...>
+ *   # callsite: <function> triggered=<n> failed=<n> verdict=<ok|fail|not reached: ...>
  */
 #ifndef HMM_NOTIFIER_CHANGE_SITE_REPORT_H
 #define HMM_NOTIFIER_CHANGE_SITE_REPORT_H
