@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import os
 import pathlib
 import re
 import subprocess
 
-from .tree import ARCH, Tree
+from .tree import ARCH, Tree, generate
 
 FLAGS = """-nostdinc -std=gnu11 -fms-extensions -fshort-wchar -funsigned-char -m64 -O2
     -mcmodel=kernel -mno-sse -mno-red-zone -fno-PIE -fno-strict-aliasing -fno-builtin
@@ -19,6 +20,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 UNIT = "<stdin>"  # where the entries stand
 BUILT_IN = ("mm/", "kernel/", "fs/proc/")  # all else is compiled as a module
+# in the words of clang, and of gcc
+MISSING = re.compile(r"'([^']+)' file not found|: ([^:]+): No such file or directory")
 
 
 class Failed(Exception):
@@ -30,7 +33,8 @@ def run(cmd: list[str], text: str = "", timeout: float = 240) -> tuple[str, str]
     try:
         done = subprocess.run(cmd, input=text, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True, errors="replace",
-                              timeout=timeout, check=False)
+                              timeout=timeout, check=False,
+                              env={**os.environ, "LC_ALL": "C"})
     except subprocess.TimeoutExpired:
         raise Failed(f"{cmd[0]} takes longer than {timeout} s") from None
     if done.returncode:
@@ -96,7 +100,7 @@ def _look_for(header: str, file: pathlib.Path, tree: Tree) -> str | None:
     return None
 
 
-def preprocess(tree: Tree, files: list[pathlib.Path]) -> str:
+def preprocess(tree: Tree, files: list[pathlib.Path], compiler: str = "clang") -> str:
     """The text of these files as one unit.  A header that no Makefile leads to is looked
     for around the first of them."""
     unit = "".join(f'#include "{f}"\n' for f in files) + \
@@ -110,11 +114,13 @@ def preprocess(tree: Tree, files: list[pathlib.Path]) -> str:
         names.append("-DMODULE")
     for _ in range(20):
         try:
-            return run(["clang", "-E", *kernel_flags(tree), *(f"-I{d}" for d in dirs),
+            return run([compiler, "-E", *kernel_flags(tree), *(f"-I{d}" for d in dirs),
                         *names, "-x", "c", "-"], unit)[0]
         except Failed as e:
-            missing = re.search(r"'([^']+)' file not found", str(e))
-            found = missing and _look_for(missing[1], files[0], tree)
+            missing = MISSING.search(str(e))
+            header = missing and (missing[1] or missing[2])
+            found = header and (_look_for(header, files[0], tree) or
+                                generate(tree, header, files[0]))
             if not found or found in dirs:
                 raise
             dirs.append(found)

@@ -101,3 +101,26 @@ def prepare(source: pathlib.Path) -> Tree:
             _make(source, build, "prepare0")
             stamp.write_text(state)
     return Tree(source, build)
+
+
+def generate(tree: Tree, header: str, near: pathlib.Path) -> str | None:
+    """Has kbuild generate a header that a driver makes by a tool of its own, as xe does, and
+    returns the directory to include.  A build directory of somebody else's is left alone."""
+    if tree.build.parent != cache():
+        return None
+    for up in near.parents:
+        if tree.source not in up.parents:
+            break
+        obj = up.relative_to(tree.source)
+        with open(tree.build / ".lock", "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            done = subprocess.run(
+                ["make", "-s", "-C", tree.build, "-f", tree.source / "scripts/Makefile.build",
+                 f"obj={obj}", "objtree=.", f"SRCARCH={ARCH}", "HOSTCC=gcc", "CC=gcc", "LD=ld",
+                 # where the sources are, as 6.12 calls it and as 7.2 does
+                 *(f"{name}={tree.source}" for name in ("srctree", "VPATH", "srcroot")),
+                 "CONFIG_SHELL=sh", f"{obj}/{header}"],
+                stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        if not done.returncode:
+            return str(tree.build / obj)
+    return None

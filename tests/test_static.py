@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """make static: each driver that breaks the rule is named, and none that keeps it."""
+import os
+import pathlib
 import re
 import shutil
 import unittest
+import unittest.mock
 
 from support import TOP, TempDir, sh
-from static import known
+from static import known, tree
 
 FIXTURES = TOP / "tests/static"
 KERNEL = FIXTURES / "kernel"
@@ -17,9 +20,9 @@ SAYS = {"returns": "returns {} in ", "sleeps": "may sleep in non-blockable conte
         "end": "ends an invalidation"}
 
 
-def check(*files, tree=KERNEL, jobs=2):
+def check(*files, kdir=KERNEL, jobs=2):
     args = [a for f in files for a in ("--file", f)]
-    return sh("python3", "-m", "static", tree, "--headers", tree, "-j", jobs, *args,
+    return sh("python3", "-m", "static", kdir, "--headers", kdir, "-j", jobs, *args,
               cwd=TOP, timeout=600)
 
 
@@ -102,7 +105,7 @@ class NotAnalysed(unittest.TestCase):
             f"{{\n{body}\n}}\n{ops}")
 
     def fails(self, *texts):
-        done = check("driver.c", tree=self.tree)
+        done = check("driver.c", kdir=self.tree)
         self.assertEqual(done.returncode, 1, done.stdout)
         for text in texts:
             self.assertIn(text, done.stdout)
@@ -129,7 +132,7 @@ class NotAnalysed(unittest.TestCase):
 
     def test_a_tree_without_callbacks(self):
         self.driver.write_text("int x;\n")
-        done = check("driver.c", tree=self.tree)
+        done = check("driver.c", kdir=self.tree)
         self.assertEqual(done.returncode, 2, done.stdout)
 
     def test_what_is_no_kernel(self):
@@ -159,6 +162,38 @@ class Semantic(unittest.TestCase):
         self.assertEqual(done.returncode, 1, done.stdout)
         self.assertIn("good.c: NOT PARSED: guarded()", done.stdout)
         self.assertIn("coccinelle: 0 reports", done.stdout)
+
+
+class Generated(unittest.TestCase):
+    """A header that a driver makes by a tool of its own is made by kbuild."""
+
+    def setUp(self):
+        self.top = TempDir(self, "").path
+        self.driver = self.top / "linux/drivers/x/sub"
+        self.driver.mkdir(parents=True)
+        (self.driver.parent / "Makefile").write_text(
+            "$(obj)/generated/table.h: $(src)/table\n\t@mkdir -p $(@D); cp $< $@\n")
+        (self.driver.parent / "table").write_text("int table;\n")
+        (self.top / "linux/scripts").mkdir()
+        (self.top / "linux/scripts/Makefile.build").write_text(
+            "src := $(srcroot)/$(obj)\ninclude $(src)/Makefile\n")
+
+    def generate(self, header, build):
+        (self.top / build).mkdir(parents=True)
+        there = tree.Tree(self.top / "linux", self.top / build)
+        with unittest.mock.patch.dict(os.environ, XDG_CACHE_HOME=str(self.top)):
+            return tree.generate(there, header, self.driver / "driver.c")
+
+    def test_by_the_rule_of_a_makefile_above(self):
+        where = self.generate("generated/table.h", "hmm-notifier-tests/static/headers")
+        self.assertEqual(pathlib.Path(where, "generated/table.h").read_text(), "int table;\n")
+        self.assertFalse((self.driver.parent / "generated").exists())
+
+    def test_but_not_without_a_rule(self):
+        self.assertIsNone(self.generate("table.h", "hmm-notifier-tests/static/headers"))
+
+    def test_nor_in_a_directory_of_others(self):
+        self.assertIsNone(self.generate("generated/table.h", "linux/build"))
 
 
 class Known(unittest.TestCase):
