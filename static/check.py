@@ -112,8 +112,9 @@ class Check:
         return [f for f in all_of if f]
 
     def _more(self, marked: rewrite.Marked, runs: dict[bool, clang.Analysis],
-              files: list[str]) -> tuple[str | None, list[str]]:
-        """A file that defines a function that was called, and the functions that are left"""
+              files: list[str]) -> tuple[list[str], list[str]]:
+        """The files that define what was called, as many as there is room for, and the
+        functions that are left"""
         called = set(runs[False].called)
         if any(m.text not in ("legal", "finished") for m in runs[True].messages):
             called |= runs[True].called
@@ -121,12 +122,10 @@ class Check:
         near = [self.ops.file]
         if self.ops.file.startswith("virt/"):
             near.append(self.ops.file.replace("virt/", f"arch/{ARCH}/", 1))
-        for function in sorted(called):
-            for file in near:
-                found = definition(self.tree, function, file)
-                if found and found not in files and found not in self.left:
-                    return found, sorted(called)
-        return None, sorted(called)
+        found = (definition(self.tree, function, file)
+                 for function in sorted(called) for file in near)
+        new = dict.fromkeys(f for f in found if f and f not in files and f not in self.left)
+        return list(new)[:MAX_FILES - len(files)], sorted(called)
 
     def run(self) -> Result:
         result = Result(self.function, self.ops.file, [])
@@ -139,12 +138,15 @@ class Check:
             result.failed = str(e)
             return result
         more, assumed = self._more(marked, runs, files)
-        while more and len(files) < MAX_FILES:
+        while more:
             try:
-                marked, runs = self._run([*files, more], runs[True])
-                files.append(more)
+                marked, runs = self._run([*files, *more], runs[True])
+                files += more
             except source.Failed:
-                self.left.add(more)
+                if len(more) > 1:  # which of them is it?
+                    more = more[:1]
+                    continue
+                self.left.add(more[0])
             more, assumed = self._more(marked, runs, files)
         result.findings = self._found(runs)
         result.assumed = (*assumed, *sorted(runs[False].pointers),
