@@ -9,6 +9,7 @@ make new-test NAME=AREA      a program of tests to begin with
 make stable [N=50] [ARGS=]   the same run again and again: is it flaky?
 make static KDIR=DIR [FILE=] every notifier callback of a kernel tree, without running it
 make static-cocci KDIR=DIR   the same by Coccinelle
+make static-gcc KDIR=DIR     what gcc's analyzer says of it
 make callsites KDIR=DIR      are all places known that start an invalidation there?
 make install KDIR=DIR        the tests into a kernel tree; FIXES=n leaves mm/ alone
 make uninstall KDIR=DIR      restores it to the byte
@@ -53,6 +54,10 @@ static:
 static-cocci:
 	@./run_tests.sh packages static
 	@python3 -m static.cocci "$(KDIR)" $(FILE)
+
+static-gcc:
+	@./run_tests.sh packages source static
+	@python3 -m static.gcc "$(KDIR)" $(FILE) $(ARGS)
 
 # The same run again and again, as in N=50 ARGS='--busy 2 --test oom:*'
 stable:
@@ -124,4 +129,4 @@ clean:
 distclean: clean
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/hmm-notifier-tests"
 
-.PHONY: all help check new-test static static-cocci stable callsites fuzz-judge bench cost install uninstall series check-bisect mutants fuzz-device coverage proof lava-local clean distclean
+.PHONY: all help check new-test static static-cocci static-gcc stable callsites fuzz-judge bench cost install uninstall series check-bisect mutants fuzz-device coverage proof lava-local clean distclean

@@ -164,6 +164,19 @@ class Semantic(unittest.TestCase):
         self.assertIn("coccinelle: 0 reports", done.stdout)
 
 
+class SecondOpinion(unittest.TestCase):
+    """gcc's analyzer, over the same units and marks"""
+
+    def test_confirms_the_mutants(self):
+        done = sh("make", "-s", "-C", TOP, "static-gcc", f"KDIR={KERNEL}",
+                  f"FILE={FIXTURES / 'bad_hlist.c'}", f"ARGS=--headers {KERNEL}", timeout=600)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        for text in ("other_value(): returns: both", "end_added(): has-end: both",
+                     "the_end(): sleeps: both"):
+            self.assertIn(text, done.stdout)
+        self.assertRegex(done.stdout, r"\ngcc: 8 callbacks, 8 as clang says")
+
+
 class Generated(unittest.TestCase):
     """A header that a driver makes by a tool of its own is made by kbuild."""
 

@@ -61,6 +61,17 @@ static int value_of_hardware(struct mmu_notifier *mn,
 	return dev->hw->unmap(dev, true);
 }
 
+/* wrong: sleeps mutex_lock */
+static int asks_too_late(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	int ret = 0;
+
+	guard(mutex)(&mn_to_dev(mn)->lock);
+	if (mn_to_dev(mn)->dead && !mmu_notifier_range_blockable(range))
+		ret = -EAGAIN;
+	return ret;
+}
+
 /* wrong: has-end -EAGAIN */
 static int end_added(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
 {
@@ -100,11 +111,16 @@ static const struct mmu_notifier_ops hardware_ops = {
 	.invalidate_range_start = value_of_hardware,
 };
 
+static const struct mmu_notifier_ops late_ops = {
+	.invalidate_range_start = asks_too_late,
+};
+
 static const struct mmu_notifier_ops end_ops = {
 	.invalidate_range_start = end_added,
 	.invalidate_range_end = the_end,
 };
 
 const struct mmu_notifier_ops *bad_hlist[] = {
-	&eagain_ops, &other_ops, &positive_ops, &helper_ops, &hardware_ops, &end_ops,
+	&eagain_ops, &other_ops, &positive_ops, &helper_ops, &hardware_ops, &late_ops,
+	&end_ops,
 };
