@@ -8,6 +8,8 @@ import unittest
 import unittest.mock
 
 from support import TOP, TempDir, sh
+from intree import patches
+from runner import place
 from static import known, tree
 
 FIXTURES = TOP / "tests/static"
@@ -24,6 +26,14 @@ def check(*files, kdir=KERNEL, jobs=2):
     args = [a for f in files for a in ("--file", f)]
     return sh("python3", "-m", "static", kdir, "--headers", kdir, "-j", jobs, *args,
               cwd=TOP, timeout=600)
+
+
+def source(base):
+    """Debian's source of it, if it was unpacked before"""
+    found = sorted((place.cache(os.environ) / "src").glob(f"{base}.*"))
+    if not found:
+        raise unittest.SkipTest(f"the source of {base} is not in the cache")
+    return found[-1]
 
 
 def expected(path):
@@ -207,6 +217,27 @@ class Generated(unittest.TestCase):
 
     def test_nor_in_a_directory_of_others(self):
         self.assertIsNone(self.generate("generated/table.h", "linux/build"))
+
+
+class Patches(unittest.TestCase):
+    """What fixes the drivers that were found"""
+
+    def test_apply_without_fuzz(self):
+        found = sorted((TOP / "kernel-patches").glob("*/drivers/*.patch"))
+        self.assertTrue(found)
+        for patch in found:
+            pristine, copy = source(patch.parts[-3]), TempDir(self, "").path
+            for name in patches.touched(patch):
+                (copy / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(pristine / name, copy / name)
+            done = sh("patch", "-p1", "-F0", "-i", patch, cwd=copy)
+            with self.subTest(patch=patch.name):
+                self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_are_named_by_what_they_fix(self):
+        real = " ".join(e.why for e in known.table() if "7.2" in e.versions)
+        for patch in (TOP / "kernel-patches/7.2/drivers").glob("*.patch"):
+            self.assertIn(f"kernel-patches/7.2/drivers/{patch.name[:4]}", real)
 
 
 class Known(unittest.TestCase):
