@@ -146,7 +146,7 @@ def main(argv: list[str]) -> int:
     found = find(t, files)
     results, called = work(t, found, files, args.jobs)
     findings = grouped([f for r in results + called for f in r.findings])
-    for f in findings:
+    for f in sorted(findings, key=lambda f: (f.file, f.line, f.text)):
         report(f, t)
     if args.verbose:
         for r in results:

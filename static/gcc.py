@@ -65,7 +65,7 @@ def main(argv: list[str]) -> int:
     p.add_argument("kdir", type=pathlib.Path)
     p.add_argument("file", nargs="*")
     p.add_argument("--headers", type=pathlib.Path, metavar="DIR")
-    args = p.parse_args(argv)
+    args = p.parse_intermixed_args(argv)
     kdir = args.kdir.resolve()
     t = tree.Tree(kdir, args.headers.resolve()) if args.headers else tree.prepare(kdir)
     files = [f if (t.source / f).is_file() else os.path.abspath(f) for f in args.file]
