@@ -167,6 +167,11 @@ class Semantic(unittest.TestCase):
             self.assertIn(text, done.stdout)
         self.assertNotIn("NOT PARSED", done.stdout)
 
+    def test_callers_with_flags_of_their_own(self):
+        done = self.cocci("good_callers.c")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn("coccinelle: 0 reports in 1 files, 0 functions not parsed", done.stdout)
+
     def test_what_it_drops_is_an_error(self):
         done = self.cocci("good.c")
         self.assertEqual(done.returncode, 1, done.stdout)

@@ -237,9 +237,20 @@ p << ignored.p;
 
 coccilib.org.print_todo(p[0], "the start may fail, and nobody looks")
 
+// whoever ends it if a flag of his own says so
+@flagged exists@
+identifier r;
+position q;
+@@
+
+if (...)
+	mmu_notifier_invalidate_range_end(&r);
+... when any
+return@q ...;
+
 @lost exists@
 identifier r;
-position p, q;
+position p, q != flagged.q;
 @@
 
 * mmu_notifier_invalidate_range_start@p(&r);

@@ -4,6 +4,7 @@
 struct walk;
 int change(struct mm_struct *mm, unsigned long start);
 int own_flag(struct mm_struct *mm, unsigned long start, bool cow);
+int flag_and_goto(struct mm_struct *mm, unsigned long start);
 int failure_heeded(struct mm_struct *mm, unsigned long start);
 void started_again(struct mm_struct *mm, unsigned long start, int nr);
 void after_a_loop(struct mm_struct *mm, unsigned long start);
@@ -27,6 +28,29 @@ int own_flag(struct mm_struct *mm, unsigned long start, bool cow)
 	}
 	ret = change(mm, start);
 	if (cow)
+		mmu_notifier_invalidate_range_end(&range);
+	return ret;
+}
+
+int flag_and_goto(struct mm_struct *mm, unsigned long start)
+{
+	struct mmu_notifier_range range;
+	bool started = false;
+	int ret;
+
+	ret = change(mm, start);
+	if (ret)
+		goto unlock;
+	mmu_notifier_range_init(&range, MMU_NOTIFY_CLEAR, 0, mm, start, start + PAGE_SIZE);
+	mmu_notifier_invalidate_range_start(&range);
+	started = true;
+	ret = change(mm, start);
+	if (ret)
+		goto unlock;
+	mmu_notifier_invalidate_range_end(&range);
+	return 0;
+unlock:
+	if (started)
 		mmu_notifier_invalidate_range_end(&range);
 	return ret;
 }
