@@ -6,6 +6,8 @@ import functools
 import os
 import pathlib
 import re
+import resource
+import signal
 import subprocess
 
 from .tree import ARCH, Tree, generate
@@ -28,15 +30,16 @@ class Failed(Exception):
     """It can't be preprocessed or parsed; the text says why."""
 
 
-def run(cmd: list[str], text: str = "", timeout: float = 240) -> tuple[str, str]:
-    """What a command printed, or Failed with the first error"""
-    try:
-        done = subprocess.run(cmd, input=text, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True, errors="replace",
-                              timeout=timeout, check=False,
-                              env={**os.environ, "LC_ALL": "C"})
-    except subprocess.TimeoutExpired:
-        raise Failed(f"{cmd[0]} takes longer than {timeout} s") from None
+def run(cmd: list[str], text: str = "", seconds: int = 240) -> tuple[str, str]:
+    """What a command printed, or Failed with the first error.  It has so much time of the
+    CPU, whatever else is running there."""
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    done = subprocess.run(cmd, input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, errors="replace", check=False, preexec_fn=limit,
+                          env={**os.environ, "LC_ALL": "C"})
+    if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+        raise Failed(f"{cmd[0]} takes more than {seconds} s of CPU time")
     if done.returncode:
         errors = [e for e in done.stderr.splitlines() if "error:" in e] or \
             done.stderr.splitlines()[-1:] or [f"{cmd[0]} ends with {done.returncode}"]

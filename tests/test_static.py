@@ -10,7 +10,7 @@ import unittest.mock
 from support import TOP, TempDir, sh
 from intree import patches
 from runner import place
-from static import known, tree
+from static import known, source, tree
 
 FIXTURES = TOP / "tests/static"
 KERNEL = FIXTURES / "kernel"
@@ -28,7 +28,7 @@ def check(*files, kdir=KERNEL, jobs=2):
               cwd=TOP, timeout=600)
 
 
-def source(base):
+def debian(base):
     """Debian's source of it, if it was unpacked before"""
     found = sorted((place.cache(os.environ) / "src").glob(f"{base}.*"))
     if not found:
@@ -127,6 +127,10 @@ class NotAnalysed(unittest.TestCase):
     def test_whose_end_is_not_reached(self):
         self.write("for (;;) ;")
         self.fails("NOT ANALYSED: inv(): no path to its end was seen")
+
+    def test_that_takes_too_long(self):
+        with self.assertRaisesRegex(source.Failed, "more than 1 s of CPU time"):
+            source.run(["sh", "-c", "while :; do :; done"], seconds=1)
 
     def test_that_no_ops_have(self):
         self.write("return true;", "")
@@ -231,7 +235,7 @@ class Patches(unittest.TestCase):
         found = sorted((TOP / "kernel-patches").glob("*/drivers/*.patch"))
         self.assertTrue(found)
         for patch in found:
-            pristine, copy = source(patch.parts[-3]), TempDir(self, "").path
+            pristine, copy = debian(patch.parts[-3]), TempDir(self, "").path
             for name in patches.touched(patch):
                 (copy / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(pristine / name, copy / name)
