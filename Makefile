@@ -16,6 +16,7 @@ make uninstall KDIR=DIR      restores it to the byte
 make series [OUT=] [KDIR=]   the patches as one would send them
 
 make mutants [M=] [KERNEL=]  does the suite notice each of the mistakes?
+                             CALLSITES=y: seven slips of each call site
 make coverage [KERNEL=]      what of mm/mmu_notifier.c is run
 make proof                   what these two found the last time, as tables
 make fuzz-device [S=600]     attacks on the device that the tests use
@@ -94,11 +95,12 @@ check-bisect:
 	@tests/bisect.sh
 
 # Does the suite notice each of the mistakes in kernel-patches/mutants?  M= picks some,
-# KERNEL= says which kernel they are made of.
+# KERNEL= says which kernel they are made of.  CALLSITES=y: in place of those, seven slips
+# of each function that starts an invalidation.
 KERNEL ?= source:6.12
 mutants:
 	@./run_tests.sh packages run source
-	@tests/proof/mutants.py --kernel $(KERNEL) $(M)
+	@tests/proof/$(if $(filter y,$(CALLSITES)),callsites,mutants).py --kernel $(KERNEL) $(M)
 
 # Attacks on the device that the tests use, for S seconds.  KERNEL= says where, as in
 # KERNEL=source:6.12+fixes ARGS=--debug; ARGS='--seed N' begins as another run did.

@@ -165,6 +165,11 @@ def merged_function(lines, fn, bodies, name):
                   f'#line {fn.last + 2} "{name}"']
 
 
+# With so many calls gcc would not inline it, and it would be a caller that nobody knows.
+START = "mmu_notifier_invalidate_range_start"
+INLINE_START = f"static __always_inline void {START}(struct mmu_notifier_range *range);"
+
+
 def merged_file(lines, versions, name):
     """versions: {index of a function: [(number, body)]}"""
     out, at = [], 0
@@ -173,8 +178,11 @@ def merged_file(lines, versions, name):
     fns = functions(lines)
     out += lines[:guard] + ["extern int mm_mutant;", f'#line {guard + 1} "{name}"']
     at = guard
+    calls_start = any(f"{START}(" in line for line in lines) and not guard
     for i in sorted(versions):
         out += lines[at:fns[i].first]
+        if calls_start and not at:
+            out.append(INLINE_START)
         out += merged_function(lines, fns[i], versions[i], name)
         at = fns[i].last + 1
     out += lines[at:]

@@ -1,0 +1,10 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# slip.sh NUMBER PROGRAM [ARG...] - runs a test on the mutant of that number
+switch=/sys/module/kernel/parameters/mm_mutant
+echo "$1" >$switch
+shift
+"/tests/$@"
+ret=$?
+echo 0 >$switch
+exit $ret
