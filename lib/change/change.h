@@ -185,6 +185,12 @@ long change_hold_in_child(uintptr_t at);
 /* The word that the child of this span has at @addr, 0 if none */
 uintptr_t change_child_word(uintptr_t at, uintptr_t addr);
 
+/*
+ * Stays on one CPU, for good: pages in another one's LRU batch can't be reclaimed, nor
+ * taken away by who asks for their last reference. 0 or -errno
+ */
+int change_stay_here(void);
+
 /* Whether the page at @addr is writable: asks the kernel, to get no SIGSEGV. */
 bool change_writable(uintptr_t addr);
 

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -19,19 +18,9 @@
 #define MADV_PAGEOUT 21
 #endif
 
-/* Stays on one CPU: pages in another one's LRU batch can't be reclaimed. */
-static int stay_here(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(sched_getcpu(), &set);
-	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
-}
-
 static long map_here(uintptr_t at)
 {
-	int err = stay_here();
+	int err = change_stay_here();
 
 	return err ?: change_private(at);
 }
@@ -66,7 +55,7 @@ const struct change change_pageout = {
 static long map_file(uintptr_t at)
 {
 	char path[128];
-	int fd, err = stay_here();
+	int fd, err = change_stay_here();
 
 	if (err)
 		return err;

@@ -158,18 +158,19 @@ static long allow_huge(uintptr_t at)
 }
 
 /*
- * -EAGAIN: a page was locked or not on an LRU list yet, and nothing was changed or
- * invalidated. A page that stays so is a failure.
+ * -EAGAIN, see madvise(2): a page was locked, or somebody else had a reference to it. One
+ * that stays so is a failure.
  */
 static long collapse(uintptr_t at)
 {
 	int tries;
 
-	for (tries = 0; tries < 100; tries++) {
+	for (tries = 0; tries < 2000; tries++) {
 		if (!madvise((void *)at, CHANGE_HUGE, MADV_COLLAPSE))
 			return 0;
 		if (errno != EAGAIN)
 			break;
+		usleep(1000);
 	}
 	return -errno;
 }

@@ -104,11 +104,30 @@ const struct change change_uprobe_insert = {
 	},
 };
 
+/* mlock() empties the list of new pages that this CPU holds references to. */
+static long let_go_of_new_pages(void)
+{
+	void *page = mmap(NULL, CHANGE_PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long err;
+
+	if (page == MAP_FAILED)
+		return -errno;
+	err = mlock(page, CHANGE_PAGE) ? -errno : 0;
+	munmap(page, CHANGE_PAGE);
+	return err;
+}
+
+/*
+ * 6.16 and later take the copy away only if nobody else has a reference to it: and so
+ * it is made where its list can be emptied.
+ */
 static long map_probed(uintptr_t at)
 {
-	long err = map_code(at);
+	long err = change_stay_here() ?: map_code(at);
 
 	err = err ?: insert_probe(at);
+	err = err ?: let_go_of_new_pages();
 	return err ?: has_breakpoint(at);
 }
 
@@ -121,7 +140,6 @@ static long has_no_breakpoint(uintptr_t at)
 {
 	const volatile INSN *code = (void *)at;
 
-	/* The copy may stay, while somebody else has a reference to it. */
 	return code[0] == NOP && code[1] == NOP ? 0 : -EBADMSG;
 }
 
@@ -131,13 +149,6 @@ const struct change change_uprobe_remove = {
 	.act = remove_probe,
 	.check = has_no_breakpoint,
 	.calls = {
-		CHANGE_CALL("uprobe_write", CLEAR, CHANGE_NOT_THAT, 0, CHANGE_PAGE,
-			    .until = LINUX_VERSION(6, 16)),
-		/*
-		 * __uprobe_write() maps the same page again, with the old code in it,
-		 * while somebody else has a reference to it: nothing is to be seen then.
-		 */
-		CHANGE_CALL("uprobe_write", CLEAR, CHANGE_NOTHING, 0, CHANGE_PAGE,
-			    .since = LINUX_VERSION(6, 16)),
+		CHANGE_CALL("uprobe_write", CLEAR, CHANGE_NOT_THAT, 0, CHANGE_PAGE),
 	},
 };

@@ -19,9 +19,11 @@ static bool is_same(const struct change_expected *e,
 	       e->end == call->end;
 }
 
+/* An empty range counts, too. */
 static bool in_spans(const struct hmm_dmirror_call *call)
 {
-	return call->start < CHANGE_END && call->end > CHANGE_BASE;
+	return call->start < CHANGE_END &&
+	       (call->end > CHANGE_BASE || call->start >= CHANGE_BASE);
 }
 
 static void note_strange(struct check_starts *starts, const char *what,
@@ -33,6 +35,12 @@ static void note_strange(struct check_starts *starts, const char *what,
 			 what, call->event, (unsigned long long)call->start,
 			 (unsigned long long)call->end,
 			 dmirror_context(call) == RULE_BLOCKABLE ? "" : "non-", caller);
+}
+
+/* What is repeated has ended first. */
+static bool is_open(const struct check_starts *starts, int i)
+{
+	return starts->flags & CHECK_STARTS_ENDS && starts->ends[i] < starts->starts[i];
 }
 
 /* The index of the first expected one that was not seen yet, or of the last one seen */
@@ -49,7 +57,7 @@ static int find_start(const struct check_starts *starts,
 			return i;
 		last = i;
 	}
-	return repeats ? last : -1;
+	return repeats && last >= 0 && !is_open(starts, last) ? last : -1;
 }
 
 /*
