@@ -121,4 +121,84 @@ TEST_F(mrelease, with_flags_is_einval)
 	EXPECT_EQ(PAGES, victim_intact(&self->scene.victim, 0));
 }
 
+FIXTURE(race) {
+	struct scene scene;
+};
+
+FIXTURE_VARIANT(race) {
+	struct rule_notifier notifier;
+	int failure;
+};
+
+/* One that has ends may be released between a start and its end, which then is none. */
+FIXTURE_VARIANT_ADD(race, hlist_0) { { .kind = RULE_HLIST }, 0 };
+FIXTURE_VARIANT_ADD(race, interval_true) {
+	{ .kind = RULE_INTERVAL, .ret = true }, 0 };
+FIXTURE_VARIANT_ADD(race, hlist_eagain) {
+	{ .kind = RULE_HLIST, .ret = -EAGAIN }, -EAGAIN };
+FIXTURE_VARIANT_ADD(race, interval_false) { { .kind = RULE_INTERVAL }, -EAGAIN };
+
+/* Reaping takes a while. */
+#define MANY_MAPPINGS	64
+#define RACES		5
+#define FAILURES	3
+
+static int start_racer(struct scene *scene, const struct rule_notifier *notifier)
+{
+	struct hmm_dmirror_fail_point fail;
+	int err;
+
+	err = victim_start(&scene->victim, DMIRROR_BARE);
+	err = err ?: victim_populate(&scene->victim, MANY_MAPPINGS);
+	err = err ?: scene_add(scene, 1, notifier);
+	fail = fail_point_in(0, RULE_NON_BLOCKABLE, 1, notifier->ret);
+	fail.times = FAILURES;
+	return err ?: dmirror_arm(scene->victim.device, &fail);
+}
+
+/* Returns -ESRCH when the process is gone, or the first result that is not @failure. */
+static int reap_until_gone(const struct victim *victim, int failure)
+{
+	int err = 0;
+
+	while (!err || err == failure)
+		err = victim_mrelease(victim->pidfd, 0);
+	return err;
+}
+
+FIXTURE_SETUP(race)
+{
+	SETUP_OR_SKIP(DMIRROR_BARE);
+	SCENE_BEGIN(&self->scene);
+	ASSERT_EQ(0, start_racer(&self->scene, &variant->notifier));
+}
+
+SCENE_TEARDOWN(race)
+
+/* Against an exit it reaps, or fails as a notifier did, until nobody is there. */
+TEST_F(race, with_an_exit_ends)
+{
+	const struct rule_outcome *outcome = rule_expect(variant->notifier.kind,
+							 RULE_NON_BLOCKABLE,
+							 variant->notifier.ret);
+	struct victim *victim = &self->scene.victim;
+	unsigned int i;
+	__u64 hits;
+
+	for (i = 0; i < RACES; i++) {
+		if (i)
+			ASSERT_EQ(0, start_racer(&self->scene, &variant->notifier));
+		ASSERT_EQ(0, kill_task(victim->pid, SIGKILL));
+
+		EXPECT_EQ(-ESRCH, reap_until_gone(victim, variant->failure));
+
+		ASSERT_EQ(0, victim_finish(victim));
+		ASSERT_EQ(0, dmirror_disarm_hits(victim->device, 1, &hits));
+		scene_expect_hits(&self->scene, outcome, hits);
+		EXPECT_TRUE(scene_is_paired(&self->scene))
+			TH_LOG("%s", self->scene.unpaired);
+		ASSERT_EQ(0, victim_close(victim));
+	}
+}
+
 TEST_HARNESS_MAIN

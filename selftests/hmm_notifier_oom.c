@@ -15,11 +15,15 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <time.h>
 
 #include "core/kernel_checks.h"
+#include "core/sysfile.h"
 #include "hmm_notifier_oom_checks.h"
+#include "oom/cgroup.h"
+#include "oom/memory_hog.h"
 
 /*
  * Seen: 15 s on an idle machine, more than 120 s on one with a load of twenty per CPU.
@@ -347,6 +351,76 @@ TEST_F_TIMEOUT(place, is_reaped_by_the_rule, TIMEOUT_S)
 	check_tries(_metadata, &variant->part.plan, self->seen);
 	check_warns(_metadata, &variant->part.plan, self->seen);
 	check_memory(_metadata, &variant->part.plan, self->seen);
+}
+
+/*
+ * A victim that the cgroup freezer holds: it runs no order, and can't take memory.
+ */
+FIXTURE(frozen) {
+	struct scene scene;
+	struct cgroup cgroup;
+};
+
+#define FROZEN_TAKEN	(16 << 20)
+#define FROZEN_LIMIT	"4194304"
+#define FROZEN_MS	20000
+
+static bool is_frozen(const struct cgroup *cgroup)
+{
+	char path[192];
+
+	snprintf(path, sizeof(path), "%s/cgroup.events", cgroup->path);
+	return sysfile_counter(path, "frozen") == 1;
+}
+
+static int freeze(const struct cgroup *cgroup)
+{
+	int err = cgroup_write(cgroup, "cgroup.freeze", "1"), tries;
+
+	for (tries = 0; !err && !is_frozen(cgroup); tries++) {
+		if (tries == FROZEN_MS)
+			return -ETIMEDOUT;
+		usleep(1000);
+	}
+	return err;
+}
+
+FIXTURE_SETUP(frozen)
+{
+	struct victim *victim = &self->scene.victim;
+
+	SETUP_OR_SKIP(DMIRROR_BARE);
+	ASK_OR_SKIP(oom_why_not(OOM_MEMCG));
+	SCENE_BEGIN(&self->scene);
+	/* no splat, but at KERN_ERR */
+	kmsg_write("hmm_notifier: expect " OOM_KILL_LINE "\n");
+	ASSERT_EQ(0, victim_start(victim, DMIRROR_BARE));
+	ASSERT_EQ(0, cgroup_create(&self->cgroup, "hmm_notifier.frozen"));
+	ASSERT_EQ(0, cgroup_enter(&self->cgroup, victim->pid));
+	/* There is no such file without swap. */
+	cgroup_write(&self->cgroup, "memory.swap.max", "0");
+	ASSERT_EQ(0, memory_hog_take(victim, FROZEN_TAKEN));
+	ASSERT_EQ(0, scene_add(&self->scene, 1,
+			       &(const struct rule_notifier){ .kind = RULE_HLIST_END }));
+	ASSERT_EQ(0, freeze(&self->cgroup));
+}
+
+FIXTURE_TEARDOWN(frozen)
+{
+	end_scene(_metadata, variant, &self->scene);
+	EXPECT_EQ(0, cgroup_remove(&self->cgroup));
+}
+
+/* It is killed and gone all the same, and its memory with it. */
+TEST_F_TIMEOUT(frozen, ends, TIMEOUT_S)
+{
+	struct pollfd end = { .fd = self->scene.victim.pidfd, .events = POLLIN };
+
+	EXPECT_EQ(0, cgroup_write(&self->cgroup, "memory.max", FROZEN_LIMIT));
+
+	EXPECT_EQ(1, poll(&end, 1, FROZEN_MS));
+	ASSERT_EQ(0, victim_finish(&self->scene.victim));
+	EXPECT_GT(4 << 20, cgroup_number(&self->cgroup, "memory.current"));
 }
 
 /*
