@@ -11,8 +11,10 @@
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/sysfile.h"
 #include "hmm_notifier.h"
 
 #define HOLDER		1	/* in the first file */
@@ -288,6 +290,64 @@ TEST_F(held, unregistering_waits_for_the_walk)
 	EXPECT_EQ(0, let_go(&self->scene.victim));
 	self->held = false;
 	EXPECT_EQ(-ENOENT, calls_of(self->device, HLIST));
+}
+
+static char state_of(pid_t pid)
+{
+	char path[32], text[256], *name;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (sysfile_read(path, text, sizeof(text)))
+		return 0;
+	name = strrchr(text, ')');
+	return name ? name[2] : 0;
+}
+
+/* Whether the task goes to sleep where no signal wakes it, and does not end */
+static bool sleeps_for_long(pid_t pid)
+{
+	int tries, asleep = 0;
+
+	for (tries = 0; tries < BOUND_MS && asleep < 50; tries++) {
+		char state = state_of(pid);
+
+		if (!state || state == 'Z')
+			return false;
+		asleep = state == 'D' ? asleep + 1 : 0;
+		usleep(1000);
+	}
+	return asleep == 50;
+}
+
+/*
+ * A notifier that registers meanwhile would be told of the end and not of the start: it
+ * waits for whoever invalidates, also when that is under a VMA's lock alone (6.17).
+ */
+TEST_F(held, registration_waits)
+{
+	struct hmm_dmirror_counts counts;
+	int status, device = self->device;
+	pid_t parent = getpid(), pid = fork();
+
+	if (!pid) {
+		end_with_parent(parent);
+		_exit(!!dmirror_add(device, LATER, HMM_DMIRROR_HLIST_END, 0, 0));
+	}
+	ASSERT_LT(0, pid);
+
+	EXPECT_TRUE(sleeps_for_long(pid));
+
+	EXPECT_EQ(0, let_go(&self->scene.victim));
+	self->held = false;
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	ASSERT_EQ(0, dmirror_counts(device, LATER, &counts));
+	EXPECT_EQ(0, dmirror_sum(counts.calls[RULE_BLOCKABLE]));
+	EXPECT_EQ(0, dmirror_sum(counts.ends[RULE_BLOCKABLE]));
+	ASSERT_EQ(0, victim_dontneed(&self->scene.victim, 2));
+	ASSERT_EQ(0, dmirror_counts(device, LATER, &counts));
+	EXPECT_EQ(1, dmirror_sum(counts.calls[RULE_BLOCKABLE]));
+	EXPECT_EQ(1, dmirror_sum(counts.ends[RULE_BLOCKABLE]));
 }
 
 /* What meets no interval leaves the tree open, each time. */
