@@ -3,6 +3,7 @@
  * The fail points of test_hmm themselves: what they refuse, and that what one
  * file armed dies with it. A tool that lies makes every other test worthless.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -433,6 +434,40 @@ TEST_F(device, is_for_root)
 static void __attribute__((constructor)) init(void)
 {
 	stay_on_one_cpu();
+}
+
+static int open_files(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int nr = 0;
+
+	while (dir && readdir(dir))
+		nr++;
+	if (dir)
+		closedir(dir);
+	return nr;
+}
+
+/* Many tests in one program take no more descriptors than one. */
+TEST(scenes_leave_no_file_open)
+{
+	const void *variant = NULL;
+	struct scene scene;
+	int before, i;
+
+	SETUP_OR_SKIP(DMIRROR_MIRROR);
+	before = open_files();
+	ASSERT_LT(0, before);
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, scene_begin(&scene));
+		ASSERT_EQ(0, victim_start(&scene.victim, DMIRROR_MIRROR));
+		SCENE_LEAVE(&scene);
+		warn_close(&scene.watch);
+	}
+	SCENE_BEGIN(&scene);
+	SCENE_END(&scene);
+
+	EXPECT_EQ(before, open_files());
 }
 
 TEST_HARNESS_MAIN
