@@ -18,6 +18,7 @@
 #include "hmm_notifier.h"
 #include "subject/calls.h"
 #include "subject/subject_change.h"
+#include "subject/offsets.h"
 
 #define REAPER_MS	15000
 #define TRIES		3
@@ -253,8 +254,9 @@ TEST_F(reap, agrees_with_the_driver)
 	if (called && err)
 		TH_LOG("property: refuses every reap, %ld pages stay", pages);
 	if (called)
-		TH_LOG("property: longest non-blockable callback: %ld us",
-		       calls->longest_us);
+		TH_LOG("property: longest non-blockable callback: %ld us", calls->longest_us);
+	if (!offsets_get()->by_btf)
+		TH_LOG("property: no BTF: the kernel's structs are taken for those of its version");
 	SKIP_UNLESS_CALLED(called);
 }
 

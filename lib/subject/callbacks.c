@@ -10,6 +10,7 @@
 #include "core/sysfile.h"
 #include "core/trace_pipe.h"
 #include "subject/callbacks.h"
+#include "subject/offsets.h"
 
 #define INSTANCE	"subject"
 #define SLEEP_INSTANCE	"sleep"
@@ -38,40 +39,26 @@ static int make_instance(pid_t program)
 	return make(program, INSTANCE);
 }
 
-/*
- * Where the members are in struct mmu_notifier_ops of include/linux/mmu_notifier.h:
- * ->change_pte was before them up to 6.9. The probes could take their names from BTF; not
- * every kernel that is built to be tested has that.
- */
-static unsigned int range_start_offset(void)
-{
-	return kernel_version() < LINUX_VERSION(6, 10) ? 40 : 32;
-}
-
-/* struct mmu_notifier_range had ->vma in front up to 6.3. */
-static unsigned int range_offset(void)
-{
-	return kernel_version() < LINUX_VERSION(6, 4) ? 8 : 0;
-}
-
 static int watch_hlist(void)
 {
-	unsigned int start = range_start_offset();
+	const struct offsets *at = offsets_get();
 	char what[256];
 
 	snprintf(what, sizeof(what),
-		 "p __mmu_notifier_register mm=$arg2:x64 start=+%u(+16($arg1)):symbol end=+%u(+16($arg1)):symbol",
-		 start, start + 8);
+		 "p __mmu_notifier_register mm=$arg2:x64 start=+%d(+%d($arg1)):symbol end=+%d(+%d($arg1)):symbol",
+		 at->range_start, at->ops, at->range_end, at->ops);
 	return machine_probe(INSTANCE, "register_hlist", what);
 }
 
 static int watch_interval(const char *name, const char *function)
 {
-	bool has_two_pass = kernel_version() >= LINUX_VERSION(7, 1);
-	char what[256];
+	const struct offsets *at = offsets_get();
+	char what[256], two[64] = "";
 
-	snprintf(what, sizeof(what), "p %s mm=$arg2:x64 one=+0($arg5):symbol%s", function,
-		 has_two_pass ? " two=+8($arg5):symbol" : "");
+	if (at->two >= 0)
+		snprintf(two, sizeof(two), " two=+%d($arg5):symbol", at->two);
+	snprintf(what, sizeof(what), "p %s mm=$arg2:x64 one=+%d($arg5):symbol%s", function,
+		 at->one, two);
 	return machine_probe(INSTANCE, name, what);
 }
 
@@ -176,15 +163,15 @@ static void take_registration(const char *line, void *arg)
 /* The range is the second argument of all of them. */
 static int trace_calls(const struct callback *callback)
 {
-	unsigned int at = range_offset();
+	const struct offsets *at = offsets_get();
 	char name[64], what[256];
 	int err;
 
 	snprintf(name, sizeof(name), "call_%s", callback->name);
 	snprintf(what, sizeof(what),
-		 "p %s%s%s mm=+%u($arg2):x64 start=+%u($arg2):x64 end=+%u($arg2):x64 flags=+%u($arg2):u32 event=+%u($arg2):u32",
-		 callback->module, *callback->module ? ":" : "", callback->name, at, at + 8,
-		 at + 16, at + 24, at + 28);
+		 "p %s%s%s mm=+%d($arg2):x64 start=+%d($arg2):x64 end=+%d($arg2):x64 flags=+%d($arg2):u32 event=+%d($arg2):u32",
+		 callback->module, *callback->module ? ":" : "", callback->name, at->mm,
+		 at->start, at->end, at->flags, at->event);
 	err = machine_probe(INSTANCE, name, what);
 	snprintf(name, sizeof(name), "done_%s", callback->name);
 	snprintf(what, sizeof(what), "r %s%s%s ret=$retval:%s", callback->module,
