@@ -23,6 +23,12 @@ NAMED = 3  # tests of a reason
 STRESS = "HMM_NOTIFIER_STRESS_SECONDS"
 
 
+def properties(tests: Sequence[Test]) -> list[dict[str, str]]:
+    """What a test found that is no failure"""
+    return [{"test": t["name"], "property": found} for t in tests
+            for line in t["log"] for found in re.findall(r":property: (.*)", line)]
+
+
 def say(text: str) -> None:
     print("\n".join(map(screen.plain, text.split("\n"))))
 
@@ -54,6 +60,7 @@ class Report:
             "times": boot.get("times", {}), "meta": meta,
             "tests": [{k: t[k] for k in ("name", "result", "reason", "seconds")}
                       for t in tests],
+            "properties": properties(tests),
         }
         junit.write(self.dir / "junit.xml", meta, boot, tests, sections, self.strict)
         kcidb.write(self.dir / "kcidb.json", meta, boot, tests, sections, verdict)
@@ -92,6 +99,8 @@ class Report:
             self.show_failures(failed, sections)
         self.show_reasons("skipped", of("skip"), bool(failed))
         self.show_reasons("known bugs of this kernel", of("known_bug"), bool(failed))
+        for found in dict.fromkeys(p["property"] for p in summary["properties"]):
+            say(f"property: {found}")
         say(self.how_many(tests))
         # no test failed: none was begun
         no_boot = not sections and summary["ended"] in ("no-boot", "qemu-error")

@@ -7,8 +7,8 @@ import shutil
 import time
 import typing
 
-from runner import (accel, build, files, host, job, kernel, packages, panic, parts, programs,
-                    results, screen, shards, subject, testbed, verdict, workdir)
+from runner import (accel, build, host, job, kernel, packages, panic, parts, programs,
+                    results, shards, subject, testbed, verdict, workdir)
 from runner.errors import FAIL, PASS, SKIP_COMMIT, BadUsage, NoTest, writing
 from runner.options import Options
 
@@ -121,13 +121,7 @@ class Run:
         code = verdict.judge(opt, self.machine, to)
         self.machine.mark("verdict")
         results.write_json(to.directory / "times.json", self.machine.marks)
-        if opt.subject:
-            self.tell_properties(to)
         return code
-
-    def tell_properties(self, to: results.Results) -> None:
-        for text in subject.properties(files.read_text(to.directory / "ktap.log")):
-            print(f"property: {screen.plain(text)}")
 
     def split(self, tmp: pathlib.Path) -> typing.List[job.Job]:
         """The jobs of several guests; none if one runs all."""

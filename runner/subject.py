@@ -136,8 +136,3 @@ def prepare(machine: host.Host, kernel: pathlib.Path, arch: str, name: str, file
     if taken := sorted(twice | {f.name for f in every} & JOB_HAS):
         raise BadUsage(f"--file, --module: {taken[0]} is there already")
     return Subject(f"exec {shlex.join(words)}", every, lines, known.machine.get(arch, ""))
-
-
-def properties(ktap: str) -> list[str]:
-    """What a run found that is no failure, each once"""
-    return list(dict.fromkeys(re.findall(r":property: (.*)", ktap)))

@@ -8,7 +8,7 @@ import unittest
 
 from support import TOP, Run, TempDir, built, kernel_dir, sh, take_long
 
-from runner import subject
+from runner import report, subject
 from runner.errors import BadUsage
 from runner.programs import SUBJECT
 
@@ -68,6 +68,9 @@ class Kvm(unittest.TestCase):
                                        "change.pageout.reaches_the_device"})
         self.assertEqual({n.partition(":")[0] for n in run.tests}, {SUBJECT})
         self.assertIn("property: longest non-blockable callback: ", run.out)
+        self.assertIn({"test": f"{SUBJECT}:reap.agrees_with_the_driver",
+                       "property": re.search("property: (longest .*)", run.out)[1]},
+                      run.summary["properties"])
 
 
 @unittest.skipUnless(platform.machine() == "x86_64", "skip_start.c is for x86")
@@ -158,8 +161,9 @@ class Usage(unittest.TestCase):
         self.assertIn("hmm_notifier_contract:", r.stdout)
 
     def test_properties(self):
-        self.assertEqual(subject.properties("# # x.c:2:t:property: a b\n# # c\n"
-                                            "# # x.c:2:t:property: a b\n"), ["a b"])
+        log = ["# # x.c:2:t:property: a b", "# # c", "# # x.c:3:t:property: d"]
+        self.assertEqual(report.properties([{"name": "x:t", "log": log}]),
+                         [{"test": "x:t", "property": p} for p in ("a b", "d")])
 
 
 if __name__ == "__main__":
