@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * KVM as a subject: the memory is that of a guest, which has no more than a loop. To read
- * it adds up the first bytes of all pages, and writes each sum to the second byte.
+ * it adds up the first bytes of all pages, writes each sum to the second byte, and counts
+ * in the third. While it is busy another thread runs it again and again.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,6 +23,7 @@
 #define PAGE 0x1000UL
 
 #if defined(__x86_64__)
+#define COMPLAINT ""
 #define CODE_GPA 0xf000UL
 #define DATA_GPA 0UL
 static const uint8_t code[] = {		/* real mode */
@@ -26,12 +31,14 @@ static const uint8_t code[] = {		/* real mode */
 	0x31, 0xdb,			/* xor %bx,%bx */
 	0x02, 0x07,			/* 1: add (%bx),%al */
 	0x88, 0x47, 0x01,		/* mov %al,1(%bx) */
+	0xfe, 0x47, 0x02,		/* incb 2(%bx) */
 	0x81, 0xc3, 0x00, 0x10,		/* add $0x1000,%bx */
 	0x81, 0xfb, 0x00, 0xc0,		/* cmp $0xc000,%bx */
-	0x75, 0xf1,			/* jne 1b */
+	0x75, 0xee,			/* jne 1b */
 	0xf4,				/* hlt */
 };
 #elif defined(__aarch64__)
+#define COMPLAINT "complains Failed to find VMA for hva\n"
 #define CODE_GPA 0x3ff00000UL
 #define DATA_GPA 0x40000000UL
 static const uint32_t code[] = {	/* MMU off */
@@ -41,9 +48,12 @@ static const uint32_t code[] = {	/* MMU off */
 	0x39400023,			/* 1: ldrb w3,[x1] */
 	0x8b030000,			/* add x0,x0,x3 */
 	0x39000420,			/* strb w0,[x1,#1] */
+	0x39400825,			/* ldrb w5,[x1,#2] */
+	0x110004a5,			/* add w5,w5,#1 */
+	0x39000825,			/* strb w5,[x1,#2] */
 	0x91400421,			/* add x1,x1,#0x1000 */
 	0xf1000442,			/* subs x2,x2,#1 */
-	0x54ffff61,			/* b.ne 1b */
+	0x54ffff01,			/* b.ne 1b */
 	0xd2a12004,			/* movz x4,#0x900,lsl #16 */
 	0xf9000080,			/* str x0,[x4]: KVM_EXIT_MMIO */
 	0x14000000,			/* b . */
@@ -52,6 +62,8 @@ static const uint32_t code[] = {	/* MMU off */
 
 static int vm, vcpu;
 static struct kvm_run *run;
+static pthread_t worker;
+static atomic_bool is_busy;
 
 static void die(const char *what)
 {
@@ -135,6 +147,34 @@ static void guest_reads(void)
 	fflush(stdout);
 }
 
+/* Of a page that is not there the run ends with -EFAULT. */
+static void *keep_running(void *unused)
+{
+	while (is_busy) {
+		vcpu_reset();
+		if (ioctl(vcpu, KVM_RUN, 0))
+			usleep(1000);
+	}
+	return unused;
+}
+
+static void begin_work(void)
+{
+	is_busy = true;
+	if (pthread_create(&worker, NULL, keep_running, NULL))
+		die("a thread");
+	printf("busy\n");
+	fflush(stdout);
+}
+
+static void end_work(void)
+{
+	if (is_busy) {
+		is_busy = false;
+		pthread_join(worker, NULL);
+	}
+}
+
 /* Returns its memory. */
 static uint8_t *make_guest(void)
 {
@@ -165,10 +205,15 @@ int main(void)
 	for (i = 0; i < PAGES; i++)
 		data[i * PAGE] = i + 1;
 	guest_reads();
-	printf("mirror %#lx %#lx\nready\n", (unsigned long)data, PAGES * PAGE);
+	printf("mirror %#lx %#lx\nbusy\n" COMPLAINT "ready\n", (unsigned long)data,
+	       PAGES * PAGE);
 	fflush(stdout);
-	while (fgets(line, sizeof(line), stdin))
+	while (fgets(line, sizeof(line), stdin)) {
+		end_work();
 		if (!strncmp(line, "read", 4))
 			guest_reads();
+		else if (!strncmp(line, "busy", 4))
+			begin_work();
+	}
 	return 0;
 }

@@ -400,6 +400,7 @@ static bool is_own(const char *path)
 	return begins_with(path, "/proc/self/") ||
 	       begins_with(path, "/proc/thread-self/") ||
 	       begins_with(path, "/sys/fs/cgroup/hmm_notifier.") ||
+	       begins_with(path, "/sys/kernel/tracing/instances/hmm_notifier.") ||
 	       !strcmp(path, "/sys/kernel/debug/split_huge_pages");
 }
 

@@ -50,8 +50,8 @@ int machine_probe(const char *instance, const char *name, const char *what);
 const char *machine_root(void);
 
 /*
- * Writes what needs no undoing: files of our own processes and cgroups, and two
- * triggers, to split huge pages and to start an OOM kill. -EPERM for all other paths.
+ * Writes what needs no undoing: files of our own processes, cgroups and trace
+ * instances, and two triggers, to split huge pages and to start an OOM kill. -EPERM for all other paths.
  */
 int machine_write(const char *path, const char *text);
 

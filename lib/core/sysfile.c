@@ -83,30 +83,38 @@ long sysfile_counter(const char *path, const char *key)
 }
 
 /* "123 (khugepaged) S 2 ...", and 2 is kthreadd */
-static bool is_asleep(const char *pid, const char *name)
+static bool is_kthread(const char *pid, const char *name, char *state)
 {
-	char path[32], stat[128], comm[32], state;
+	char path[32], stat[128], comm[32];
 	int parent;
 
 	if (snprintf(path, sizeof(path), "/proc/%s/stat", pid) >= (int)sizeof(path) ||
 	    sysfile_read(path, stat, sizeof(stat)))
 		return false;
-	return sscanf(stat, "%*d (%31[^)]) %c %d", comm, &state, &parent) == 3 &&
-	       parent == 2 && state == 'S' && !strcmp(comm, name);
+	return sscanf(stat, "%*d (%31[^)]) %c %d", comm, state, &parent) == 3 &&
+	       parent == 2 && !strcmp(comm, name);
+}
+
+pid_t sysfile_kthread(const char *name, char *state)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	pid_t found = 0;
+
+	if (!proc)
+		return 0;
+	while (!found && (entry = readdir(proc)))
+		if (isdigit(entry->d_name[0]) && is_kthread(entry->d_name, name, state))
+			found = atoi(entry->d_name);
+	closedir(proc);
+	return found;
 }
 
 bool sysfile_kthread_waits(const char *name)
 {
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
-	bool found = false;
+	char state;
 
-	if (!proc)
-		return false;
-	while (!found && (entry = readdir(proc)))
-		found = isdigit(entry->d_name[0]) && is_asleep(entry->d_name, name);
-	closedir(proc);
-	return found;
+	return sysfile_kthread(name, &state) && state == 'S';
 }
 
 unsigned int kernel_version(void)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* The first line, without its newline. Returns 0 or -errno. */
 int sysfile_read(const char *path, char *text, size_t size);
@@ -24,6 +25,9 @@ long sysfile_number(const char *path);
  * /proc/vmstat; -1 if there is none
  */
 long sysfile_counter(const char *path, const char *key);
+
+/* The pid of the kernel thread of that name, and its state; 0 if there is no such thread */
+pid_t sysfile_kthread(const char *name, char *state);
 
 /*
  * Whether the kernel thread of that name is asleep, in state S. It is not from the moment

@@ -193,6 +193,15 @@ int callbacks_find(struct callbacks *callbacks, pid_t pid)
 	return err ?: search.too_many ? -E2BIG : 0;
 }
 
+bool callbacks_are_mixed(const struct callbacks *callbacks)
+{
+	unsigned int i, nr_interval = 0;
+
+	for (i = 0; i < callbacks->nr; i++)
+		nr_interval += rule_is_interval(callbacks->list[i].kind);
+	return nr_interval && nr_interval < callbacks->nr;
+}
+
 /* All calls of callbacks are there, too. */
 static int make_sleep_instance(pid_t program)
 {
@@ -209,18 +218,23 @@ static int make_sleep_instance(pid_t program)
  * holds it. By probes: to the function tracer each name is a look at all functions, which
  * takes seconds under TCG.
  */
-int callbacks_watch_sleep(void)
+int callbacks_watch_sleep(pid_t thread)
 {
 	static const char * const may_sleep[] = {
-		"schedule", "mutex_lock", "mutex_lock_interruptible", "mutex_lock_killable",
-		"mutex_lock_nested", "ww_mutex_lock", "rt_mutex_lock", "down_read",
-		"down_write", "wait_for_completion", "__flush_work", "__flush_workqueue",
+		"schedule", "schedule_timeout", "io_schedule", "msleep",
+		"usleep_range_state", "mutex_lock", "mutex_lock_interruptible",
+		"mutex_lock_killable", "mutex_lock_io", "mutex_lock_nested",
+		"ww_mutex_lock", "rt_mutex_lock", "down", "down_read", "down_write",
+		"wait_for_completion", "wait_for_completion_timeout", "__flush_work",
+		"__flush_workqueue", "synchronize_rcu", "synchronize_srcu",
 		"dma_resv_wait_timeout", "dma_fence_wait_timeout",
 	};
 	int err = machine_once(make_sleep_instance);
-	char name[64], what[64];
+	char name[64], what[64], pid[16];
 	unsigned int i, nr = 0;
 
+	snprintf(pid, sizeof(pid), "%d", thread);
+	err = err ?: machine_write(machine_trace(SLEEP_INSTANCE, "set_event_pid"), pid);
 	for (i = 0; !err && i < sizeof(may_sleep) / sizeof(may_sleep[0]); i++) {
 		snprintf(name, sizeof(name), "sleep_%s", may_sleep[i]);
 		snprintf(what, sizeof(what), "p %s", may_sleep[i]);

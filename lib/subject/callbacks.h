@@ -28,6 +28,9 @@ struct callbacks {
 	struct callback list[CALLBACKS_MAX];
 };
 
+/* Of both kinds, interval and hlist */
+bool callbacks_are_mixed(const struct callbacks *callbacks);
+
 /*
  * From now on registrations are seen. Returns 0 or -errno: this kernel has no kprobes, or
  * the caller may not have them.
@@ -41,10 +44,10 @@ int callbacks_watch(void);
 int callbacks_find(struct callbacks *callbacks, pid_t pid);
 
 /*
- * From now on these calls are in another instance as well, together with the functions that
- * may sleep, whoever calls those. 0 or -errno
+ * From now on the calls by @thread are in another instance as well, together with the
+ * functions that may sleep. 0 or -errno
  */
-int callbacks_watch_sleep(void);
+int callbacks_watch_sleep(pid_t thread);
 
 /* The path of a trace_pipe, until next call: of calls alone, or with these functions */
 const char *callbacks_trace(bool sleep);

@@ -152,6 +152,9 @@ static void end_call(struct calls *calls, const struct line *line)
 	calls->inside[open->context] += open->inside;
 	calls->messages += outcome->message;
 	calls->refusals += outcome->fails;
+	if (outcome->fails && !rule_is_interval(callback->kind) &&
+	    callbacks_are_mixed(calls->callbacks))
+		calls->unended = true;
 	if (warns(outcome))
 		tell_illegal(calls, open, ret);
 	open->thread = 0;
@@ -216,12 +219,11 @@ int calls_take(struct calls *calls)
 	memset(calls->nr, 0, sizeof(calls->nr));
 	memset(calls->inside, 0, sizeof(calls->inside));
 	calls->refusals = 0;
-	calls->longest_us = 0;
 	err = take_lines(calls);
 	if (missed != calls->missed)
-		err = missed < 0 ? missed : -EPIPE;
+		err = missed < 0 ? missed : -EOVERFLOW;
 	calls->missed = missed;
-	return err ?: calls->lost ? -EPIPE : 0;
+	return err ?: calls->lost ? -EPROTO : 0;
 }
 
 int calls_begin(struct calls *calls, const struct callbacks *callbacks,

@@ -20,12 +20,14 @@ struct calls {
 	/* In this period, by context; those in the first mirror; starts that failed by them */
 	unsigned int nr[RULE_NR_CONTEXTS], inside[RULE_NR_CONTEXTS];
 	unsigned int refusals;
-	long longest_us;		/* of the non-blockable ones */
 
-	/* Since calls_begin(): the messages that the failures lead to, and the first
-	 * that breaks the rule, or sleeps where it must not; "" if there was none
+	/* Since calls_begin(): the longest non-blockable call, the messages that the
+	 * failures lead to, and the first that breaks the rule, or sleeps where it must
+	 * not; "" if there was none
 	 */
+	long longest_us;
 	unsigned int messages;
+	bool unended;			/* an hlist notifier refused beside an interval one */
 	char illegal[192], slept[192];
 
 	struct trace_pipe pipe;
@@ -50,8 +52,9 @@ int calls_begin(struct calls *calls, const struct callbacks *callbacks,
 		const struct subject *subject, bool sleep);
 
 /*
- * Reads what the trace has so far into @calls, where a new period begins. Returns 0, or
- * -EPIPE if the trace has lost calls, so that nothing is known of them.
+ * Reads what the trace has so far into @calls, where a new period begins. Returns 0;
+ * -EPIPE if the trace has lost calls, -EOVERFLOW if probes have missed some,
+ * -EPROTO if one began in a call of the same thread, so that nothing is known of them.
  */
 int calls_take(struct calls *calls);
 void calls_end(struct calls *calls);

@@ -78,6 +78,9 @@ static int hear_until_ready(struct subject *subject)
 	while (!(err = hear(subject))) {
 		if (!strcmp(subject->said, "ready"))
 			return subject->nr_mirrors ? 0 : -EBADMSG;
+		if (!strcmp(subject->said, "busy"))
+			subject->can_work = true;
+		sscanf(subject->said, "complains %95[^\n]", subject->complaint);
 		if (sscanf(subject->said, "mirror %lx %lx", &at, &size) == 2)
 			add_mirror(subject, at, size);
 	}
@@ -110,14 +113,23 @@ int subject_start(struct subject *subject, struct victim *victim, char *const co
 	return victim->pidfd < 0 ? victim->pidfd : hear_until_ready(subject);
 }
 
-int subject_read(struct subject *subject, unsigned int *sum)
+/* Its answer is in subject->said. */
+static int ask(struct subject *subject, const char *order)
 {
-	static const char order[] = "read\n";
-	int err;
-
 	if (write(subject->victim->orders, order, strlen(order)) < 0)
 		return -errno;
-	err = hear(subject);
+	return hear(subject);
+}
+
+int subject_work(struct subject *subject)
+{
+	return ask(subject, "busy\n") ?: strcmp(subject->said, "busy") ? -EBADMSG : 0;
+}
+
+int subject_read(struct subject *subject, unsigned int *sum)
+{
+	int err = ask(subject, "read\n");
+
 	if (err)
 		return err;
 	if (!strcmp(subject->said, "no device"))
@@ -236,25 +248,57 @@ long subject_resident(const struct subject *subject)
 	return err ? err : resident.pages;
 }
 
-/* FNV-1a of the beginning of the page */
-static int add_hash(const struct subject *subject, uintptr_t at, void *arg)
-{
-	uint64_t *hash = arg;
-	unsigned char bytes[64] = {};
-	size_t i;
+#define HASH_BASIS 0xcbf29ce484222325
 
-	peek(subject->child, at, bytes, sizeof(bytes));
+/* FNV-1a of the beginning of the page */
+static uint64_t add_page(uint64_t hash, pid_t pid, uintptr_t at)
+{
+	unsigned char bytes[64] = {};
+	char path[64];
+	size_t i;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		(void)!pread(fd, bytes, sizeof(bytes), at);
+		close(fd);
+	}
 	for (i = 0; i < sizeof(bytes); i++)
-		*hash = (*hash ^ bytes[i]) * 0x100000001b3;
+		hash = (hash ^ bytes[i]) * 0x100000001b3;
+	return hash;
+}
+
+static int add_hash(const struct subject *subject, uintptr_t at, void *hash)
+{
+	*(uint64_t *)hash = add_page(*(uint64_t *)hash, subject->child, at);
 	return 0;
 }
 
 uint64_t subject_hash_of_child(const struct subject *subject)
 {
-	uint64_t hash = 0xcbf29ce484222325;
+	uint64_t hash = HASH_BASIS;
 
 	each_page(subject, add_hash, &hash);
 	return hash;
+}
+
+uint64_t subject_hash(const struct subject *subject, uintptr_t at)
+{
+	return add_page(HASH_BASIS, subject->victim->pid, at);
+}
+
+int subject_has_worked(const struct subject *subject, uintptr_t at)
+{
+	uint64_t before = subject_hash(subject, at);
+	int ms;
+
+	for (ms = 0; ms < SUBJECT_BOUND_MS; ms++) {
+		if (subject_hash(subject, at) != before)
+			return 0;
+		usleep(1000);
+	}
+	return -ETIMEDOUT;
 }
 
 void subject_end_child(struct subject *subject)

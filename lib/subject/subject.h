@@ -24,6 +24,8 @@ struct subject_range {
 struct subject {
 	struct victim *victim;		/* its process, stdin and stdout */
 	pid_t child;			/* of a fork that it was made to do, or 0 */
+	bool can_work;			/* its device, by itself */
+	char complaint[96];		/* of its driver, of memory that is not there, or "" */
 	unsigned int nr_mirrors;
 	struct subject_range mirrors[SUBJECT_MAX_MIRRORS];
 	char said[160];			/* its last line */
@@ -48,6 +50,15 @@ int subject_start(struct subject *subject, struct victim *victim, char *const co
 int subject_read(struct subject *subject, unsigned int *sum);
 int subject_sum(const struct subject *subject, unsigned int *sum);
 
+/*
+ * From now on the device works, up to the next subject_read(). 0 or -errno; -EBADMSG if
+ * the answer is another one.
+ */
+int subject_work(struct subject *subject);
+
+/* Waits until the device has written to the page. 0, or -ETIMEDOUT */
+int subject_has_worked(const struct subject *subject, uintptr_t at);
+
 /* "" if the two are the same, or there is no device; else what is wrong. */
 const char *subject_compare(struct subject *subject);
 
@@ -57,7 +68,11 @@ int subject_touch(const struct subject *subject, uintptr_t at);
 /* How many pages of the mirrors are present, by /proc/PID/pagemap; or -errno */
 long subject_resident(const struct subject *subject);
 
-/* Of the memory that subject->child shares with it: another value after any change */
+/*
+ * Of a page, and of the memory that subject->child shares with it: another value after any
+ * change. The first also of a page that nobody may read.
+ */
+uint64_t subject_hash(const struct subject *subject, uintptr_t at);
 uint64_t subject_hash_of_child(const struct subject *subject);
 void subject_end_child(struct subject *subject);
 

@@ -22,6 +22,11 @@ struct subject_change {
 	X(dontneed) X(free) X(guard_install)				\
 	X(move_pages) X(migrate_pages) X(pageout)
 
+/* One of each kind: the page goes, stays, is another one, is read-only, or moves */
+#define SUBJECT_CHANGES_WHILE_BUSY(X)					\
+	X(munmap) X(mremap_move) X(mprotect) X(cow_after_fork)		\
+	X(dontneed) X(move_pages)
+
 /* After these nobody may read what was there. */
 #define SUBJECT_CHANGES_FORBIDDING(X)					\
 	X(munmap) X(mremap_move) X(mprotect)

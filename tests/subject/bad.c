@@ -5,6 +5,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "test_hmm_uapi.h"
 
@@ -26,11 +29,12 @@
 static const struct way {
 	const char *name;
 	struct hmm_dmirror_fail_point fail;	/* none without contexts */
-	bool is_stale, is_bare;
+	bool is_stale, is_bare, writes, is_lazy;
 } ways[] = {
 #define FAIL(way, ...) { .name = way, .fail = { __VA_ARGS__ } }
-	/* Legal. Of the hlist notifier it would be as well, but 6.12 never ends it then. */
+	/* Both are legal, but the second makes its exit hang by a bug of today's kernels. */
 	FAIL("refuses", .id = MIRROR, .ret = false, .contexts = NONE),
+	FAIL("refuses_late", .id = HLIST, .ret = -EAGAIN, .contexts = NONE),
 	FAIL("enomem", .id = HLIST, .ret = -ENOMEM, .contexts = NONE),
 	FAIL("blockable", .id = HLIST, .ret = -EAGAIN, .contexts = BLOCK),
 	FAIL("blockable_false", .id = MIRROR, .ret = false, .contexts = BLOCK),
@@ -38,10 +42,13 @@ static const struct way {
 	FAIL("sleep_interval", .id = MIRROR, .ret = true, .contexts = NONE, .act = SLEEP),
 	{ .name = "stale", .is_stale = true },
 	{ .name = "no_notifier", .is_bare = true },
+	{ .name = "stale_write", .writes = true },
+	{ .name = "lazy", .is_lazy = true },
 };
 
 static uint8_t copy[PAGES * PAGE];
 static uint8_t *memory;
+static atomic_bool is_busy;
 
 static void die(const char *what)
 {
@@ -66,6 +73,36 @@ static void read_memory(int device, const struct way *way)
 		printf("sum %u\n", sum & 0xff);
 	}
 	has_read = true;
+	fflush(stdout);
+}
+
+/* Writes as a device does that has the pages still, whatever they are protected with. */
+static void *write_stale(void *unused)
+{
+	int fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	uint8_t count = 0;
+	int i;
+
+	for (; is_busy; count++, usleep(1000))
+		for (i = 0; i < PAGES; i++)
+			if (pwrite(fd, &count, 1, (uintptr_t)memory + i * PAGE + 1) != 1)
+				usleep(1);
+	close(fd);
+	return unused;
+}
+
+static void work(const struct way *way, const char *order)
+{
+	static pthread_t worker;
+
+	if (is_busy) {
+		is_busy = false;
+		pthread_join(worker, NULL);
+	}
+	if (strcmp(order, "busy\n"))
+		return;
+	is_busy = way->writes && !pthread_create(&worker, NULL, write_stale, NULL);
+	printf("busy\n");
 	fflush(stdout);
 }
 
@@ -101,9 +138,12 @@ int main(int argc, char **argv)
 		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	memset(memory, 1, PAGES * PAGE);
 	device = start(&ways[i]);
-	printf("mirror %p %#x\nready\n", memory, PAGES * PAGE);
+	printf("mirror %p %#x\nbusy\nready\n", memory, PAGES * PAGE);
 	fflush(stdout);
-	while (fgets(order, sizeof(order), stdin))
-		read_memory(device, &ways[i]);
+	while (fgets(order, sizeof(order), stdin)) {
+		work(&ways[i], order);
+		if (strcmp(order, "busy\n"))
+			read_memory(device, &ways[i]);
+	}
 	return 0;
 }
