@@ -21,6 +21,7 @@ make coverage [KERNEL=]      what of mm/mmu_notifier.c is run
 make proof                   what these two found the last time, as tables
 make fuzz-device [S=600]     attacks on the device that the tests use
 make fuzz-judge [N=10000]    broken runs, each judged
+make check-rxe               --subject rxe, on a kernel that is built for it
 make check-bisect            bisects a handful of kernels
 make bench [ARGS=]           where the time of a run goes: -n 9, --cold, options of it
 make cost                    what the rule costs those who keep it, in instructions
@@ -89,6 +90,11 @@ uninstall:
 series:
 	@python3 -m intree series $(if $(KDIR),--kdir "$(KDIR)") "$(or $(OUT),series)"
 
+# Not a part of check: it builds a kernel with InfiniBand.
+check-rxe:
+	@./run_tests.sh packages run source check rxe
+	@CHECK_RXE=1 pytest-3 tests/test_subject.py -k Rxe
+
 # Not a part of check: it builds a handful of kernels.
 check-bisect:
 	@./run_tests.sh packages run source
@@ -131,4 +137,4 @@ clean:
 distclean: clean
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/hmm-notifier-tests"
 
-.PHONY: all help check new-test static static-cocci static-gcc stable callsites fuzz-judge bench cost install uninstall series check-bisect mutants fuzz-device coverage proof lava-local clean distclean
+.PHONY: all help check new-test static static-cocci static-gcc stable callsites fuzz-judge bench cost install uninstall series check-rxe check-bisect mutants fuzz-device coverage proof lava-local clean distclean

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import pathlib
 
-from runner import debian, host
+from runner import debian, host, subject
 from runner.errors import BadKernel, OurFault
 from runner.linux import build, image
 from runner.linux.request import Extras
@@ -35,7 +35,9 @@ class Kernel:
 
 def extras(opt: Options) -> Extras:
     """A kernel with other options of Kconfig is kept beside the one without, under a
-    name that says which they are."""
+    name that says which they are. A subject's options give way to the user's own."""
+    if not opt.config and (config := subject.config(opt.subject)):
+        return Extras(variant="debug" if opt.debug else "", config=config, name=opt.subject)
     key = hashlib.sha256(opt.config.read_bytes()).hexdigest()[:12] if opt.config else ""
     return Extras(variant="debug" if opt.debug else "", config=opt.config, name=key)
 

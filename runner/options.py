@@ -152,8 +152,9 @@ def parser() -> Parser:
         help="run what matches: program:fixture.variant.test, or a part of it; may be "
              "given several times")
     add("--subject", metavar="CMD", default="",
-        help="judge another driver, by a process whose memory it mirrors: kvm, or a program "
-             "of yours that speaks the protocol of subjects/README")
+        help="judge another driver, by a process whose memory it mirrors: kvm, rxe "
+             "(soft RoCE; it builds a kernel of its own), or a program of yours that speaks "
+             "the protocol of subjects/README")
     add("--module", metavar="KO", action="append", default=[],
         help="a module for it, with parameters behind a blank; may be given several times")
     add("--file", metavar="FILE", type=file, action="append", default=[],
@@ -282,7 +283,8 @@ def parse(argv: typing.Sequence[str], here: str = os.uname().machine) -> Options
     words = joined(argv, p)
     got = p.parse_args(words)
     system = distro.find(host.environment()["PATH"])
-    got.kernel = choose_kernel(got.kernel, system, pathlib.Path.cwd())
+    got.kernel = choose_kernel(got.kernel or subject.kernel(got.subject), system,
+                               pathlib.Path.cwd())
     if got.kernel.startswith("tree:") and "--kernel" not in " ".join(words):
         words.append(f"--kernel={got.kernel}")  # by default it depends on the directory
     machine, cross = choose_machine(got, here)

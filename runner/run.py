@@ -28,7 +28,8 @@ class Run:
         opt, mark = self.opt, self.machine.mark
         mark("python")
         packages.install(["run", *(["source"] if opt.built_here else []),
-                          *([opt.cross] if opt.cross else [])], opt.install)
+                          *([opt.cross] if opt.cross else []),
+                          *subject.packages(opt.subject)], opt.install)
         mark("packages")
         with workdir.made(self.machine) as tmp:
             if not opt.list:

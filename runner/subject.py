@@ -23,16 +23,25 @@ ByArch = typing.Mapping[str, typing.Any]
 @dataclasses.dataclass(frozen=True)
 class Known:
     """subjects/NAME.c. By the guest's architecture: modules, and options of QEMU's machine.
-    accel: the one that it works with, where not each one does."""
+    accel: the one that it works with, where not each one does. kernel: the default, if that
+    is not everybody's; one that is built here has the options of subjects/NAME.config.
+    library: what it is linked with, as pkg-config names it, from the packages of the group
+    NAME."""
     modules: ByArch
     machine: ByArch = dataclasses.field(default_factory=dict)
     accel: str = ""
+    kernel: str = ""
+    library: str = ""
 
 
 KNOWN = {
     # SVM and EL2, as TCG emulates them; whether KVM nests depends on the host
     "kvm": Known({"x86_64": ["kvm_amd"]}, {"aarch64": "virtualization=on"}, "tcg"),
+    # On-demand paging came with 6.15. What is not built in, these load.
+    "rxe": Known({"x86_64": ["dummy", "rdma_rxe", "ib_uverbs"]}, kernel="source:7.2",
+                 library="libibverbs"),
 }
+NONE = Known({})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,15 +71,39 @@ def split(command: str) -> list[str]:
 
 
 def accel(name: str) -> str:
-    return KNOWN[name].accel if name in KNOWN else ""
+    return KNOWN.get(name, NONE).accel
+
+
+def kernel(name: str) -> str:
+    return KNOWN.get(name, NONE).kernel
+
+
+def config(name: str) -> typing.Optional[pathlib.Path]:
+    """Of Kconfig: what a kernel that is built for it needs"""
+    file = SOURCES / f"{name}.config"
+    return file if name in KNOWN and file.is_file() else None
+
+
+def packages(name: str) -> list[str]:
+    return [name] if KNOWN.get(name, NONE).library else []
+
+
+def link_words(machine: host.Host, library: str) -> list[str]:
+    """Of a static library, with all that it is linked with itself"""
+    if not library:
+        return []
+    code, out = machine.output("pkg-config", "--static", "--cflags", "--libs", library)
+    if code:
+        raise BadHost(f"pkg-config knows no {library}")
+    return out.split()
 
 
 def compile_known(machine: host.Host, name: str, to: pathlib.Path) -> pathlib.Path:
     """Static where the libraries are to be had like that"""
-    log = to / f"{name}.log"
+    log, more = to / f"{name}.log", link_words(machine, KNOWN[name].library)
     for link in ("-static", "-dynamic"):
-        if not machine.logged(log, f"{machine.cross}gcc", "-O2", "-D_GNU_SOURCE", link, "-o",
-                              to / name, SOURCES / f"{name}.c"):
+        if not machine.logged(log, f"{machine.cross}gcc", "-O2", "-pthread", "-D_GNU_SOURCE",
+                              link, "-o", to / name, SOURCES / f"{name}.c", *more):
             return to / name
     raise BadHost(f"subjects/{name}.c does not build: "
                   f"{log.read_text(errors='replace').strip()}")
@@ -128,7 +161,7 @@ def prepare(machine: host.Host, kernel: pathlib.Path, arch: str, name: str, file
             mods: typing.Sequence[str], tmp: pathlib.Path) -> Subject:
     tmp = tmp / "subject"
     tmp.mkdir()
-    known = KNOWN.get(name, Known({}))
+    known = KNOWN.get(name, NONE)
     words, program = command_of(machine, name, tmp)
     kos, lines = load(machine, kernel, known.modules.get(arch, []), mods, tmp)
     every = (*program, *files, *kos)

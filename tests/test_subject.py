@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """--subject: drivers that nothing is known of. Does KVM pass, and is each way in which one
 breaks the rule told by its name?"""
+import os
 import platform
 import re
 import shutil
@@ -8,8 +9,9 @@ import unittest
 
 from support import TOP, Run, TempDir, built, kernel_dir, sh, take_long
 
-from runner import report, subject
+from runner import kernel, options, report, subject
 from runner.errors import BadUsage
+from runner.linux.request import Extras
 from runner.programs import SUBJECT
 
 HERE = TOP / "tests/subject"
@@ -76,6 +78,37 @@ class Kvm(unittest.TestCase):
         self.assertIn({"test": f"{SUBJECT}:reap.agrees_with_the_driver",
                        "property": re.search("property: (longest .*)", run.out)[1]},
                       run.summary["properties"])
+
+
+@unittest.skipUnless(os.environ.get("CHECK_RXE"), "make check-rxe: it builds a kernel")
+class Rxe(unittest.TestCase):
+    def test_passes(self):
+        run = judge(self, "rxe", "--kernel", "source:7.2")
+        self.assertEqual((run.code, run.failed()), (0, []), run.out)
+        skipped = {n.partition(":")[2] for n, t in run.tests.items() if t["result"] == "skip"}
+        self.assertEqual(skipped, set(), run.out)
+        self.assertIn("property: refuses every reap, 12 pages stay", run.out)
+
+
+class Kernel(unittest.TestCase):
+    """What a subject wants of it, nobody else gets."""
+
+    def chosen(self, *args):
+        opt = options.parse(args, "x86_64")
+        return opt.kernel, kernel.extras(opt)
+
+    def test_rxe_has_one_of_its_own(self):
+        ours = Extras(config=subject.SOURCES / "rxe.config", name="rxe")
+        self.assertEqual(self.chosen("--subject", "rxe"), ("source:7.2", ours))
+        self.assertEqual(self.chosen("--kernel", "source:7.2"), ("source:7.2", Extras()))
+        self.assertEqual(self.chosen("--subject", "kvm")[1], Extras())
+
+    def test_the_users_own_options_win(self):
+        mine = TempDir(self).path / "my.config"
+        mine.write_text("CONFIG_NET=y\n")
+        spec, extras = self.chosen("--subject", "rxe", "--config", str(mine),
+                                   "--kernel", "source:7.2")
+        self.assertEqual((spec, extras.config), ("source:7.2", mine))
 
 
 @unittest.skipUnless(platform.machine() == "x86_64", "skip_start.c is for x86")
