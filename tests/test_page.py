@@ -4,8 +4,8 @@ everybody.  The browser's part needs chromium and chromium-driver."""
 import json
 import pathlib
 import re
+import resource
 import shutil
-import time
 import unittest
 
 import goodrun
@@ -52,6 +52,12 @@ def ktap(programs):
             line = line.replace("# ok", "# not ok")
         lines.append(line)
     return lines
+
+
+def cpu_seconds():
+    """Of the programs that ended: the machine may be busy with others."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def run(where, programs=None, flood=0):
@@ -121,9 +127,9 @@ class Page(unittest.TestCase):
         files = re.findall(r'lines more: <a href="([^"]+)"', text)
         self.assertGreater(len(files), 1000)
         self.assertTrue((where / files[0]).is_file())
-        began = time.monotonic()
+        began = cpu_seconds()
         sh(*RUNNER, "judge", where)
-        self.assertLess(time.monotonic() - began, 20)
+        self.assertLess(cpu_seconds() - began, 20)
 
     def test_without_jinja2_the_run_is_judged_all_the_same(self):
         j = Judged(self)

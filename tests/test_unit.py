@@ -31,7 +31,7 @@ class Unit(unittest.TestCase):
         self.assertTrue(names)
         for name in names:
             with self.subTest(name):
-                r = sh(program, name, timeout=60)
+                r = sh(program, name, timeout=300)
                 self.assertEqual((r.returncode, r.stdout), (0, ""))
 
 
