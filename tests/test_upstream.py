@@ -11,6 +11,7 @@ from support import TOP, TempDir, add_tests, get_kernel, machine, pristine_modul
 sys.path.insert(0, str(TOP / "tests/proof"))
 import guest  # noqa: E402
 
+ARGS = guest.UPSTREAM["hmm-tests"]
 MODULES = ("pristine", "patched")
 
 
@@ -40,10 +41,8 @@ class HmmTests(unittest.TestCase):
 
         lines = [line for name in MODULES
                  for line in (f"../job/swap-module.sh {name}.ko",
-                              "../bin/bounded 300 60 /job/hmm-tests")]
-        # The benchmark of 7.2's has 256 MiB, migrates them, and mirrors them; in a
-        # guest with 1 GiB it gets killed now and then.
-        to = kernel.boot("hmm-tests", lines, [], files, bounds=(310, 70, 700), memory=2048)
+                              f"../bin/bounded 300 60 /job/hmm-tests {ARGS}")]
+        to = kernel.boot("hmm-tests", lines, [], files, bounds=(310, 70, 700))
 
         ktap = (to / "ktap.log").read_text(errors="replace")
         self.assertEqual(re.findall(r"exit \.\./job/swap-module\.sh (\d+)", ktap),

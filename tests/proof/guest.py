@@ -68,14 +68,13 @@ class Kernel:
         return to
 
     def boot(self, name, lines, expected, more=(), append="", settings=(),
-             bounds=(240, 45, 400), memory=1024):
+             bounds=(240, 45, 400)):
         """Returns the results. The bounds are seconds: a program's, its silence, all."""
         to = self.new_results(name)
         with tempfile.TemporaryDirectory(dir=self.tmp) as tmp:
             tmp = pathlib.Path(tmp)
             job = Job(tmp / "job", lines, expected, (), *bounds, settings=settings).write(more)
-            self.testbed.boot(job, to, tmp, silence=bounds[1] + 25, append=append,
-                              memory=memory, quiet=True)
+            self.testbed.boot(job, to, tmp, silence=bounds[1] + 25, append=append, quiet=True)
         return to
 
 
