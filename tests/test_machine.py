@@ -2,8 +2,8 @@
 """A machine that is somebody's is after each program what it was before: listed, run with
 and without what has to be asked for, killed at any moment.
 
-CHECK_KILLS=50 kills more often than make check does, CHECK_SEED=N at the same moments
-again, CHECK_ALL=1 runs all tests and not some of each program. With
+CHECK_KILLS=50 kills more often than make check does, CHECK_SEED=N at other moments,
+CHECK_ALL=1 runs all tests and not some of each program. With
 CHECK_KERNEL=source:6.12+fixes those as well that hang on a kernel without."""
 import contextlib
 import functools
@@ -24,7 +24,7 @@ import guest  # noqa: E402
 
 MACHINE = TOP / "tests/machine"
 KILLS = int(os.environ.get("CHECK_KILLS", "6"))
-SEED = int(os.environ.get("CHECK_SEED", random.randrange(1 << 30)))
+SEED = int(os.environ.get("CHECK_SEED", "1"))
 EVERYTHING = "CHECK_ALL" in os.environ
 
 # What changes though nobody sets it, and why.
@@ -107,7 +107,7 @@ class Plan:
             return names
         if program == "hmm_notifier_mmap":
             return [n for n in names if re.search(r"\.\w+_hlist_0\.|\.\w*_?end_0\.is", n)]
-        return some(names, 12)
+        return some(names, 6)
 
     def each_program(self):
         for program in self.programs:
