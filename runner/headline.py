@@ -17,10 +17,12 @@ CHECK = re.compile(r"(?:[\w./-]+:\d+:\w+:)?Expected (.*?)(?: \(([^()]*)\))? (==|
                    r"(.*?)(?: \(([^()]*)\))?\.?")
 WARN = re.compile(r"\w+->warns\[RULE_SITE_(\w+)\]")
 
+NOT_STARTED = "an invalidation was not started"
+
 # (a check, what it says is wrong if too little came, and if too much); the first that
 # fits is the cause: who is not called does not WARN, either
 CAUSES = (
-    (r"\w+->starts\[i\]|1", r"starts->starts\[i\]", "an invalidation was not started",
+    (r"\w+->starts\[i\]|1", r"starts->starts\[i\]", NOT_STARTED,
      "an invalidation was started more than once"),
     (r".*calls.*", r"(seen\.|calls_of).*", "a notifier was not called",
      "a notifier was called too often"),
@@ -88,7 +90,10 @@ def cause(test: Test, meta: Facts) -> str:
         return reason.partition("; ")[0]
     found = [c for m in checks(test) if (c := cause_of(m, meta))]
     if found:
-        return min(found)[1]
+        said = min(found)[1]
+        who = re.search(r"which (\w+\(\)) starts$", "\n".join(test["log"]), re.M)
+        return f"{who[1]} did not start its invalidation" \
+            if who and said == NOT_STARTED else said
     if m := next(iter(checks(test)), None):
         return f"{m[1]} {m[3]} {m[4]} does not hold"
     return reason.partition("; ")[0][:200]

@@ -13,7 +13,7 @@ import re
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 
-from runner import files, klog, screen
+from runner import files, headline, klog, screen
 
 MISSING = "no report.html: python3-jinja2 is not installed"
 TEMPLATE = pathlib.Path(__file__).with_name("report.html.j2")
@@ -66,6 +66,7 @@ class Shown:
     name: str
     result: str
     reason: str
+    cause: str      # what it is listed under
     seconds: float | None
     said: str
     log: str
@@ -136,7 +137,7 @@ def is_test(name: str) -> bool:
 
 def shown(tests: Sequence[Facts], sections: Mapping[str, klog.Section],
           log_file: typing.Callable[[str], pathlib.Path],
-          alone: typing.Callable[[typing.Any], str]) -> list[Shown]:
+          alone: typing.Callable[[typing.Any], str], meta: Facts) -> list[Shown]:
     """In the order of tests. What failed gets its room first."""
     left, found = ROOM, {}
     order = sorted(range(len(tests)), key=lambda n: bool(tests[n]["result"] != "fail"))
@@ -149,19 +150,21 @@ def shown(tests: Sequence[Facts], sections: Mapping[str, klog.Section],
         left -= len(log)
         file = log_file(t["name"])
         found[n] = Shown(f"t{n}", screen.plain(t["name"]), t["result"],
-                         screen.plain(t["reason"]), t["seconds"],
+                         screen.plain(t["reason"]), screen.plain(
+                             headline.cause(dict(t), meta) if t["result"] == "fail"
+                             else t["reason"]), t["seconds"],
                          said + f"\n... {cut} lines more in ktap.log" * bool(cut), log,
                          left_out, f"{file.parent.name}/{file.name}",
                          alone(t) if is_test(t["name"]) else "")
     return [found[n] for n in range(len(tests))]
 
 
-def by_reason(tests: Iterable[Shown], result: str) -> dict[str, list[Shown]]:
-    reasons: dict[str, list[Shown]] = {}
+def by_cause(tests: Iterable[Shown], result: str) -> dict[str, list[Shown]]:
+    causes: dict[str, list[Shown]] = {}
     for t in tests:
         if t.result == result:
-            reasons.setdefault(t.reason, []).append(t)
-    return reasons
+            causes.setdefault(t.cause, []).append(t)
+    return dict(sorted(causes.items(), key=lambda item: -len(item[1])))
 
 
 def callsites(results: pathlib.Path) -> list[tuple[str, ...]]:
@@ -198,8 +201,8 @@ def facts(results: pathlib.Path, summary: Facts, tests: list[Shown]) -> dict[str
     timed = sorted((t for t in tests if t.seconds), key=lambda t: -(t.seconds or 0))
     return {
         "s": summary, "tests": tests, "tables": tables(tests), "results": RESULTS,
-        "failures": by_reason(tests, "fail"), "known": by_reason(tests, "known_bug"),
-        "skipped": by_reason(tests, "skip"), "callsites": callsites(results),
+        "failures": by_cause(tests, "fail"), "known": by_cause(tests, "known_bug"),
+        "skipped": by_cause(tests, "skip"), "callsites": callsites(results),
         "campaigns": {name: (keys, rows) for name, keys in CAMPAIGNS.items()
                       if (rows := campaign(results, name))},
         "slowest": timed[:SLOWEST], "in_tests": sum(t.seconds or 0 for t in tests),
@@ -221,6 +224,6 @@ def write(results: pathlib.Path, summary: Facts, tests: Sequence[Facts],
                                      undefined=jinja2.StrictUndefined)
     environment.filters["plain"] = lambda value: screen.plain(str(value))
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    all_shown = shown(tests, sections, log_file, alone)
+    all_shown = shown(tests, sections, log_file, alone, summary["meta"])
     files.write_text(to, template.render(facts(results, summary, all_shown)))
     return ""

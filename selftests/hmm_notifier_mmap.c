@@ -163,8 +163,9 @@ static unsigned int check_account(struct __test_metadata *_metadata,
 		bool hit = e->span == variant->failing;
 
 		EXPECT_LE(1, starts->starts[i])
-			TH_LOG("no event %u of %#lx to %#lx", e->event,
-			       e->start, e->end);
+			TH_LOG("no event %u of %#lx to %#lx, which %s() starts",
+			       e->event, e->start, e->end,
+			       start_sites[e->site].function);
 		if (!repeats)
 			EXPECT_GE(1, starts->starts[i]);
 		EXPECT_EQ(hit ? starts->starts[i] : 0, starts->hits[i]);

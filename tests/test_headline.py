@@ -44,6 +44,9 @@ class Causes(unittest.TestCase):
     def test_what_is_not_started_does_not_warn_either(self):
         self.assertEqual(self.of(HLIST, "x.c:1:t:Expected 1 (1) <= starts->starts[i] (0)"),
                          "an invalidation was not started")
+        self.assertEqual(self.of(HLIST, "x.c:1:t:Expected 1 (1) <= starts->starts[i] (0)",
+                                 "x.c:2:t:no event 0 of 0x1 to 0x2, which zap() starts"),
+                         "zap() did not start its invalidation")
         self.assertEqual(self.of(HLIST, "x.c:1:t:Expected expected->calls[i] (1) == "
                                  "seen.calls (0)"), "a notifier was not called")
 

@@ -89,6 +89,11 @@ class Page(unittest.TestCase):
         self.assertEqual(set(re.findall('href="#(t[0-9]+)"', text)),
                          set(re.findall('<article id="(t[0-9]+)"', text)))
 
+    def test_what_failed_stands_under_its_cause(self):
+        """As on the terminal, not by the words of the checks"""
+        self.assertRegex(run(TempDir(self).path),
+                         f"<p>1 == seen [^\n]* does not hold: {len(FAILS)} tests</p>")
+
     def test_what_was_said_is_text(self):
         text = run(TempDir(self).path)
         self.assertNotRegex(text, r"<script|<b>|\x1b|\u202e")
