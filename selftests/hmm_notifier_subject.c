@@ -6,8 +6,7 @@
  * speaks the protocol of subjects/README. Nothing is injected: that memory changes, and its
  * owner is reaped and killed for lack of memory, as it may happen to anybody.
  *
- * Without arguments it is what HMM_NOTIFIER_SUBJECT says, for a shell, which has to end
- * with exec.
+ * Without arguments it is what HMM_NOTIFIER_SUBJECT says: for a shell, with exec last.
  */
 #include <ctype.h>
 #include <poll.h>
