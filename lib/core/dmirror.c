@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "core/bounded.h"
@@ -55,16 +57,41 @@ static int try_node(void *node)
 	return device_ioctl(fd, HMM_DMIRROR_CALLS, &calls);
 }
 
+/*
+ * Each test is a process, and this holds for all of a program: that a node is there. Why
+ * it is not is looked at each time. Without the memory, so is either.
+ */
+static bool *is_there;
+
+static void __attribute__((constructor)) share_with_all_tests(void)
+{
+	void *page = mmap(NULL, 2 * sizeof(*is_there), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	is_there = page == MAP_FAILED ? NULL : page;
+}
+
+static bool *known(const char *node)
+{
+	return is_there ? &is_there[!strcmp(node, DMIRROR_BARE)] : NULL;
+}
+
 const char *dmirror_why_not(const char *node)
 {
+	bool *there = known(node);
+
 	if (geteuid())
 		return "must be root to fail notifiers";
 	/* arm64 may have larger pages, for which much of lib/ is not written. */
 	if (getpagesize() != 4096)
 		return "needs pages of 4 KiB (CONFIG_ARM64_4K_PAGES)";
+	if (there && *there)
+		return NULL;
 	/* In a child: an mm that once had a notifier keeps its notifier_subscriptions. */
 	switch (bounded_call(try_node, (void *)node)) {
 	case 0:
+		if (there)
+			*there = true;
 		return NULL;
 	case -ENOENT:
 		return "no test_hmm module with fail points (CONFIG_TEST_HMM, modprobe test_hmm)";
