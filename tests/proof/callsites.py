@@ -3,18 +3,20 @@
 """callsites.py [--kernel SPEC] [NAME...] - are seven slips of each call site noticed?
 
 The mutants are those of slips.py. They do nothing to whoever calls none of these
-functions, and are switched in a running kernel: so one guest has them all, one after the
+functions, and are switched in a running kernel: so a guest has many of them, one after the
 other, and for each the test that its patch names. That test fails, and says what the patch
-says: or the slip was not noticed. Before and after, each of the tests runs on the kernel as
-it was; if one fails there, or is skipped, nothing counts. If a slip takes the guest with
-it, the next ones have another.
+says: or the slip was not noticed. Before that, each of the tests runs on the kernel as it
+was; if one fails there, or is skipped, nothing counts. If a slip takes the guest with it,
+the next ones have another.
 
 Exits 0 when all are noticed, 1 when one is not, 2 when the campaign is void.
 """
 import argparse
 import collections
+import concurrent.futures
 import fnmatch
 import json
+import os
 import pathlib
 import re
 import sys
@@ -77,26 +79,38 @@ class Campaign:
     def boot(self, lines):
         """Returns what each of the lines said, up to the one that ended the guest."""
         self.boots += 1
-        to = self.kernel.boot("slips", lines, [], [RUN], mutants.QUICK, BOUNDS)
+        to = self.kernel.boot("slips", lines, [], [RUN], mutants.QUICK, bounds=BOUNDS)
         return sections((to / "ktap.log").read_text(errors="replace"))
+
+    def part(self, chosen):
+        """[(mutant, what its test said, or None)]"""
+        globs, rows = sorted({m.kills[0][0] for m in chosen}), []
+        while chosen:
+            said = self.boot([*(self.line(0, glob) for glob in globs),
+                              *(self.line(m.number, m.kills[0][0]) for m in chosen)])
+            wrong = [f"{glob}: {text}" for glob, text in zip(globs, said)
+                     if not re.search(r"^# ok \d+ (?!.*# SKIP)", text, re.M)]
+            if wrong or len(said) < len(globs):
+                raise Void(f"the unmutated kernel: {(wrong or ['does not get so far'])[0]}")
+            said = said[len(globs):]
+            rows += zip(chosen, said)
+            chosen = chosen[len(said):]
+            if chosen:
+                rows.append((chosen.pop(0), None))
+        return rows
 
     def run(self, chosen):
         """Yields each mutant, and what its test said or None."""
-        globs = sorted({m.kills[0][0] for m in chosen})
-        controls = [self.line(0, glob) for glob in globs]
-        while chosen:
-            said = self.boot([*controls, *(self.line(m.number, m.kills[0][0]) for m in chosen),
-                              *controls])
-            wrong = [f"{glob}: {text}" for glob, text in zip(
-                globs * 2, [*said[:len(globs)], *said[len(globs) + len(chosen):]])
-                     if not re.search(r"^# ok \d+ (?!.*# SKIP)", text, re.M)]
-            if wrong or len(said) <= len(globs):
-                raise Void(f"the unmutated kernel: {(wrong or ['does not get so far'])[0]}")
-            mine = said[len(globs):len(globs) + len(chosen)]
-            yield from zip(chosen, mine)
-            chosen = chosen[len(mine):]
-            if chosen:
-                yield chosen.pop(0), None
+        chosen = sorted(chosen, key=lambda m: m.kills[0][0])  # the same test, the same guest
+        size = -(-len(chosen) // self.opt.jobs)
+        parts = [chosen[at:at + size] for at in range(0, len(chosen), size)]
+        with concurrent.futures.ThreadPoolExecutor(self.opt.jobs) as pool:
+            try:
+                for rows in pool.map(self.part, parts):
+                    yield from rows
+            finally:
+                if sys.exc_info()[0]:
+                    self.machine.end_all()
 
 
 def table(rows):
@@ -136,6 +150,8 @@ def options():
     p = argparse.ArgumentParser()
     p.add_argument("--kernel", default="source:6.12")
     p.add_argument("--accel", choices=("kvm", "tcg"))
+    # More than CPUs: a guest waits most of the time, for the tracer and for RCU.
+    p.add_argument("--jobs", type=int, default=2 * os.cpu_count(), help="guests at once")
     p.add_argument("--results", type=pathlib.Path, default=TOP / "results/callsites")
     p.add_argument("names", nargs="*", metavar="NAME", help="these slips, globs")
     return p.parse_args()

@@ -3,8 +3,9 @@
 # slip.sh NUMBER PROGRAM [ARG...] - runs a test on the mutant of that number
 switch=/sys/module/kernel/parameters/mm_mutant
 echo "$1" >$switch
-shift
-"/tests/$@"
+program=$2
+shift 2
+"/tests/$program" "$@"
 ret=$?
 echo 0 >$switch
 exit $ret
