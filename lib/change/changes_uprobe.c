@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "change/changes.h"
@@ -104,8 +105,8 @@ const struct change change_uprobe_insert = {
 	},
 };
 
-/* mlock() empties the list of new pages that this CPU holds references to. */
-static long let_go_of_new_pages(void)
+/* mlock() empties the lists of pages to which this CPU holds a reference. */
+static long empty_lists(void)
 {
 	void *page = mmap(NULL, CHANGE_PAGE, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -118,16 +119,27 @@ static long let_go_of_new_pages(void)
 	return err;
 }
 
+/* As uprobe_write() does. The second time the page gets on a list, to be an active one. */
+static long get_page(uintptr_t at)
+{
+	INSN insn;
+	struct iovec here = { &insn, sizeof(insn) };
+	struct iovec there = { (void *)at, sizeof(insn) };
+
+	return process_vm_readv(getpid(), &here, 1, &there, 1, 0) < 0 ? -errno : 0;
+}
+
 /*
- * 6.16 and later take the copy away only if nobody else has a reference to it: and so
- * it is made where its list can be emptied.
+ * 6.16 and later take the copy away only if nobody else has a reference to it. So it is
+ * on no list, and is an active page already.
  */
 static long map_probed(uintptr_t at)
 {
 	long err = change_stay_here() ?: map_code(at);
 
 	err = err ?: insert_probe(at);
-	err = err ?: let_go_of_new_pages();
+	err = err ?: empty_lists();
+	err = err ?: get_page(at) ?: get_page(at) ?: empty_lists();
 	return err ?: has_breakpoint(at);
 }
 
