@@ -373,7 +373,7 @@ static bool is_frozen(const struct cgroup *cgroup)
 	return sysfile_counter(path, "frozen") == 1;
 }
 
-static int freeze(const struct cgroup *cgroup)
+static int put_to_rest(const struct cgroup *cgroup)
 {
 	int err = cgroup_write(cgroup, "cgroup.freeze", "1"), tries;
 
@@ -402,7 +402,7 @@ FIXTURE_SETUP(frozen)
 	ASSERT_EQ(0, memory_hog_take(victim, FROZEN_TAKEN));
 	ASSERT_EQ(0, scene_add(&self->scene, 1,
 			       &(const struct rule_notifier){ .kind = RULE_HLIST_END }));
-	ASSERT_EQ(0, freeze(&self->cgroup));
+	ASSERT_EQ(0, put_to_rest(&self->cgroup));
 }
 
 FIXTURE_TEARDOWN(frozen)
