@@ -226,11 +226,13 @@ static int read_proc(pid_t pid, size_t size)
 	return err ?: len;
 }
 
-#define MOVES 30
-#define MAX_READS 10000U
+/* Seen: a move of a huge page takes a second, with a load of ten per CPU. */
+#define MOVES		5
+#define MAX_READS	10000U
+#define TIMEOUT_S	120
 
 /* The kernel tells of memory on the device, and of what is on its way, in silence. */
-TEST_F(moving, is_told_of_in_silence)
+TEST_F_TIMEOUT(moving, is_told_of_in_silence, TIMEOUT_S)
 {
 	struct victim_args args = {
 		.arg = { (uintptr_t)self->shared, variant->size },
