@@ -155,6 +155,8 @@ def _built(path: pathlib.PurePath) -> list[pathlib.PurePath]:
     """What make has made of a file of ours, when it was told of no other place"""
     if path.name == "hmm_notifier.mk":
         return [path.with_name("lib.a"), path.with_name("warn_sites.h")]
+    if path.stem.endswith("_kunit"):
+        return [path.with_suffix(".o")]
     if path.suffix != ".c" or "hmm_notifier" not in path.parts:
         return []
     if path.parent.name == "hmm_notifier":

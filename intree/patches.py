@@ -25,7 +25,12 @@ def touched(patch: pathlib.Path) -> list[str]:
 
 def is_fix(patch: pathlib.Path) -> bool:
     """Does it change mm/ itself, and not what tests it?"""
-    return all(f.startswith("mm/") for f in touched(patch))
+    return series.kind(patch) == "fixes"
+
+
+def is_kunit(patch: pathlib.Path) -> bool:
+    """Is it a part of the KUnit suite, which is built with a file of the selftests?"""
+    return series.kind(patch) == "kunit"
 
 
 def version(tree: pathlib.Path) -> list[str]:

@@ -120,7 +120,7 @@ def _commit_all(git: Git, tree: pathlib.Path, base: str) -> None:
     git("checkout", "-qb", "fixes")
     git("am", "-q", *(p for p in wanted if patches.is_fix(p)))
     git("checkout", "-qb", "tests")
-    git("am", "-q", *(p for p in wanted if not patches.is_fix(p)))
+    git("am", "-q", *(p for p in wanted if not patches.is_fix(p) and not patches.is_kunit(p)))
     selftests = Selftests(git.dir, git.dir)
     selftests.directory()
     about = DIRECTORY
@@ -131,6 +131,8 @@ def _commit_all(git: Git, tree: pathlib.Path, base: str) -> None:
         about = ""
     selftests.callers()
     git.commit(f"{PREFIX}let kselftest run the tests\n\n{_body(CALLERS, [])}")
+    if kunit := [p for p in wanted if patches.is_kunit(p)]:  # they ask the tests' rule
+        git("am", "-q", *kunit)
     git("checkout", "-qb", "cocci")
     to = git.dir / "scripts/coccinelle/api" / COCCI.name
     to.parent.mkdir(parents=True)

@@ -19,6 +19,7 @@ import typing
 from runner import TOP, host, klog
 from runner.errors import OurFault
 from runner.kernel import Kernel
+from runner.linux import series
 
 SITE_NAMES = dict(zip(("INTERVAL_RELEASE", "INTERVAL", "HLIST", "HLIST_END"), klog.SITES))
 
@@ -36,15 +37,14 @@ def warn_sites(machine: host.Host, source: pathlib.Path) -> dict[str, list[int]]
 
 def known_bugs(base: str, spec: str) -> list[str]:
     """The subjects of the patches that change mm/."""
-    series = TOP / "kernel-patches" / base
+    path = TOP / "kernel-patches" / base
     bugs = []
-    for line in (series / "series").read_text().splitlines():
+    for line in (path / "series").read_text().splitlines():
         name = line.partition("#")[0].strip()
         if not name or spec.endswith("+fixes"):
             continue
-        patch = (series / name).read_text()
-        subject = email.parser.HeaderParser().parsestr(patch)["Subject"]
-        if re.search(r"^\+\+\+ b/mm/", patch, re.M):
+        subject = email.parser.HeaderParser().parsestr((path / name).read_text())["Subject"]
+        if series.kind(path / name) == "fixes":
             bugs.append(re.sub(r"^\[PATCH[^]]*\]\s*", "", " ".join(subject.split())))
     return bugs
 

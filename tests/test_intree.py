@@ -162,7 +162,8 @@ class Sent(unittest.TestCase):
                     self.assertRegex(patch, r"\nCc: <stable@vger\.kernel\.org>")
                     self.assertEqual(re.findall(r"^\+\+\+ b/(?!mm/)", patch, re.M), [])
                 for patch in tests[1:]:
-                    self.assertNotIn("\n+++ b/mm/", patch)
+                    self.assertEqual(re.findall(
+                        r"^\+\+\+ b/mm/(?!tests/|Kconfig$|Makefile$)", patch, re.M), [])
                 there = [p.read_text() for p in (TOP / "kernel-patches" / base).glob("*.patch")]
                 for trailer in ("Fixes: ", "Cc: <stable"):
                     self.assertEqual(
@@ -231,7 +232,7 @@ class Sent(unittest.TestCase):
         """EachStep would say so, too, but after minutes"""
         there = {"kselftest_harness.h", "test_hmm_uapi.h", "warn_sites.h"}
         for patch in letters(BASES[-1], "tests")[1:]:
-            there |= set(re.findall(r"^\+\+\+ b/.*/hmm_notifier/.*?([^/\n]+\.h)$", patch, re.M))
+            there |= set(re.findall(r"^\+\+\+ b/.*/hmm_notifier/.*?([^/\n]+\.[ch])$", patch, re.M))
             used = re.findall(r'^\+#include "(?:.*/)?(.+)"', patch, re.M)
             self.assertEqual([h for h in used if "hmm_notifier" in patch and h not in there],
                              [], header(patch, "Subject"))

@@ -31,10 +31,12 @@ class Series(unittest.TestCase):
         for base in BASES:
             lines = (series.PATCHES / base / "series").read_text().splitlines()
             names = [line.split()[0] for line in lines if line and line[0] != "#"]
-            found = series.of_base(base, "module", "fixes", "selftests")
+            found = series.of_base(base, "module", "fixes", "selftests", "kunit")
             self.assertEqual(sorted(p.name for p in found), sorted(names))
             for patch in series.of_base(base, "fixes"):
                 self.assertIn("\nFixes: ", patch.read_text())
+            for name in series.touched(series.of_base(base, "kunit")):
+                self.assertRegex(name, "^mm/(tests/.*|Kconfig|Makefile)$")
             module = series.of_base(base, "module")
             self.assertIn("lib/test_hmm.c", series.touched(module))
             self.assertFalse([f for f in series.touched(module) if f.startswith("mm/")])

@@ -93,16 +93,20 @@ class Linux:
     def compiler(self) -> bytes:
         return self.machine.output(f"{self.machine.cross}gcc", "--version")[1].encode()
 
+    def kinds(self) -> list[str]:
+        """Of the patches of a series"""
+        return [*([] if series.has_fail_points(self.source) else ["module"]),
+                *(["fixes"] if self.fixes else [])]
+
     def make_tree(self) -> None:
         """Chooses the base: the series whose patches apply."""
         version = tree.version(self.source)
-        kinds = [*([] if series.has_fail_points(self.source) else ["module"]),
-                 *(["fixes"] if self.fixes else [])]
         tried = []
         for base in series.candidates(version, series.bases()):
             try:
                 tree.sync(self.machine, self.source, self.work,
-                          [*series.of_base(base, *kinds), *self.extras.patches], self.pristine)
+                          [*series.of_base(base, *self.kinds()), *self.extras.patches],
+                          self.pristine)
             except series.DoesNotFit as e:
                 tried.append(str(e))
                 continue

@@ -41,8 +41,11 @@ def touched(patches: Iterable[pathlib.Path]) -> list[str]:
 
 
 def kind(patch: pathlib.Path) -> str:
-    """fixes change mm/; module is all that is neither that nor a selftest."""
-    first = (touched([patch]) or [""])[0].partition("/")[0]
+    """fixes change mm/, kunit its tests; module is all that is neither, nor a selftest."""
+    names = touched([patch]) or [""]
+    if any(name.startswith("mm/tests/") for name in names):
+        return "kunit"
+    first = names[0].partition("/")[0]
     return {"mm": "fixes", "tools": "selftests"}.get(first, "module")
 
 
