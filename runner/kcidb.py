@@ -33,7 +33,8 @@ def text(value: object) -> str:
 
 def path(name: str) -> str:
     words = re.split(r"[.:]", name.removeprefix("hmm_notifier_"))
-    return ".".join([SUITE, *(re.sub(r"[^\w-]", "_", w, flags=re.A) for w in words if w)])
+    suite = [] if words[0] == "kunit" else [SUITE]
+    return ".".join([*suite, *(re.sub(r"[^\w-]", "_", w, flags=re.A) for w in words if w)])
 
 
 def status(test: Facts) -> str:

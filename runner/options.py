@@ -43,6 +43,7 @@ class Options:
     results: pathlib.Path
     bisect: bool
     panic_on_warn: bool
+    kunit: bool
     strict: bool
     keep: bool
     snapshot: bool
@@ -186,6 +187,10 @@ def parser() -> Parser:
     add("--panic-on-warn", action="store_true",
         help="boot with it: once for all legal cases, which must survive, and once for "
              "each class of illegal ones, which must not")
+    add("--kunit", action="store_true",
+        help="build the KUnit suite of mm/mmu_notifier.c into a small kernel, without "
+             "modules, and run that by the kernel's own kunit.py: no splat is on its "
+             "console; source: or tree: of Linux 7.2 or later (default source:7.2)")
     add("--strict", action="store_true", help="count known kernel bugs as failures")
     add("--keep", action="store_true",
         help="keep the guest's initramfs and modules with the results")
@@ -243,7 +248,8 @@ def kernel_tree(where: pathlib.Path) -> typing.Optional[pathlib.Path]:
                  if (top / "mm/mmu_notifier.c").is_file()), None)
 
 
-def choose_kernel(spec: str, system: distro.Distro, where: pathlib.Path) -> str:
+def choose_kernel(spec: str, system: distro.Distro, where: pathlib.Path,
+                  default: str = "debian:6.12") -> str:
     """The default is Debian's, where its packages are to be had."""
     if spec and not SPEC.fullmatch(spec):
         raise BadUsage(f"--kernel {spec}: not a kernel; there is debian:6.12, source:6.12, "
@@ -252,7 +258,7 @@ def choose_kernel(spec: str, system: distro.Distro, where: pathlib.Path) -> str:
     if by_apt and not (system.manager == "apt" and system.is_here):
         raise BadHost(f"{spec} comes from apt, and there is no apt-get here; {WAYS}")
     if spec or system.has_debian_kernels:
-        return spec or "debian:6.12"
+        return spec or default
     tree = kernel_tree(where)
     if not tree:
         raise BadHost(f"no kernel to test: Debian's are not to be had here; {WAYS}")
@@ -278,19 +284,32 @@ def choose_tests(got: argparse.Namespace) -> typing.Tuple[str, typing.Tuple[str,
     return ("test", ("stress",)) if got.stress or got.seed else ("default", ())
 
 
+def check_kunit(got: argparse.Namespace) -> None:
+    """What it has no use for"""
+    for name in ("all", "quick", "test", "subject", "compare", "list", "shard", "bisect",
+                 "panic_on_warn", "stress", "seed", "debug", "config", "arch", "append"):
+        if getattr(got, name):
+            raise BadUsage(f"--kunit: not with --{name.replace('_', '-')}")
+    if not got.kernel.startswith(("source:", "tree:")):
+        raise BadUsage("--kunit needs a kernel that is built here: source: or tree:")
+
+
 def parse(argv: typing.Sequence[str], here: str = os.uname().machine) -> Options:
     p = parser()
     words = joined(argv, p)
     got = p.parse_args(words)
     system = distro.find(host.environment()["PATH"])
     got.kernel = choose_kernel(got.kernel or subject.kernel(got.subject), system,
-                               pathlib.Path.cwd())
+                               pathlib.Path.cwd(),
+                               "source:7.2" if got.kunit else "debian:6.12")
     if got.kernel.startswith("tree:") and "--kernel" not in " ".join(words):
         words.append(f"--kernel={got.kernel}")  # by default it depends on the directory
     machine, cross = choose_machine(got, here)
     choice, globs = choose_tests(got)
     if got.compare and (got.list or got.bisect):
         raise BadUsage("--compare: not with --list or --bisect")
+    if got.kunit:
+        check_kunit(got)
     if got.shard and (got.panic_on_warn or got.bisect or got.compare):
         raise BadUsage("--shard: not with --panic-on-warn, --bisect or --compare")
     if got.jobs > 1 and (got.panic_on_warn or got.subject):

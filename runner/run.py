@@ -7,7 +7,7 @@ import shutil
 import time
 import typing
 
-from runner import (accel, build, host, job, kernel, packages, panic, parts, programs,
+from runner import (accel, build, host, job, kernel, kunit, packages, panic, parts, programs,
                     results, shards, subject, testbed, verdict, workdir)
 from runner.errors import FAIL, PASS, SKIP_COMMIT, BadUsage, NoTest, writing
 from runner.options import Options
@@ -34,6 +34,8 @@ class Run:
         with workdir.made(self.machine) as tmp:
             if not opt.list:
                 self.results = results.Results(opt.results)
+            if opt.kunit and self.results:
+                return kunit.run(opt, self.machine, self.results, tmp)
             self.testbed = self.make_testbed()
             lines, expected = self.testbed.choose(opt.choice, opt.globs)
             if not expected:
