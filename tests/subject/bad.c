@@ -117,7 +117,7 @@ static int start(const struct way *way)
 	if (device < 0)
 		die("the device");
 	fail.end = -1UL;
-	if (!way->is_bare && ioctl(device, HMM_DMIRROR_NOTIFIER_ADD, &add))
+	if (fail.id == HLIST && ioctl(device, HMM_DMIRROR_NOTIFIER_ADD, &add))
 		die("HMM_DMIRROR_NOTIFIER_ADD");
 	if (fail.contexts && ioctl(device, HMM_DMIRROR_FAIL_POINT, &fail))
 		die("HMM_DMIRROR_FAIL_POINT");
