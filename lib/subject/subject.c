@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/machine_state.h"
@@ -291,14 +292,14 @@ uint64_t subject_hash(const struct subject *subject, uintptr_t at)
 int subject_has_worked(const struct subject *subject, uintptr_t at)
 {
 	uint64_t before = subject_hash(subject, at);
-	int ms;
+	time_t until = time(NULL) + SUBJECT_BOUND_MS / 1000;
 
-	for (ms = 0; ms < SUBJECT_BOUND_MS; ms++) {
-		if (subject_hash(subject, at) != before)
-			return 0;
+	while (subject_hash(subject, at) == before) {
+		if (time(NULL) > until)
+			return -ETIMEDOUT;
 		usleep(1000);
 	}
-	return -ETIMEDOUT;
+	return 0;
 }
 
 void subject_end_child(struct subject *subject)

@@ -101,7 +101,9 @@ static void work(const struct way *way, const char *order)
 	}
 	if (strcmp(order, "busy\n"))
 		return;
-	is_busy = way->writes && !pthread_create(&worker, NULL, write_stale, NULL);
+	is_busy = way->writes;
+	if (is_busy && pthread_create(&worker, NULL, write_stale, NULL))
+		die("a thread");
 	printf("busy\n");
 	fflush(stdout);
 }
