@@ -304,10 +304,11 @@ TEST_F_TIMEOUT(protected, stops_the_device, 60)
 	ASSERT_EQ(0, subject_change_mprotect.act(subject, at));
 
 	before = subject_hash(subject, at);
-	for (ms = 0; ms < STILL_MS; ms += 10, poll(NULL, 0, 10))
+	for (ms = 0; ms < STILL_MS; ms += 10, poll(NULL, 0, 10)) {
 		ASSERT_EQ(before, subject_hash(subject, at)) {
 			TH_LOG("a stale write");
 		}
+	}
 	ASSERT_EQ(0, subject_change_mprotect.restore(subject, at));
 	EXPECT_EQ(0, subject_has_worked(subject, at));
 }
