@@ -51,7 +51,8 @@ const char *machine_root(void);
 
 /*
  * Writes what needs no undoing: files of our own processes, cgroups and trace
- * instances, and two triggers, to split huge pages and to start an OOM kill. -EPERM for all other paths.
+ * instances, and two triggers, to split huge pages and to start an OOM kill.
+ * -EPERM for all other paths.
  */
 int machine_write(const char *path, const char *text);
 

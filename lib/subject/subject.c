@@ -81,8 +81,10 @@ static int hear_until_ready(struct subject *subject)
 			return subject->nr_mirrors ? 0 : -EBADMSG;
 		if (!strcmp(subject->said, "busy"))
 			subject->can_work = true;
-		sscanf(subject->said, "complains %95[^\n]", subject->complaint);
-		if (sscanf(subject->said, "mirror %lx %lx", &at, &size) == 2)
+		else if (sscanf(subject->said, "complains %95[^\n]",
+				subject->complaint) == 1)
+			continue;
+		else if (sscanf(subject->said, "mirror %lx %lx", &at, &size) == 2)
 			add_mirror(subject, at, size);
 	}
 	return err;
