@@ -222,8 +222,9 @@ static int ends_of(unsigned int id, int nr)
 }
 
 /*
- * Reads calls and callers until each start has its caller and its end: NUMA balancing
- * may begin an invalidation between the two readings. Returns how many calls there
+ * Reads calls and callers until each start has its caller and its end: an invalidation
+ * may begin between the two readings, as NUMA balancing's or compaction's. A dead mm
+ * has no end, and its notifier misses starts. Returns how many calls there
  * are, or -errno. What does not match after half a second is left to callers_match().
  */
 static int take_all(int device, unsigned int id, unsigned int change,
@@ -244,8 +245,8 @@ static int take_all(int device, unsigned int id, unsigned int change,
 			return got == -ENOENT ? nr : got;
 		}
 		*nr_callers += got;
-		ends = ends_of(id, nr);
-		if (!(change & CHANGE_REPEATS) || tries == 50 ||
+		ends = change & CHANGE_REPEATS ? ends_of(id, nr) : 0;
+		if (change & CHANGE_ENDS_MM || tries == 50 ||
 		    (starts_of(id, nr) == *nr_callers &&
 		     (!ends || ends >= *nr_callers)))
 			return nr;
