@@ -290,6 +290,8 @@ def check_kunit(got: argparse.Namespace) -> None:
                  "panic_on_warn", "stress", "seed", "debug", "config", "arch", "append"):
         if getattr(got, name):
             raise BadUsage(f"--kunit: not with --{name.replace('_', '-')}")
+    if got.jobs > 1:
+        raise BadUsage("--kunit: not with --jobs")
     if not got.kernel.startswith(("source:", "tree:")):
         raise BadUsage("--kunit needs a kernel that is built here: source: or tree:")
 

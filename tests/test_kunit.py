@@ -88,7 +88,8 @@ class Options(unittest.TestCase):
     def test_kernel_is_one_that_can_be_built(self):
         self.assertEqual(options.parse(["--kunit"]).kernel, "source:7.2")
         for args in (["--kernel", "debian:6.12"], ["--test", "x"], ["--all"], ["--bisect"],
-                     ["--panic-on-warn"], ["--shard", "1/2"], ["--config", __file__]):
+                     ["--panic-on-warn"], ["--shard", "1/2"], ["--jobs", "2"],
+                     ["--config", __file__]):
             with self.subTest(args), self.assertRaises(errors.BadUsage):
                 options.parse(["--kunit", *args])
 
