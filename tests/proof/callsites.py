@@ -27,9 +27,7 @@ import guest  # noqa: E402
 import mutants  # noqa: E402
 import slips  # noqa: E402
 from guest import HERE, TOP, Void  # noqa: E402
-from runner import host, workdir  # noqa: E402
 from runner import kernel as kernels  # noqa: E402
-from runner.errors import Interrupted, Stop  # noqa: E402
 
 RUN = HERE / "slip.sh"
 BOUNDS = 240, 60, 3600  # seconds: a test, its silence, a guest
@@ -158,16 +156,8 @@ def options():
 
 
 def main():
-    opt, machine = options(), host.Host()
-    host.end_at_signals()
-    try:
-        with workdir.made(machine) as tmp:
-            return run_all(Campaign(opt, machine, tmp))
-    except Interrupted as e:
-        return e.code
-    except Stop as e:
-        print(f"callsites.py: void: {e}", file=sys.stderr)
-        return 2
+    opt = options()
+    return guest.main(lambda machine, tmp: run_all(Campaign(opt, machine, tmp)))
 
 
 if __name__ == "__main__":

@@ -22,9 +22,8 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import guest  # noqa: E402
 from guest import HERE, TOP, Void, run  # noqa: E402
-from runner import host, judge, kernel, workdir  # noqa: E402
+from runner import judge, kernel  # noqa: E402
 from runner.linux.request import Extras  # noqa: E402
-from runner.errors import Interrupted, Stop  # noqa: E402
 
 SOURCE = "mm/mmu_notifier.c"
 AT_LEAST = 90
@@ -184,20 +183,16 @@ def options():
 
 def main():
     opt = options()
-    opt.results, machine = opt.results.resolve(), host.Host()
-    host.end_at_signals()
-    try:
-        with workdir.made(machine) as tmp:
-            coverage = Coverage(opt, machine, tmp)
-            ours, theirs = coverage.ours(), coverage.upstream()
-            rows = table(opt.kernel, ours, theirs)
-            (opt.results / "table.json").write_text(json.dumps(rows, indent=1))
-            return check(ours, coverage.source, coverage.excuses())
-    except Interrupted as e:
-        return e.code
-    except Stop as e:
-        print(f"coverage.py: {e}", file=sys.stderr)
-        return 2
+    opt.results = opt.results.resolve()
+
+    def work(machine, tmp):
+        coverage = Coverage(opt, machine, tmp)
+        ours, theirs = coverage.ours(), coverage.upstream()
+        rows = table(opt.kernel, ours, theirs)
+        (opt.results / "table.json").write_text(json.dumps(rows, indent=1))
+        return check(ours, coverage.source, coverage.excuses())
+
+    return guest.main(work)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What mutants.py and coverage.py have in common: a kernel with its guest, and boots."""
+"""What the campaigns have in common: a kernel with its guest, boots, and how they end."""
 import os
 import pathlib
 import re
@@ -12,8 +12,8 @@ import threading
 TOP = pathlib.Path(__file__).resolve().parents[2]
 HERE = TOP / "tests/proof"
 sys.path[:0] = [str(TOP)]
-from runner import accel as kvm, build, kernel, testbed  # noqa: E402
-from runner.errors import Stop  # noqa: E402
+from runner import accel as kvm, build, host, kernel, testbed, workdir  # noqa: E402
+from runner.errors import Interrupted, Stop  # noqa: E402
 from runner.job import Job  # noqa: E402
 
 # 7.2's has a benchmark of up to two minutes, which the others do not have.
@@ -35,6 +35,20 @@ def run(*cmd, **kwargs):
     if done.returncode:
         raise Void(f"{pathlib.Path(cmd[0]).name} failed")
     return done.stdout.strip()
+
+
+def main(work):
+    """Returns what work(machine, tmp) does, or 2 if it came to nothing."""
+    machine = host.Host()
+    host.end_at_signals()
+    try:
+        with workdir.made(machine) as tmp:
+            return work(machine, tmp)
+    except Interrupted as e:
+        return e.code
+    except Stop as e:
+        print(f"{pathlib.Path(sys.argv[0]).name}: void: {e}", file=sys.stderr)
+        return 2
 
 
 class Kernel:

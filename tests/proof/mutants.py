@@ -36,8 +36,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import guest  # noqa: E402
 from guest import HERE, TOP, Void, run  # noqa: E402
-from runner import host, judge, kernel as kernels, workdir  # noqa: E402
-from runner.errors import Interrupted, Stop  # noqa: E402
+from runner import judge, kernel as kernels  # noqa: E402
 from runner.linux.request import Extras  # noqa: E402
 
 MUTANTS = TOP / "kernel-patches/mutants"
@@ -373,16 +372,8 @@ def run_all(campaign):
 
 
 def main():
-    opt, machine = options(), host.Host()
-    host.end_at_signals()
-    try:
-        with workdir.made(machine) as tmp:
-            return run_all(Campaign(opt, machine, tmp))
-    except Interrupted as e:
-        return e.code
-    except Stop as e:
-        print(f"mutants.py: void: {e}", file=sys.stderr)
-        return 2
+    opt = options()
+    return guest.main(lambda machine, tmp: run_all(Campaign(opt, machine, tmp)))
 
 
 if __name__ == "__main__":
