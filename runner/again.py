@@ -39,11 +39,24 @@ def first_word(text: str) -> str:
     return (os.path.abspath(path) if os.path.isfile(path) else path) + blank + rest
 
 
+def compared(word: str) -> str:
+    """A results directory, a kernel or a revision of the tree beside it"""
+    if os.path.isdir(word):
+        return os.path.abspath(word)
+    return kernel(word) if ":" in word else word
+
+
 def command(words: typing.Sequence[str]) -> str:
     """The command line without its tests"""
     here = os.getcwd() == str(TOP)
     out = ["./run_tests.sh" if here else str(TOP / "run_tests.sh")]
+    of_compare = 0
     for word in words:
+        if of_compare:
+            of_compare -= 1
+            out.append(compared(word))
+            continue
+        of_compare = 2 * (word == "--compare")
         name, equals, value = word.partition("=")
         if name in PATHS:
             value = os.path.abspath(value)
