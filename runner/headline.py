@@ -24,6 +24,12 @@ NOT_STARTED = "an invalidation was not started"
 CAUSES = (
     (r"\w+->starts\[i\]|1", r"starts->starts\[i\]", NOT_STARTED,
      "an invalidation was started more than once"),
+    (r"0", r"starts->window\.wrong",
+     "what the page tables say changed before its start, or after its end", ""),
+    (r"0", r"starts->not_left", "an entry of the page tables is there after its end", ""),
+    (r"0", r"starts->strange", "an invalidation was started that no change is for", ""),
+    (r"0", r"starts->wrong_callers",
+     "an invalidation was not told to the notifier, or is another function's", ""),
     (r".*calls.*", r"(seen\.|calls_of).*", "a notifier was not called",
      "a notifier was called too often"),
     (r".*", r".*->warns\[.*", "", ""),

@@ -41,6 +41,14 @@ class Causes(unittest.TestCase):
         self.assertIn("came where the rule has none", self.of(
             HLIST.replace("(0)", "(2)").replace("(1)", "(0)")))
 
+    def test_each_check_of_a_change_has_a_sentence(self):
+        """Those of what check_starts.c finds"""
+        text = (TOP / "selftests/hmm_notifier_mmap.c").read_text()
+        found = re.findall(r"EXPECT_EQ\(0, (starts->[\w.]+)\)", text)
+        self.assertLess(3, len(found))
+        for what in found:
+            self.assertNotIn(what, self.of(f"x.c:9:t:Expected 0 (0) == {what} (1)"))
+
     def test_what_is_not_started_does_not_warn_either(self):
         self.assertEqual(self.of(HLIST, "x.c:1:t:Expected 1 (1) <= starts->starts[i] (0)"),
                          "an invalidation was not started")
@@ -152,7 +160,10 @@ class Again(unittest.TestCase):
                 (["--kernel", "host:src"], f"--kernel=host:{where}/src"),
                 (["--subject", "prog x", "--module", "x.ko a=1"],
                  f"'--subject={where}/prog x' '--module={where}/x.ko a=1'"),
-                (["--subject", "kvm"], "--subject=kvm")):
+                (["--subject", "kvm"], "--subject=kvm"),
+                (["--compare", "HEAD~3", "tree:."], f"--compare 'HEAD~3' tree:{where}"),
+                (["--compare", "mods,1", "debian:6.12", "--strict"],
+                 f"--compare {where}/mods,1 debian:6.12 --strict")):
             self.assertEqual(options.parse(words).again, f"{TOP}/run_tests.sh {found}")
 
     def test_of_random_operations_the_tests_say(self):
