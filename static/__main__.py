@@ -127,7 +127,8 @@ def summary(t: tree.Tree, found: Found, results: list[Result], called: list[Resu
     print(f"Linux {t.version}: {len(found.ops)} notifiers, "
           f"{sum(bool(o.checked) for o in found.ops)} of them with callbacks for ranges; "
           f"{len(checked)} callbacks by ops, {len(found.signatures)} by signature; "
-          f"{nr} of {len(results)} analysed, "
+          f"{nr} of {len(results)} analysed"
+          f"{', a second pass with its first' * (len(checked) > len(results))}, "
           f"{len(called) - sum(bool(r.failed) for r in called)} of {len(called)} callers "
           f"with {seen} starts")
     return not failed and not odd
