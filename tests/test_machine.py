@@ -143,12 +143,21 @@ def build_snapshot(to):
     return to
 
 
-def kill_session(session):
-    """All who did not leave it"""
+def of_session(session):
+    """All who did not leave it, and live"""
+    found = []
     for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            if stat.read_text().rpartition(")")[2].split()[3] == str(session):
-                os.kill(int(stat.parent.name), signal.SIGKILL)
+            fields = stat.read_text().rpartition(")")[2].split()
+            if fields[3] == str(session) and fields[0] != "Z":
+                found.append(int(stat.parent.name))
+    return found
+
+
+def kill_session(session):
+    for pid in of_session(session):
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def differences(lines: list[str]) -> dict[str, list[str]]:
@@ -277,6 +286,16 @@ class Ledger(unittest.TestCase):
             self.is_back({"one": "ours", "two": "5678", "both": "ours", "made": ""})
             p.communicate("\n", timeout=60)
         self.assertEqual(self.now(), self.FILES)
+
+    def test_what_a_killed_test_left_running_ends_with_the_program(self):
+        self.changer = self.build("changer")
+        with self.start("orphan") as p:
+            child = int(p.stdout.readline())
+            self.assertEqual(p.stdout.readline(), "ready\n")
+            os.kill(child, signal.SIGKILL)
+            p.communicate("\n", timeout=60)
+        self.assertEqual(self.now(), self.FILES)
+        self.assertEqual(of_session(p.pid), [])
 
     def test_a_panic(self):
         self.changer = self.build("changer")

@@ -107,9 +107,23 @@ static int do_probe(const struct request *r)
 	return ledger_add_probe(r->owner, r->path, group, r->value, r->text);
 }
 
+/*
+ * The program ends. What a test that was killed has left of it, or it itself when it was
+ * killed, would use what is put back now.
+ */
+static void kill_clients(pid_t but)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_clients; i++)
+		if (clients[i].pid != but)
+			syscall(SYS_pidfd_send_signal, clients[i].pidfd, SIGKILL,
+				NULL, 0);
+}
+
 static int do_finish(const struct request *r)
 {
-	(void)r;
+	kill_clients(r->client);
 	ledger_undo(0);
 	return 0;
 }
@@ -153,15 +167,6 @@ static void undo_of_dead(const struct pollfd *waits)
 	}
 }
 
-/* The program was killed. What is left of it would use what is put back now. */
-static void kill_clients(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < nr_clients; i++)
-		syscall(SYS_pidfd_send_signal, clients[i].pidfd, SIGKILL, NULL, 0);
-}
-
 /* Never returns. */
 static void guard(int in, int ending)
 {
@@ -178,7 +183,7 @@ static void guard(int in, int ending)
 		if (poll(waits, nr, -1) < 0)
 			continue;
 		if (waits[nr - 2].revents) {
-			kill_clients();
+			kill_clients(0);
 			ledger_undo(0);
 			_exit(0);
 		}

@@ -54,8 +54,8 @@ static void test(const char *how)
 	}
 	printf("ready\n");
 	fflush(stdout);
-	if (!strcmp(how, "waits") || !strcmp(how, "child"))
-		sleep(60);
+	if (!strcmp(how, "waits") || !strcmp(how, "child") || !strcmp(how, "orphan"))
+		sleep(120);
 	_exit(0);
 }
 
@@ -67,6 +67,9 @@ int main(int argc, char **argv)
 		return 2;
 	dir = argv[1];
 	pid = fork();
+	/* The harness of some tests has another process in between. */
+	if (!pid && !strcmp(argv[2], "orphan") && fork())
+		pause();
 	if (!pid)
 		test(argv[2]);
 	printf("%d\n", pid);
@@ -76,7 +79,7 @@ int main(int argc, char **argv)
 	else
 		waitpid(pid, NULL, 0);
 	/* Its own is back before the next test; what is left is the program's. */
-	if (!strcmp(argv[2], "child")) {
+	if (!strcmp(argv[2], "child") || !strcmp(argv[2], "orphan")) {
 		printf("over\n");
 		fflush(stdout);
 		getchar();

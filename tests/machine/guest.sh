@@ -76,9 +76,9 @@ use_cgroups() {
 	echo 99 >/sys/fs/cgroup/theirs/pids.max
 }
 
-# Of ours, with the parent's number before its own
+# Of ours: the parent's number, its own, and its session's
 processes() {
-	sed -n 's/^\([0-9]*\) (hmm_notifier_[a-z]*) . \([0-9]*\) .*/\2 \1/p' \
+	sed -n 's/^\([0-9]*\) (hmm_notifier_[a-z]*) . \([0-9]*\) [0-9]* \([0-9]*\) .*/\2 \1 \3/p' \
 		/proc/[0-9]*/stat 2>/dev/null
 }
 
@@ -96,14 +96,16 @@ snapshot() { # TO [-a]
 	/job/snapshot ${2:-} /theirs /tmp /dev/zram0 >"/looks/$1"
 }
 
-# Of children, "its test" is the one that the harness runs
+# Of children, "its test" is the one that the harness runs. Another is the guardian, who
+# has a session of its own: when it is killed itself, nobody puts anything back.
 kill_after() { # SECONDS WHO PID
 	sleep "$1"
 	case $2 in
 	program) kill -KILL "$3";;
 	test)	test=''
 		until [ -n "$test" ] || [ ! -d "/proc/$3" ]; do
-			test=$(processes | sed -n "s/^$3 //p" | head -n 1)
+			test=$(processes | sed -n "/ \([0-9]*\) \1\$/d; s/^$3 \([0-9]*\) .*/\1/p" |
+				head -n 1)
 		done
 		kill -KILL "$test";;
 	esac
