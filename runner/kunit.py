@@ -14,8 +14,9 @@ import shutil
 import time
 import typing
 
-from runner import TOP, cache, describe, files, host, klog, qemu, report, results
-from runner.errors import FAIL, PASS, BadKernel, NoTest, writing
+from runner import TOP, cache, describe, files, host, klog, ktap, qemu, report, results
+from runner.errors import BadKernel, NoTest, writing
+from runner.judge import KNOWN_BUG, verdict
 from runner.linux import build, kconfig
 from runner.linux.request import BROKEN, Extras
 from runner.options import Options
@@ -28,7 +29,6 @@ TIMEOUT = 300   # seconds that all tests may take
 # A parameter's result: its test's is one level further out, its suite's two
 RESULT = re.compile(r" {8}(?:not )?ok \d+ (\S+)(?: # SKIP ?(.*))?")
 STAMP = re.compile(r"^\[ *\d+\.\d+\] ")
-KNOWN_BUG = "known bug: "
 Test = report.Test
 
 
@@ -93,25 +93,13 @@ class Linux(build.Linux):
             raise BadKernel(f"{self.spec} does not build; see {log}", BROKEN)
 
     def publish(self, made_from: str) -> None:
-        (self.work / "base").write_text(f"{self.base}\n")
+        with cache.new_directory(self.kernel) as new:
+            (new / "base").write_text(f"{self.base}\n")
+            cache.write_manifest(new)
+            (new / "made-from").write_text(made_from)
 
-    def is_made(self, made_from: str) -> bool:
-        memo = self.tree_made_from
-        return bool(made_from) and memo.is_file() and memo.read_text() == made_from
-
-    def get(self) -> pathlib.Path:
-        made_from = self.made_from()
-        with cache.locked(self.machine, f"linux-{self.key}"):
-            if not self.is_made(made_from):
-                with writing(self.work):
-                    self.build.mkdir(parents=True, exist_ok=True)
-                    self.tree_made_from.unlink(missing_ok=True)
-                    self.make_tree()
-                    self.make_config()
-                    self.compile()
-                    self.publish(made_from)
-                    self.tree_made_from.write_text(made_from)
-        return self.work
+    def say_config(self) -> None:
+        """Its options are those of the suite; --config is refused."""
 
 
 def cases(group: typing.Mapping[str, typing.Any], *path: str) -> dict[tuple[str, ...], str]:
@@ -182,7 +170,7 @@ def execute(linux: Linux, accel: str, to: pathlib.Path, tmp: pathlib.Path) -> in
 
 
 def describe_it(opt: Options, linux: Linux, accel: str) -> dict[str, typing.Any]:
-    base = (linux.work / "base").read_text().strip()
+    base = (linux.kernel / "base").read_text().strip()
     release = linux.build / "include/config/kernel.release"
     return {"kernel": release.read_text().strip(), "origin": f"{opt.kernel} --kunit",
             "base": base, "known_bugs": describe.known_bugs(base, opt.kernel),
@@ -211,9 +199,8 @@ def run(opt: Options, machine: host.Host, to: results.Results, tmp: pathlib.Path
     if not found:
         raise NoTest(f"the suite did not run: see kunit.log and console.log in {to.directory}")
     tests = judge(found, to.directory / "console.log", code, meta["known_bugs"])
-    failed = any(t["result"] == "fail" or opt.strict and t["result"] == "known_bug"
-                 for t in tests)
+    what, code = verdict(tests, ktap.Stream(begun=True), opt.strict)
     report.Report(to.directory, opt.strict, opt.verbose).finish(
         meta, {"ended": "power-off", "seconds": seconds, "wall_s": seconds}, tests,
-        klog.Log(), "fail" if failed else "pass")
-    return FAIL if failed else PASS
+        klog.Log(), what)
+    return code
