@@ -6,6 +6,7 @@ import shlex
 import typing
 
 from runner import TOP
+from runner.linux import image
 
 # What is not of a run that repeats one test of another; --stress and --seed are said of
 # the tests that they are for.
@@ -23,10 +24,8 @@ def kernel(spec: str) -> str:
     if kind == "image":
         if "," in os.getcwd():
             return spec  # BZIMAGE and SOURCE can't have any
-        file, _, where = what.partition(",")
-        # as runner/linux/image.py takes it: MODULES may have commas
-        more = [] if os.path.isdir(where) else where.rsplit(",", 1)[1:]
-        parts = [file, where[:len(where) - len(more[0]) - 1] if more else where, *more]
+        file, modules, source = image.split(what)
+        parts = [file, modules, *([source] if source else [])]
     elif kind == "debian" or (kind == "source" and re.fullmatch(r"\d+\.\d+|newest", what)):
         return spec
     return kind + colon + ",".join(os.path.abspath(p) if p else p for p in parts) + \
@@ -50,13 +49,11 @@ def command(words: typing.Sequence[str]) -> str:
     """The command line without its tests"""
     here = os.getcwd() == str(TOP)
     out = ["./run_tests.sh" if here else str(TOP / "run_tests.sh")]
-    of_compare = 0
-    for word in words:
-        if of_compare:
-            of_compare -= 1
-            out.append(compared(word))
+    rest = iter(words)
+    for word in rest:
+        if word == "--compare":
+            out += [word, compared(next(rest)), compared(next(rest))]
             continue
-        of_compare = 2 * (word == "--compare")
         name, equals, value = word.partition("=")
         if name in PATHS:
             value = os.path.abspath(value)

@@ -119,11 +119,17 @@ def release_of(headers: pathlib.Path) -> str:
     return "".join(re.findall(r'^#define UTS_RELEASE "(.+)"$', text, re.M))
 
 
+def split(what: str) -> tuple[str, str, str]:
+    """BZIMAGE, MODULES and SOURCE, if that is given; MODULES may have commas."""
+    file, _, where = what.partition(",")
+    if os.path.isdir(where) or "," not in where:
+        return file, where, ""
+    where, _, given = where.rpartition(",")
+    return file, where, given
+
+
 def parse(machine: host.Host, spec: str) -> Image:
-    file, _, where = spec.partition(":")[2].partition(",")
-    given = ""
-    if not os.path.isdir(where) and "," in where:
-        where, _, given = where.rpartition(",")
+    file, where, given = split(spec.partition(":")[2])
     for name, is_there in ((file, os.path.isfile), (where, os.path.isdir)):
         if not is_there(name):
             raise BadKernel(f"{spec}: expected image:BZIMAGE,MODULES[,SOURCE], and there is "
