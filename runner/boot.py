@@ -14,7 +14,7 @@ import time
 import typing
 
 from runner import host, initrd, progress, qemu, results, snapshot, stopped
-from runner.errors import Interrupted, OurFault, why
+from runner.errors import NOT_UP, Interrupted, OurFault, why
 from runner.tail import Stream, Tail
 
 LOGS = ("ktap", "kmsg", "console")
@@ -242,7 +242,7 @@ def go_on(first: Guest) -> typing.Optional[Ended]:
         guest = Guest(boot, machine)  # with new logs
         how = guest.run(guest.qemu(boot.initramfs, snapshot.port(guest.job)) +
                         shot.arguments())
-        if "first" not in guest.times and how[0] in ("qemu-error", "no-boot"):
+        if "first" not in guest.times and how[0] in NOT_UP:
             raise snapshot.CannotGoOn(how[1])
     except snapshot.CannotGoOn as e:
         shot.refuse(str(e))

@@ -6,6 +6,8 @@ import os
 import typing
 
 PASS, FAIL, SETUP, NOTHING, OURS, INTERRUPTED = 0, 1, 2, 4, 70, 130
+# "ended" in boot.json, of a guest that did not come to its init
+NOT_UP = ("no-boot", "qemu-error")
 # of git bisect run: this commit can't be tested; something else is wrong, stop
 SKIP_COMMIT, STOP_BISECT = 125, 255
 

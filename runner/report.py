@@ -11,6 +11,7 @@ import typing
 from collections.abc import Sequence
 
 from runner import files, headline, junit, kcidb, klog, page, screen
+from runner.errors import NOT_UP
 
 COUNTS = (("passed", "pass"), ("failed", "fail"), ("skipped", "skip"),
           ("known_bugs", "known_bug"))
@@ -103,7 +104,7 @@ class Report:
             say(f"property: {found}")
         say(self.how_many(tests))
         # no test failed: none was begun
-        no_boot = not sections and summary["ended"] in ("no-boot", "qemu-error")
+        no_boot = not sections and summary["ended"] in NOT_UP
         counts = f"none of {sum(page.is_test(t['name']) for t in tests)} tests began" \
             if no_boot else \
             ", ".join(f"{summary[n]} {n.replace('_', ' ')}" for n, _ in COUNTS)

@@ -9,10 +9,8 @@ import typing
 
 from runner import (accel, build, host, job, kernel, kunit, packages, panic, parts, programs,
                     results, shards, subject, testbed, verdict, workdir)
-from runner.errors import FAIL, PASS, SKIP_COMMIT, BadUsage, NoTest, writing
+from runner.errors import FAIL, NOT_UP, PASS, SKIP_COMMIT, BadUsage, NoTest, writing
 from runner.options import Options
-
-NO_BOOT = ("no-boot", "qemu-error")
 
 
 class Run:
@@ -113,7 +111,7 @@ class Run:
             return panic.run(boots, self.started)
         self.jobs = self.split(tmp)
         ended = self.boot(to, tmp)
-        if self.kvm and bed.accel == "kvm" and ended in NO_BOOT:
+        if self.kvm and bed.accel == "kvm" and ended in NOT_UP:
             # KVM passed its trial, and fails all the same
             host.say("no boot with KVM: trying once more with TCG")
             self.kvm.forget()
@@ -144,7 +142,7 @@ class Run:
             with writing(where):
                 where.mkdir(exist_ok=True)
             boots.append(functools.partial(self.boot_one, part, where, part.directory.parent))
-        return next((how for how in parts.run(self.machine, boots) if how in NO_BOOT), "")
+        return next((how for how in parts.run(self.machine, boots) if how in NOT_UP), "")
 
     def boot_one(self, its: job.Job, to: pathlib.Path, tmp: pathlib.Path) -> str:
         opt = self.opt
