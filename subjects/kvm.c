@@ -7,9 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,6 +15,8 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "serve.h"
 
 #define PAGES 12
 #define PAGE 0x1000UL
@@ -62,15 +61,6 @@ static const uint32_t code[] = {	/* MMU off */
 
 static int vm, vcpu;
 static struct kvm_run *run;
-static pthread_t worker;
-static atomic_bool is_busy;
-
-static void die(const char *what)
-{
-	printf("failed %s: %s\n", what, strerror(errno));
-	fflush(stdout);
-	exit(2);
-}
 
 static uint8_t *add_slot(unsigned int slot, uint64_t gpa, size_t len)
 {
@@ -158,23 +148,6 @@ static void *keep_running(void *unused)
 	return unused;
 }
 
-static void begin_work(void)
-{
-	is_busy = true;
-	if (pthread_create(&worker, NULL, keep_running, NULL))
-		die("a thread");
-	printf("busy\n");
-	fflush(stdout);
-}
-
-static void end_work(void)
-{
-	if (is_busy) {
-		is_busy = false;
-		pthread_join(worker, NULL);
-	}
-}
-
 /* Returns its memory. */
 static uint8_t *make_guest(void)
 {
@@ -199,7 +172,6 @@ static uint8_t *make_guest(void)
 int main(void)
 {
 	uint8_t *data = make_guest();
-	char line[64];
 	int i;
 
 	for (i = 0; i < PAGES; i++)
@@ -207,13 +179,6 @@ int main(void)
 	guest_reads();
 	printf("mirror %#lx %#lx\nbusy\n" COMPLAINT "ready\n", (unsigned long)data,
 	       PAGES * PAGE);
-	fflush(stdout);
-	while (fgets(line, sizeof(line), stdin)) {
-		end_work();
-		if (!strncmp(line, "read", 4))
-			guest_reads();
-		else if (!strncmp(line, "busy", 4))
-			begin_work();
-	}
+	serve(guest_reads, keep_running);
 	return 0;
 }

@@ -10,11 +10,8 @@
 #include <errno.h>
 #include <infiniband/verbs.h>
 #include <net/if.h>
-#include <pthread.h>
 #include <rdma/rdma_netlink.h>
 #include <linux/netlink.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +21,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "serve.h"
 
 #define PAGES 12
 #define PAGE 0x1000UL
@@ -35,15 +34,6 @@ static struct ibv_qp *qp;
 static struct ibv_cq *cq;
 static struct ibv_mr *odp, *plain;
 static uint8_t *data, *copy;
-static pthread_t worker;
-static atomic_bool is_busy;
-
-static void die(const char *what)
-{
-	printf("failed %s: %s\n", what, strerror(errno));
-	fflush(stdout);
-	exit(2);
-}
 
 /* ip link set NAME up; ip addr add ADDRESS dev NAME */
 static void set_up(const char *name, const char *address)
@@ -214,23 +204,6 @@ static void *keep_writing(void *unused)
 	return unused;
 }
 
-static void begin_work(void)
-{
-	is_busy = true;
-	if (pthread_create(&worker, NULL, keep_writing, NULL))
-		die("a thread");
-	printf("busy\n");
-	fflush(stdout);
-}
-
-static void end_work(void)
-{
-	if (is_busy) {
-		is_busy = false;
-		pthread_join(worker, NULL);
-	}
-}
-
 static uint8_t *map(size_t size)
 {
 	uint8_t *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
@@ -268,21 +241,12 @@ static void make_pair(void)
 
 int main(void)
 {
-	char line[64];
-
 	data = map(PAGES * PAGE);
 	copy = map(PAGE);
 	open_device();
 	make_pair();
 	device_reads();
 	printf("mirror %#lx %#lx\nbusy\nready\n", (unsigned long)data, PAGES * PAGE);
-	fflush(stdout);
-	while (fgets(line, sizeof(line), stdin)) {
-		end_work();
-		if (!strncmp(line, "read", 4))
-			device_reads();
-		else if (!strncmp(line, "busy", 4))
-			begin_work();
-	}
+	serve(device_reads, keep_writing);
 	return 0;
 }
