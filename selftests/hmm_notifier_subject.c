@@ -141,6 +141,34 @@ FIXTURE_TEARDOWN(fixture_name)						\
 		SKIP(return, "the driver was not called");		\
 } while (0)
 
+#define CHANGE_SETUP(fixture_name)					\
+FIXTURE_SETUP(fixture_name)						\
+{									\
+	TRIAL_SETUP();							\
+	if (variant->change->why_not)					\
+		ASK_OR_SKIP(variant->change->why_not(			\
+			&self->trial.subject));				\
+	TRIAL_BEGIN(NULL, 0);						\
+}
+
+/* Makes the change, and puts back what it can. Returns how many callbacks that led to. */
+static unsigned int make_change(struct __test_metadata *_metadata, const void *variant,
+				struct trial *trial, const struct subject_change *change)
+{
+	struct calls *calls = &trial->calls;
+	uintptr_t at = subject_change_at(&trial->subject);
+	unsigned int called;
+
+	ASSERT_EQ(0, change->act(&trial->subject, at));
+	ASSERT_EQ(0, calls_take(calls));
+
+	called = calls->inside[RULE_BLOCKABLE];
+	EXPECT_EQ(0, calls->nr[RULE_NON_BLOCKABLE]);
+	if (change->restore)
+		ASSERT_EQ(0, change->restore(&trial->subject, at));
+	return called;
+}
+
 FIXTURE(change) {
 	struct trial trial;
 };
@@ -153,13 +181,7 @@ FIXTURE_VARIANT(change) {
 	FIXTURE_VARIANT_ADD(change, name) { .change = &subject_change_##name };
 SUBJECT_CHANGES(CHANGE_VARIANT)
 
-FIXTURE_SETUP(change)
-{
-	TRIAL_SETUP();
-	if (variant->change->why_not)
-		ASK_OR_SKIP(variant->change->why_not(&self->trial.subject));
-	TRIAL_BEGIN(NULL, 0);
-}
+CHANGE_SETUP(change)
 
 TRIAL_TEARDOWN(change)
 
@@ -167,17 +189,10 @@ TRIAL_TEARDOWN(change)
 TEST_F(change, reaches_the_device)
 {
 	struct subject *subject = &self->trial.subject;
-	struct calls *calls = &self->trial.calls;
 	uintptr_t at = subject_change_at(subject);
 	unsigned int called;
 
-	ASSERT_EQ(0, variant->change->act(subject, at));
-	ASSERT_EQ(0, calls_take(calls));
-
-	called = calls->inside[RULE_BLOCKABLE];
-	EXPECT_EQ(0, calls->nr[RULE_NON_BLOCKABLE]);
-	if (variant->change->restore)
-		ASSERT_EQ(0, variant->change->restore(subject, at));
+	called = make_change(_metadata, variant, &self->trial, variant->change);
 	EXPECT_STREQ("", subject_compare(subject));
 	ASSERT_EQ(0, subject_touch(subject, at));
 	EXPECT_STREQ("", subject_compare(subject));
@@ -204,13 +219,7 @@ FIXTURE_VARIANT(busy) {
 	FIXTURE_VARIANT_ADD(busy, name) { .change = &subject_change_##name };
 SUBJECT_CHANGES_WHILE_BUSY(BUSY_VARIANT)
 
-FIXTURE_SETUP(busy)
-{
-	TRIAL_SETUP();
-	if (variant->change->why_not)
-		ASK_OR_SKIP(variant->change->why_not(&self->trial.subject));
-	TRIAL_BEGIN(NULL, 0);
-}
+CHANGE_SETUP(busy)
 
 TRIAL_TEARDOWN(busy)
 
@@ -218,21 +227,14 @@ TRIAL_TEARDOWN(busy)
 TEST_F_TIMEOUT(busy, device_works_on, 60)
 {
 	struct subject *subject = &self->trial.subject;
-	struct calls *calls = &self->trial.calls;
 	uintptr_t at = subject_change_at(subject);
 	unsigned int called;
 
 	WORK_OR_SKIP(subject, at);
-	ASSERT_EQ(0, calls_take(calls));
+	ASSERT_EQ(0, calls_take(&self->trial.calls));
 	expect_complaint(subject);
 
-	ASSERT_EQ(0, variant->change->act(subject, at));
-	ASSERT_EQ(0, calls_take(calls));
-
-	called = calls->inside[RULE_BLOCKABLE];
-	EXPECT_EQ(0, calls->nr[RULE_NON_BLOCKABLE]);
-	if (variant->change->restore)
-		ASSERT_EQ(0, variant->change->restore(subject, at));
+	called = make_change(_metadata, variant, &self->trial, variant->change);
 	EXPECT_EQ(0, subject_has_worked(subject, at)) {
 		TH_LOG("the device does not come back to the page");
 	}
