@@ -33,7 +33,7 @@ COUNTERS = {
     "/proc/sys/kernel/(ns_last_pid|random/.*)": "the kernel's own",
     "/proc/sys/fs/quota/syncs": "each look syncs",
     "/proc/sys/kernel/tainted|/sys/kernel/warn_count": "a WARN that was asked for stays",
-    "/sys/block/[^/]*/(stat|io_stat|mm_stat|inflight)": "how much a disk was used",
+    "/sys/block/[^/]*/([a-z]+_)?stat|/sys/block/[^/]*/inflight": "how much a disk was used",
     "/sys/kernel/mm/ksm/(pages_(scanned|shar.*|skipped|unshared|volatile)|full_scans|"
     "general_profit|ksm_zero_pages|stable_node_(chains|dups))": "what ksmd has seen",
     "/sys/kernel/mm/transparent_hugepage/.*/(stats/.*|full_scans|pages_collapsed)":
@@ -201,6 +201,7 @@ class Somebodys(unittest.TestCase):
         if os.environ.get("CHECK_SAID"):
             with open(os.environ["CHECK_SAID"], "w", encoding="utf-8") as f:
                 f.write(said)
+        self.assertIn("# in use 0\n", said)
         self.assertIn("# plan done\n", said, said[-3000:])
         looks = re.findall(r"^# look (.*)\n((?:.*\n)*?)# looked \1$", said, re.M)
         self.assertEqual([name for name, _ in looks], ["nothing", *(

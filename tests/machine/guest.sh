@@ -33,7 +33,8 @@ use_disks() {
 	fs=$(disk 16M)
 	mke2fs -F -b 4096 "/dev/zram$fs"
 	mkdir /theirs
-	mount "/dev/zram$fs" /theirs
+	# ext4lazyinit would end when it likes, up to EXT4_DEF_LI_MAX_START_DELAY s later.
+	mount -o noinit_itable,no_prefetch_block_bitmaps "/dev/zram$fs" /theirs
 	echo theirs >/theirs/file
 	echo theirs >/tmp/file
 }
@@ -137,7 +138,14 @@ look() { # NAME [-a]
 	echo "# looked $1"
 }
 
-{ use_disks && use_settings && use_tracing && use_cgroups; } >/dev/null 2>&1
+(
+	set -e
+	use_disks
+	use_settings
+	use_tracing
+	use_cgroups
+) >/looks/use 2>&1
+echo "# in use $?"
 # What the first look itself brings about, is there
 snapshot first
 snapshot first-a -a
