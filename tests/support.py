@@ -22,13 +22,16 @@ sys.path[:0] = [str(TOP)]
 RUNNER = (sys.executable, "-B", TOP / "runner")
 
 
+HANGS = 1200    # seconds after which a command hangs, on a busy machine as well
+
+
 def take_long(test):
     """Skips a test that takes minutes, if CI has no time left for it."""
     if time.time() > float(os.environ.get("CHECK_UNTIL", "inf")):
         test.skipTest("no time left (CHECK_UNTIL)")
 
 
-def sh(*cmd, env=None, timeout=300, **kw):
+def sh(*cmd, env=None, timeout=HANGS, **kw):
     """Runs a command to its end; stdout and stderr in .stdout."""
     return subprocess.run([str(c) for c in cmd], env={**os.environ, **(env or {})},
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -127,7 +130,7 @@ STANDINS = ("--selftests", TOP / "tests/guest")
 class Run:
     """One run of run_tests.sh, judged; with the stand-ins unless standins is False."""
 
-    def __init__(self, test, *args, env=None, top=TOP, timeout=240, standins=True):
+    def __init__(self, test, *args, env=None, top=TOP, timeout=HANGS, standins=True):
         self.dir = TempDir(test).path
         done = sh(top / "run_tests.sh", "--kernel", KERNEL, "--results", self.dir, *args,
                   *(STANDINS if standins else ()), env=env, timeout=timeout)

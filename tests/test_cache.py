@@ -9,7 +9,7 @@ import subprocess
 import sys
 import unittest
 
-from support import RUNNER, STANDINS, TOP, TempDir, built, kernel_dir
+from support import HANGS, RUNNER, STANDINS, TOP, TempDir, built, kernel_dir
 
 from runner import cache, place
 from runner.errors import BadHost, Interrupted
@@ -113,7 +113,7 @@ class Cache(unittest.TestCase):
             runs = [subprocess.Popen([*RUNNER, "get-kernel", f"image:{where}/image,{where}"],
                                      env=env, text=True, stdout=subprocess.PIPE,
                                      stderr=subprocess.STDOUT) for _ in range(4)]
-            said = {run.communicate(timeout=60)[0].splitlines()[-1] for run in runs}
+            said = {run.communicate(timeout=HANGS)[0].splitlines()[-1] for run in runs}
             self.assertEqual([run.returncode for run in runs], [0] * 4, said)
             self.assertEqual(len(said), 1)
             kernel = pathlib.Path(said.pop())

@@ -15,7 +15,7 @@ class Device(unittest.TestCase):
         """Ten minutes and another kernel: make fuzz-device"""
         take_long(self)
         r = Run(self, "--test", "attack", "--selftests", TOP / "tests/device",
-                standins=False, timeout=600)
+                standins=False)
         self.assertEqual({name: t["result"] for name, t in r.tests.items()},
                          {f"{X}.{name}": "pass" for name in ATTACKS}, r.out)
         self.assertEqual((r.code, r.summary["verdict"]), (0, "pass"), r.out)

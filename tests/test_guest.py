@@ -12,7 +12,7 @@ import subprocess
 import time
 import unittest
 
-from support import KERNEL, STANDINS, TOP, Run, TempDir, sh
+from support import HANGS, KERNEL, STANDINS, TOP, Run, TempDir, sh
 
 from runner import qemu
 
@@ -89,7 +89,7 @@ class Ordinary(unittest.TestCase):
                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
                 for _ in range(2)]
         for run in runs:
-            out, _ = run.communicate(timeout=240)
+            out, _ = run.communicate(timeout=HANGS)
             self.assertEqual(run.returncode, 0, out)
         done = [p for p in (top / "results").iterdir() if not p.is_symlink()]
         self.assertEqual(len(done), 2)
@@ -152,11 +152,9 @@ class BadEnds(unittest.TestCase):
         self.assertIn("Kernel panic", r.result("guest")[1])
 
     def test_no_boot(self):
-        began = time.monotonic()
         r = Run(self, *globs(*QUIET), "--no-snapshot", "--boot-timeout", "1")
         self.assertEqual((r.code, r.summary["verdict"]), (4, "fail"), r.out)
-        self.assertIn("did not boot", r.result("guest")[1])
-        self.assertLess(time.monotonic() - began, 60)
+        self.assertRegex(r.result("guest")[1], "did not boot.* within 1 s")
 
     def test_no_device(self):
         r = Run(self, *globs("ends.passes"), "--append", "module_blacklist=test_hmm")
@@ -204,14 +202,14 @@ class Outside(unittest.TestCase):
     def test_qemu_is_killed(self):
         self.start()
         os.kill(self.qemu[0], signal.SIGKILL)
-        out, _ = self.run.communicate(timeout=30)
+        out, _ = self.run.communicate(timeout=HANGS)
         self.assertEqual(self.run.returncode, 1, out)
         self.assertIn("QEMU was killed by SIGKILL", out)
 
     def test_ctrl_c_cleans_up(self):
         self.start()
         os.killpg(self.run.pid, signal.SIGINT)
-        out, _ = self.run.communicate(timeout=30)
+        out, _ = self.run.communicate(timeout=HANGS)
         self.assertEqual(self.run.returncode, 130, out)
         self.assertIn("interrupted", out)
         self.assertTrue(self.gone(self.qemu[0]), "QEMU is still there")
@@ -222,7 +220,7 @@ class Outside(unittest.TestCase):
     def test_terminated(self):
         self.start()
         self.run.terminate()
-        out, _ = self.run.communicate(timeout=30)
+        out, _ = self.run.communicate(timeout=HANGS)
         self.assertEqual(self.run.returncode, 130, out)
         self.assertTrue(self.gone(self.qemu[0]), "QEMU is still there")
 
@@ -230,7 +228,7 @@ class Outside(unittest.TestCase):
         self.start()
         self.run.kill()
         self.assertTrue(self.gone(self.qemu[0]), "QEMU outlives the runner")
-        self.run.communicate(timeout=30)
+        self.run.communicate(timeout=HANGS)
         end = time.monotonic() + 5
         while list(self.tmp.iterdir()):
             self.assertLess(time.monotonic(), end, list(self.tmp.iterdir()))
@@ -245,8 +243,7 @@ class Outside(unittest.TestCase):
                 done = sh("unshare", "-rm", "sh", "-c",
                           f"mount -t tmpfs -o size={size} tmpfs {where} && "
                           f"exec {TOP}/run_tests.sh --kernel {KERNEL} --results {where} "
-                          f"--test standin:kernel.sane --selftests {STANDINS[1]}",
-                          timeout=120)
+                          f"--test standin:kernel.sane --selftests {STANDINS[1]}")
                 self.assertEqual(done.returncode, 70, done.stdout)
                 self.assertIn("o space left", done.stdout)
 

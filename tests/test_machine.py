@@ -17,7 +17,8 @@ import sys
 import time
 import unittest
 
-from support import KERNEL, TOP, TempDir, built, kernel_dir, machine, sh, take_long
+from support import (HANGS, KERNEL, TOP, TempDir, built, kernel_dir, machine, sh,
+                     take_long)
 
 sys.path.insert(0, str(TOP / "tests/proof"))
 import guest  # noqa: E402
@@ -267,7 +268,7 @@ class Ledger(unittest.TestCase):
         self.changer = self.build("changer")
         for how in ("returns", "exits"):
             with self.start(how) as p:
-                self.assertIn("ready\n", p.communicate(timeout=60)[0])
+                self.assertIn("ready\n", p.communicate(timeout=HANGS)[0])
             self.assertEqual(self.now(), self.FILES, how)
 
     def test_nothing_is_changed_unasked(self):
@@ -285,7 +286,7 @@ class Ledger(unittest.TestCase):
             self.assertEqual(p.stdout.readline(), "ready\n")
             os.kill(child, signal.SIGKILL)
             self.is_back({"one": "ours", "two": "5678", "both": "ours", "made": ""})
-            p.communicate("\n", timeout=60)
+            p.communicate("\n", timeout=HANGS)
         self.assertEqual(self.now(), self.FILES)
 
     def test_what_a_killed_test_left_running_ends_with_the_program(self):
@@ -294,14 +295,14 @@ class Ledger(unittest.TestCase):
             child = int(p.stdout.readline())
             self.assertEqual(p.stdout.readline(), "ready\n")
             os.kill(child, signal.SIGKILL)
-            p.communicate("\n", timeout=60)
+            p.communicate("\n", timeout=HANGS)
         self.assertEqual(self.now(), self.FILES)
         self.assertEqual(of_session(p.pid), [])
 
     def test_a_panic(self):
         self.changer = self.build("changer")
         with self.start("aborts") as p:
-            p.communicate(timeout=60)
+            p.communicate(timeout=HANGS)
             self.assertEqual(p.returncode, -signal.SIGABRT)
         self.is_back()
 
@@ -328,7 +329,7 @@ class Ledger(unittest.TestCase):
             self.assertEqual(first.stdout.readline(), "ready\n")
             time.sleep(0.5)
             os.kill(first.pid, signal.SIGKILL)
-            self.assertIn("ready\n", second.communicate(timeout=60)[0])
+            self.assertIn("ready\n", second.communicate(timeout=HANGS)[0])
         self.is_back()
 
 

@@ -25,7 +25,7 @@ SAYS = {"returns": "returns {} in ", "sleeps": "may sleep in non-blockable conte
 def check(*files, kdir=KERNEL, jobs=2):
     args = [a for f in files for a in ("--file", f)]
     return sh("python3", "-m", "static", kdir, "--headers", kdir, "-j", jobs, *args,
-              cwd=TOP, timeout=600)
+              cwd=TOP)
 
 
 def debian(base):
@@ -160,7 +160,7 @@ class Semantic(unittest.TestCase):
 
     def cocci(self, *names):
         return sh("python3", "-m", "static.cocci", KERNEL, *(FIXTURES / n for n in names),
-                  cwd=TOP, timeout=600)
+                  cwd=TOP)
 
     def test_direct_cases(self):
         done = self.cocci("bad_hlist.c", "bad_callers.c")
@@ -188,7 +188,7 @@ class SecondOpinion(unittest.TestCase):
 
     def test_confirms_the_mutants(self):
         done = sh("make", "-s", "-C", TOP, "static-gcc", f"KDIR={KERNEL}",
-                  f"FILE={FIXTURES / 'bad_hlist.c'}", f"ARGS=--headers {KERNEL}", timeout=600)
+                  f"FILE={FIXTURES / 'bad_hlist.c'}", f"ARGS=--headers {KERNEL}")
         self.assertEqual(done.returncode, 0, done.stdout)
         for text in ("other_value(): returns: both", "end_added(): has-end: both",
                      "the_end(): sleeps: both"):

@@ -48,7 +48,7 @@ FORGOTTEN = {
 
 
 def judge(test, name, *args):
-    return Run(test, "--subject", name, *args, standins=False, timeout=900)
+    return Run(test, "--subject", name, *args, standins=False)
 
 
 def program(test, source):
