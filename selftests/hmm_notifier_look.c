@@ -2,8 +2,10 @@
 /*
  * What test_hmm says of the page tables, now and with each call of a callback: it is
  * what the kernel itself says of them. On it stands what lib/change/window.h claims.
+ * And from when on a mirror, that of an open file of its own, says something.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
@@ -129,15 +131,21 @@ TEST_F(look, sees_a_huge_page)
 }
 
 /* The first call of that kind for the range of the pages, or NULL */
-static const struct hmm_dmirror_seen *find(int nr, unsigned int call, uintptr_t at)
+static const struct hmm_dmirror_seen *find_of(unsigned int id, int nr, unsigned int call,
+					      uintptr_t at)
 {
 	int i;
 
 	for (i = 0; i < nr; i++)
-		if (seen[i].call.id == 1 && seen[i].call.call == call &&
+		if (seen[i].call.id == id && seen[i].call.call == call &&
 		    seen[i].call.start == at)
 			return &seen[i];
 	return NULL;
+}
+
+static const struct hmm_dmirror_seen *find(int nr, unsigned int call, uintptr_t at)
+{
+	return find_of(1, nr, call, at);
 }
 
 /*
@@ -245,6 +253,66 @@ TEST_F(look, refuses_what_it_does_not_know)
 	ASSERT_EQ(0, victim_finish(&victim));
 	EXPECT_EQ(-ESRCH, dmirror_watch(victim.device, &watch));
 	EXPECT_EQ(0, victim_close(&victim));
+}
+
+FIXTURE(mirror) {
+	struct scene scene;
+	int device;
+	uintptr_t at;
+};
+
+/* open(), as dmirror_open() has it count. */
+FIXTURE_SETUP(mirror)
+{
+	SETUP_OR_SKIP(DMIRROR_MIRROR);
+	SCENE_BEGIN(&self->scene);
+	self->device = open(DMIRROR_MIRROR, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, self->device);
+	self->at = map_pages(2);
+	ASSERT_NE(0, self->at);
+	change_fill(self->at, 2 * CHANGE_PAGE);
+}
+
+SCENE_TEARDOWN(mirror)
+
+/* Whether the file has a record of it that the page at @at was unmapped: 1, 0 or -errno */
+static int was_told(int device, uintptr_t at)
+{
+	int nr = dmirror_seen(device, seen, HMM_DMIRROR_NR_CALLS);
+
+	return nr < 0 ? nr : !!find_of(0, nr, HMM_DMIRROR_CALL_START, at);
+}
+
+/* A file that only mirrors counts nothing, also beside one that counts. */
+TEST_F(mirror, counts_when_asked)
+{
+	int other = dmirror_open(DMIRROR_MIRROR);
+
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, munmap((void *)self->at, CHANGE_PAGE));
+	EXPECT_EQ(1, was_told(other, self->at));
+	EXPECT_EQ(0, was_told(self->device, self->at));
+
+	ASSERT_EQ(0, munmap((void *)self->at + CHANGE_PAGE, CHANGE_PAGE));
+	EXPECT_EQ(1, was_told(self->device, self->at + CHANGE_PAGE));
+	EXPECT_EQ(0, close(other));
+}
+
+/* To arm is to ask: a fail point needs nothing before it. */
+TEST_F(mirror, fails_when_armed)
+{
+	struct hmm_dmirror_fail_point fail = {
+		.ret = true, .contexts = HMM_DMIRROR_BLOCKABLE,
+		.start = self->at, .end = self->at + CHANGE_PAGE, .times = 1,
+	};
+	__u64 hits;
+
+	ASSERT_EQ(0, dmirror_arm(self->device, &fail));
+	ASSERT_EQ(0, munmap((void *)self->at, CHANGE_PAGE));
+
+	EXPECT_EQ(1, was_told(self->device, self->at));
+	EXPECT_EQ(0, dmirror_disarm_hits(self->device, 0, &hits));
+	EXPECT_EQ(1, hits);
 }
 
 static void __attribute__((constructor)) init(void)

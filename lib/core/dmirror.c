@@ -41,9 +41,14 @@ static int device_ioctl(int fd, unsigned long command, void *arg)
 
 int dmirror_open(const char *node)
 {
+	struct hmm_dmirror_counts counts;
 	int fd = open(node, O_RDWR | O_CLOEXEC);
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	/* The mirror's own notifier counts from the first such ioctl on. */
+	dmirror_counts(fd, 0, &counts);
+	return fd;
 }
 
 static int try_node(void *node)

@@ -17,8 +17,8 @@
 #define DMIRROR_BARE	"/dev/hmm_dmirror_bare"
 
 /*
- * Opens a node for the mm of the calling process. Returns the file descriptor
- * or -errno; see dmirror_why_not() for the latter.
+ * Opens a node for the mm of the calling process, and has it count and record from here
+ * on. Returns the file descriptor or -errno; see dmirror_why_not() for the latter.
  */
 int dmirror_open(const char *node);
 
