@@ -23,7 +23,8 @@ make fuzz-device [S=600]     attacks on the device that the tests use
 make fuzz-judge [N=10000]    broken runs, each judged
 make check-rxe               --subject rxe, on a kernel that is built for it
 make check-bisect            bisects a handful of kernels
-make bench [ARGS=]           where the time of a run goes: -n 9, --cold, options of it
+make bench [ARGS=]           where the time of a run goes: -n 9, --cold, --counted,
+                             options of it
 make cost                    what the rule costs those who keep it, in instructions
 make lava-local [ARGS=]      the tests as a job of LAVA, without a server
 

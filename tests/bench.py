@@ -7,21 +7,28 @@ initramfs of that run are booted to an init that powers off: a run can't be comp
 another machine's, or with this one's when it was less busy, but with that. Shown are
 medians of seconds; of all programs together also of CPU time, which is no longer on a
 machine that others use.
+
+bench.py --counted [OPTION...] - the same of the guest alone, by QEMU's -icount: its clock
+goes by what it has run, 4 ns for an instruction, and what it has waited, whatever else this
+machine does. It boots, as a guest that was saved can't be counted.
 """
 import argparse
 import json
 import os
 import pathlib
+import re
 import resource
 import shlex
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
 from support import TOP
 
-from runner import qemu
+from runner import boot, qemu
+from runner.main import main as runner_main
 
 # What a run has marked (host.py), and what was done when it did
 MARKS = {"python": "start of Python", "packages": "packages checked",
@@ -44,6 +51,37 @@ def spent(cmd):
     subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL, check=False)
     return began, time.time() - began, cpu() - before
+
+
+class Counted(boot.Guest):
+    def qemu(self, initramfs, port=()):
+        return [*super().qemu(initramfs, port), "-icount", "shift=2,sleep=off"]
+
+
+MARK = re.compile(r"\d+,\d+,(\d+),[^;]*;hmm_notifier: (begin|end) (\w+):")
+
+
+def guest_rows(log):
+    """{row: (seconds, how many)} of the kernel's log of a guest"""
+    found = [(int(us) / 1e6, what, program) for us, what, program in MARK.findall(log)]
+    rows = {"boot, to the first test": (found[0][0], 1)}
+    for (at, what, program), (later, _, after) in zip(found, found[1:]):
+        row = ("tests" if what == "begin" else
+               f"{BETWEEN} of a program" if program == after else "between programs")
+        seconds, n = rows.get(row, (0, 0))
+        rows[row] = seconds + later - at, n + 1
+    return rows
+
+
+def count(options, tmp):
+    boot.Guest = Counted
+    code = runner_main(["--results", str(tmp), "--no-snapshot", "--accel", "tcg",
+                        "--boot-timeout", "900", *options])
+    if code not in (0, 1):
+        sys.exit(code)
+    print(f"\n{'':40} {'seconds':>8} {'times':>6} {'ms each':>8}")
+    for row, (seconds, n) in guest_rows((tmp / "latest/kmsg.log").read_text()).items():
+        print(f"{row:40} {seconds:8.2f} {n:6} {seconds / n * 1000:8.1f}")
 
 
 def read(path):
@@ -108,8 +146,12 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("-n", type=int, default=5)
     p.add_argument("--cold", action="store_true", help="once, with an empty cache")
+    p.add_argument("--counted", action="store_true", help="the guest, by instructions")
     opt, more = p.parse_known_args()
     with tempfile.TemporaryDirectory() as tmp:
+        if opt.counted:
+            count(more, pathlib.Path(tmp))
+            return
         if opt.cold:
             os.environ["XDG_CACHE_HOME"] = tmp
         show(*measure(1 if opt.cold else opt.n, more, pathlib.Path(tmp)))

@@ -27,6 +27,19 @@ class Rows(unittest.TestCase):
         self.assertEqual(rows["end of Python"], 600.0 - 512.0)
         self.assertEqual(len(rows), len(bench.MARKS) + 1)
 
+    def test_of_a_guest(self):
+        log = "".join(f"12,{i},{us},-;{text}\n" for i, (us, text) in enumerate((
+            (2000000, "hmm_notifier: begin hmm_notifier_x:t.a"),
+            (2000001, "hmm_notifier: accounted release=0 interval=0 hlist=0 range_end=0"),
+            (2250000, "hmm_notifier: end hmm_notifier_x:t.a"),
+            (2750000, "hmm_notifier: begin hmm_notifier_x:t.b"),
+            (3750000, "hmm_notifier: end hmm_notifier_x:t.b"),
+            (7750000, "hmm_notifier: begin hmm_notifier_y:t.a"),
+            (7750000, "hmm_notifier: end hmm_notifier_y:t.a"))))
+        self.assertEqual(bench.guest_rows(log), {
+            "boot, to the first test": (2.0, 1), "tests": (1.25, 3),
+            f"{bench.BETWEEN} of a program": (0.5, 1), "between programs": (4.0, 1)})
+
 
 if __name__ == "__main__":
     unittest.main()
