@@ -21,6 +21,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -143,15 +145,32 @@ static int kill_session(pid_t session)
 	return count;
 }
 
+/* What has ended is reaped. Returns 0 if no child is left; status is that of pid. */
+static int reap(pid_t pid, int *status, int *ended)
+{
+	pid_t child;
+	int how;
+
+	while ((child = waitpid(-1, &how, WNOHANG)) > 0) {
+		if (child == pid) {
+			*status = how;
+			*ended = 1;
+		}
+	}
+	return child == 0;
+}
+
 /*
  * What a program left must not disturb the next. Something that a failed test
- * left and that does not die is blocked, and the log should say where.
+ * left and that does not die is blocked, and the log should say where. All that
+ * is left is a child of ours, so without one there is nothing to look for.
  */
 static void clean_up(pid_t session, int failed)
 {
 	double end = now() + 1;
+	int unused;
 
-	while (kill_session(session) && failed) {
+	while (reap(0, &unused, &unused) && kill_session(session) && failed) {
 		if (now() > end) {
 			say("%s left tasks that do not die", program);
 			press_sysrq('w');
@@ -161,7 +180,17 @@ static void clean_up(pid_t session, int failed)
 	}
 }
 
-static pid_t start(char **argv, int *out)
+/* Orphans become children of ours, and the end of each is told by what is returned. */
+static int adopt(sigset_t *child)
+{
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	sigemptyset(child);
+	sigaddset(child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, child, NULL);
+	return signalfd(-1, child, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+static pid_t start(char **argv, const sigset_t *child, int *out)
 {
 	int fds[2];
 	pid_t pid;
@@ -171,6 +200,7 @@ static pid_t start(char **argv, int *out)
 	pid = fork();
 	if (pid == 0) {
 		setsid();
+		sigprocmask(SIG_UNBLOCK, child, NULL);
 		dup2(fds[1], 1);
 		dup2(fds[1], 2);
 		close(fds[0]);
@@ -223,19 +253,26 @@ static int give_up(pid_t pid, int fd, const char *why, double bound)
 }
 
 /* Waits for the program; its end is its own exit, not that of the pipe. */
-static int watch(pid_t pid, int fd, double seconds, double silence)
+static int watch(pid_t pid, int fd, int ends, double seconds, double silence)
 {
 	double began = now(), heard = began;
-	struct pollfd pfd = { .fd = fd, .events = POLLIN };
-	int status;
+	struct pollfd waits[] = {
+		{ .fd = fd, .events = POLLIN },
+		{ .fd = ends, .events = POLLIN },
+	};
+	struct signalfd_siginfo info;
+	int status, ended = 0;
 
 	for (;;) {
-		poll(&pfd, 1, 50);
+		poll(waits, 2, 50);
 		if (pump(fd))
 			heard = now();
-		else if (pfd.revents & POLLHUP)
-			usleep(10000);
-		if (waitpid(pid, &status, WNOHANG) == pid) {
+		else if (waits[0].revents & POLLHUP)
+			waits[0].fd = -1; /* it says no more */
+		while (read(ends, &info, sizeof(info)) > 0)
+			;
+		reap(pid, &status, &ended);
+		if (ended) {
 			pump(fd);
 			clean_up(pid, status);
 			return WIFEXITED(status) ? WEXITSTATUS(status) :
@@ -250,16 +287,18 @@ static int watch(pid_t pid, int fd, double seconds, double silence)
 
 int main(int argc, char **argv)
 {
-	int fd, ret;
+	int fd, ends, ret;
+	sigset_t child;
 	pid_t pid;
 
 	if (argc < 4)
 		return 2;
 	program = basename(argv[3]);
-	pid = start(argv + 3, &fd);
+	ends = adopt(&child);
+	pid = start(argv + 3, &child, &fd);
 	if (pid < 0)
 		return 2;
-	ret = watch(pid, fd, atof(argv[1]), atof(argv[2]));
+	ret = watch(pid, fd, ends, atof(argv[1]), atof(argv[2]));
 	if (line_open)
 		putchar('\n');
 	fflush(stdout);
