@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""debian:SERIES, Debian's stock kernel of that series in the newest version that apt
-offers. The packages are unpacked into the cache and never installed."""
+"""debian:SERIES and debian:SERIES-FLAVOUR, Debian's stock kernels of that series in the
+newest version that apt offers. The packages are unpacked into the cache and never
+installed."""
 from __future__ import annotations
 
 import dataclasses
@@ -50,16 +51,19 @@ class Packages:
 
 
 class Debian:
-    def __init__(self, machine: host.Host, series: str):
+    def __init__(self, machine: host.Host, series: str, flavour: str = ""):
         self.machine, self.series, self.cache = machine, series, machine.cache()
         self.host = apt.host_arch(machine)
         self.arch = machine.arch or self.host
+        # as in linux-image-6.12-rt-amd64, but linux-image-6.12-arm64-16k
+        self.name = (f"{self.arch}-{flavour}" if flavour.endswith("k") else
+                     "-".join(filter(None, (flavour, self.arch))))
         self.apt = apt.of(machine)
-        self.memo = self.cache / f"apt-answer-{series}-{self.arch}-{LAYOUT}"
+        self.memo = self.cache / f"apt-answer-{series}-{self.name}-{LAYOUT}"
 
     def find_image(self) -> str:
         """A series that is not the release's own has it in the meta package's name."""
-        for meta in (f"linux-image-{self.series}-{self.arch}", f"linux-image-{self.arch}"):
+        for meta in (f"linux-image-{self.series}-{self.name}", f"linux-image-{self.name}"):
             if self.apt.field(meta, "Version").startswith(f"{self.series}."):
                 image = self.apt.depends(meta, f"^linux-image-{self.series}")
                 if image:
@@ -75,7 +79,7 @@ class Debian:
         if kbuild and self.arch != self.host:  # its programs run here
             kbuild += f":{self.host}"
         found = Packages(self.apt.field(image, "Version"), image, headers,
-                         self.apt.depends(headers, "^linux-headers-.*-common$"), kbuild,
+                         self.apt.depends(headers, "^linux-headers-.*-common(-rt)?$"), kbuild,
                          f"linux-source-{self.series}")
         if not all((found.version, found.common, found.kbuild,
                     self.apt.field(found.source, "Version"))):
@@ -89,8 +93,8 @@ class Debian:
             found = self.find_packages()
         if not found:
             raise BadKernel(f"apt knows no complete {self.series} kernel for {self.arch} "
-                            f"(looked for linux-image-{self.series}-{self.arch} and "
-                            f"linux-image-{self.arch}){there_is(self.machine)}")
+                            f"(looked for linux-image-{self.series}-{self.name} and "
+                            f"linux-image-{self.name}){there_is(self.machine)}")
         return found
 
     def unpack_source(self, deb: pathlib.Path, new: pathlib.Path) -> None:
@@ -127,7 +131,7 @@ class Debian:
         cache.write_manifest(new)
 
     def make(self, final: pathlib.Path, p: Packages) -> None:
-        debs = self.cache / "debs" / f"{self.arch}-{p.version}"
+        debs = self.cache / "debs" / f"{self.name}-{p.version}"
         with writing(self.cache):
             debs.mkdir(parents=True, exist_ok=True)
         for package in p.all():
@@ -159,7 +163,7 @@ class Debian:
         if found := self.remembered():
             return found
         p = self.packages()
-        final = self.cache / "kernels" / f"debian-{p.version}-{self.arch}-{LAYOUT}"
+        final = self.cache / "kernels" / f"debian-{p.version}-{self.name}-{LAYOUT}"
         if cache.lost(final):
             with cache.locked(self.machine, "kernels"):
                 if not cache.is_whole(final):  # no other run was faster
@@ -189,11 +193,12 @@ def there_is(machine: host.Host) -> str:
 
 def get(machine: host.Host, spec: str) -> pathlib.Path:
     """The kernel directory"""
-    series = spec.partition(":")[2]
-    if not re.fullmatch(r"[0-9]+\.[0-9]+", series):
+    asked = re.fullmatch(r"debian:([0-9]+\.[0-9]+)(?:-([a-z0-9]+))?", spec)
+    if not asked:
         raise BadKernel(f"{spec}: expected debian:SERIES, as in debian:6.12")
+    series, flavour = asked[1], asked[2] or ""
     if distro.is_ubuntu():
         raise BadKernel(f"{spec}: Ubuntu's archive has no kernel of Debian; {apt.OTHER_WAYS}")
     if series not in patches.bases():
         raise BadKernel(f"{spec}: no series of kernel-patches/ is for it{there_is(machine)}")
-    return Debian(machine, series).get()
+    return Debian(machine, series, flavour).get()

@@ -11,8 +11,8 @@ from runner.options import Parser, file
 
 SPECS = """\
 SPEC is one of
-  debian:6.1, debian:6.12
-        Debian's own kernel of that series
+  debian:6.1, debian:6.12, debian:6.12-rt
+        Debian's own kernel of that series, and flavour: rt, cloud, or on arm64 16k
   source:6.1, source:6.12, source:7.2
         Debian's source package of that series, in the newest version that
         apt offers (this release's, else unstable's)

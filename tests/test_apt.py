@@ -112,6 +112,20 @@ class Kernels(Apt):
             "6.12.9-1", "linux-image-6.12+deb12-amd64", "linux-headers-6.12+deb12-amd64",
             "linux-headers-6.12+deb12-common", "linux-kbuild-6.12", "linux-source-6.12"))
 
+    def test_flavour_is_in_the_name_as_debian_has_it(self):
+        for arch, flavour, name in (("", "", "amd64"), ("", "rt", "rt-amd64"),
+                                    ("arm64", "16k", "arm64-16k")):
+            with mock.patch.object(apt, "of", return_value=apt.Apt(self.machine)):
+                self.machine.arch = arch
+                self.assertEqual(debian.Debian(self.machine, "6.12", flavour).name, name)
+
+    def test_packages_of_a_flavour(self):
+        self.fake(apt_cache=ASKED.replace("-amd64", "-rt-amd64").replace(
+            "-common", "-common-rt"), dpkg="echo amd64")
+        found = debian.Debian(self.machine, "6.12", "rt").find_packages()
+        self.assertEqual(found.release, "6.12+deb12-rt-amd64")
+        self.assertEqual(found.common, "linux-headers-6.12+deb12-common-rt")
+
     def test_series_of_the_release_is_in_its_meta_package(self):
         this = debian.Debian(self.machine, "6.1")
         self.assertEqual(this.find_image(), "linux-image-6.1.0-8-amd64")
