@@ -38,6 +38,7 @@ class Boot:
     append: str = ""
     machine: str = ""      # more options of QEMU's machine
     memory: int = 1024
+    cpus: int = 2
     boot_timeout: float = 120  # until the guest has to say its first word
     timeout: float = 600       # for everything after that
     silence: float = 90        # in which the guest has to say something
@@ -64,7 +65,7 @@ class Guest:
         ports = [(n, boot.results / f"{n}.log") for n in ("ktap", "kmsg")]
         return qemu.command(boot.arch, boot.accel, boot.kernel, initramfs,
                             boot.results / "console.log", ports, boot.append, boot.memory,
-                            boot.machine, port)
+                            boot.cpus, boot.machine, port)
 
     def command(self, tmp: pathlib.Path) -> Cmd:
         """The job is a part of its initramfs."""

@@ -50,6 +50,8 @@ class Options:
     verbose: bool
     install: str
     append: str
+    cpus: int
+    memory: int
     boot_timeout: int
     log_limit: int
     selftests: pathlib.Path
@@ -179,6 +181,9 @@ def parser() -> Parser:
     add("--boot-timeout", metavar="S", type=number, default=120,
         help="seconds until the guest has to say its first word (default 120)")
     add("--append", metavar="PARAMS", default="", help="more parameters for the kernel")
+    add("--cpus", metavar="N", type=number, default=2, help="of the guest (default 2)")
+    add("--memory", metavar="MIB", type=number, default=1024,
+        help="of the guest, in two nodes of half of it (default 1024)")
     add("--results", metavar="DIR", type=pathlib.Path, default=TOP / "results",
         help="where results go (default: results, beside run_tests.sh)")
     add("--bisect", action="store_true",

@@ -61,6 +61,7 @@ class Boots:
                 expected=expected, exports=(*self.legal.exports, *exports)).write()
             self.testbed.boot(job, where, self.tmp, append=f"{self.opt.append} {append}",
                               boot_timeout=self.opt.boot_timeout,
+                              cpus=self.opt.cpus, memory=self.opt.memory,
                               log_limit=self.opt.log_limit, verbose=self.opt.verbose,
                               snapshot=self.opt.snapshot)
         return judge.Judge(where)

@@ -93,7 +93,7 @@ def quote(path: typing.Union[str, pathlib.Path]) -> str:
 def command(arch: str, accel: str, kernel: pathlib.Path, initrd: pathlib.Path,
             console: pathlib.Path,
             ports: typing.Iterable[typing.Tuple[str, pathlib.Path]] = (),
-            append: str = "", memory: int = 1024, machine: str = "",
+            append: str = "", memory: int = 1024, cpus: int = 2, machine: str = "",
             first_port: typing.Sequence[str] = ()) -> typing.List[str]:
     """ports: (name, file) of virtio-console ports; first_port: options of one more, which
     is there for the guest when these are; memory: in MiB; machine: more options of it."""
@@ -101,12 +101,15 @@ def command(arch: str, accel: str, kernel: pathlib.Path, initrd: pathlib.Path,
     machine = ",".join(filter(None, (a["machine"], machine)))
     cmd = [a["binary"], "-nodefaults", "-no-user-config", "-display", "none",
            "-no-reboot", "-machine", machine, "-accel", ACCEL[accel],
-           "-cpu", a["cpu"][accel], "-smp", "2,sockets=2", "-m", f"{memory}M"]
-    # Two nodes always, as some tests bind memory to one; each CPU in a socket of its
-    # own, or the kernel warns of a topology that is not sane.
+           "-cpu", a["cpu"][accel], "-smp", f"{cpus},sockets={cpus}",
+           "-m", f"{memory}M"]
+    # Two nodes always, as some tests bind memory to one, the second one without a CPU if
+    # there is but one; each CPU in a socket of its own, or the kernel warns of a topology
+    # that is not sane.
     for node in (0, 1):
         cmd += ["-object", f"memory-backend-ram,id=mem{node},size={memory // 2}M",
-                "-numa", f"node,nodeid={node},memdev=mem{node},cpus={node}"]
+                "-numa", ",".join([f"node,nodeid={node},memdev=mem{node}",
+                                   *(f"cpus={cpu}" for cpu in range(node, cpus, 2))])]
     cmd += ["-chardev", f"file,id=console,path={quote(console)}",
             "-serial", "chardev:console"]
     if ports:
@@ -114,7 +117,9 @@ def command(arch: str, accel: str, kernel: pathlib.Path, initrd: pathlib.Path,
     for name, path in ports:
         cmd += ["-chardev", f"file,id={name},path={quote(path)}",
                 "-device", f"virtserialport,chardev={name},name={name}"]
-    text = f"console={a['console']} {a['append']} {APPEND} {append}"
+    # the kernel unpacks the initramfs into a tmpfs of half of what is free then
+    root = "rootfstype=ramfs" if memory < 512 else ""
+    text = f"console={a['console']} {a['append']} {APPEND} {root} {append}"
     if arch == "x86_64" and accel == "tcg" and (khz := tsc_khz()):
         text = f"tsc_early_khz={khz} {text}"
     return cmd + ["-kernel", str(kernel), "-initrd", str(initrd),

@@ -148,6 +148,7 @@ class Run:
         opt = self.opt
         return self.testbed.boot(
             its, to, tmp, append=opt.append, boot_timeout=opt.boot_timeout,
+            cpus=opt.cpus, memory=opt.memory,
             machine=self.subject.machine if self.subject else "",
             log_limit=opt.log_limit, started=self.started, verbose=opt.verbose,
             quiet=bool(self.jobs), snapshot=opt.snapshot and not self.subject)
