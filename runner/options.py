@@ -131,17 +131,17 @@ def parser() -> Parser:
     add = p.add_argument
     add("--kernel", metavar="SPEC", default="",
         help="what to boot; debian:6.12 (default where there is Debian's apt) or "
-             "debian:6.1, source:BASE, source:newest, source:TARBALL, tree:DIR (built here; "
-             "+fixes after it adds the fixes of mm/; tree:. is the default elsewhere, in a "
-             "kernel tree), image:BZIMAGE,MODULES, host (run_tests.sh get-kernel --help says "
-             "more)")
+             "debian:6.1, debian:6.12-rt, source:BASE, source:newest, source:TARBALL, "
+             "tree:DIR (built here; +fixes after it adds the fixes of mm/; tree:. is the "
+             "default elsewhere, in a kernel tree), image:BZIMAGE,MODULES, host "
+             "(run_tests.sh get-kernel --help says more)")
     add("--compare", metavar=("OLD", "NEW"), nargs=2, default=[],
         help="what changed between two runs; each is a results directory, a kernel as for "
              "--kernel, or a git revision of the tree: beside it; exits 1 when a test is "
              "worse")
     add("--arch", default="", metavar="ARCH",
         help="amd64 or arm64; default is this machine's. On amd64, arm64 is cross-built "
-             "and emulated, with Debian's kernels only")
+             "and emulated")
     add("--debug", action="store_true", help="build that kernel with the debugging options")
     add("--config", metavar="FILE", type=file,
         help="build it with these options of Kconfig, a fragment, or a whole .config as "
@@ -240,8 +240,8 @@ def choose_machine(got: argparse.Namespace, here: str) -> typing.Tuple[str, str]
                        "than on itself")
     if (here, got.arch) != ("x86_64", "arm64"):
         raise BadUsage("--arch: amd64 or arm64")
-    if not got.kernel.startswith("debian:"):
-        raise BadUsage(f"--arch {got.arch}: Debian's kernels only")
+    if not got.kernel.startswith(("debian:", "source:", "tree:")):
+        raise BadUsage(f"--arch {got.arch}: Debian's kernels, or one that is built here")
     if got.accel == "kvm":
         raise BadUsage(f"--accel kvm: not for --arch {got.arch}")
     return "aarch64", "arm64"
