@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "change/change.h"
+#include "core/vm_settings.h"
 #include "hmm_notifier.h"
 
 #define NOBODY 65534
@@ -43,12 +44,14 @@ BAD_NOTIFIER(reserved, EINVAL, .id = 2, .kind = HMM_DMIRROR_HLIST,
 BAD_NOTIFIER(reserved_too, EINVAL, .id = 2, .kind = HMM_DMIRROR_HLIST,
 	     .reserved = { 0, 1 });
 BAD_NOTIFIER(hlist_with_range, EINVAL, .id = 2, .kind = HMM_DMIRROR_HLIST,
-	     .end = 0x1000);
+	     .end = CHANGE_MAX_PAGE);
 BAD_NOTIFIER(interval_empty, EOVERFLOW, .id = 2, .kind = HMM_DMIRROR_INTERVAL);
 BAD_NOTIFIER(interval_reversed, EOVERFLOW, .id = 2,
-	     .kind = HMM_DMIRROR_INTERVAL, .start = 0x2000, .end = 0x1000);
+	     .kind = HMM_DMIRROR_INTERVAL,
+	     .start = 2 * CHANGE_MAX_PAGE, .end = CHANGE_MAX_PAGE);
 BAD_NOTIFIER(interval_unaligned, EINVAL, .id = 2,
-	     .kind = HMM_DMIRROR_INTERVAL, .start = 0x1000, .end = 0x2001);
+	     .kind = HMM_DMIRROR_INTERVAL,
+	     .start = CHANGE_MAX_PAGE, .end = 2 * CHANGE_MAX_PAGE + 1);
 
 FIXTURE_SETUP(bad_notifier)
 {
@@ -120,7 +123,7 @@ FIXTURE_SETUP(bad_fail_point)
 	ASSERT_EQ(0, dmirror_add(self->scene.victim.device, 1,
 				 HMM_DMIRROR_HLIST, 0, 0));
 	ASSERT_EQ(0, dmirror_add(self->scene.victim.device, 2,
-				 HMM_DMIRROR_INTERVAL, 0, 0x1000));
+				 HMM_DMIRROR_INTERVAL, 0, CHANGE_PAGE));
 	/* One hit, of success: what is refused must not lose it. */
 	page = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -154,6 +157,7 @@ FIXTURE(device) {
 FIXTURE_SETUP(device)
 {
 	SETUP_OR_SKIP(DMIRROR_BARE);
+	vm_settings_start();
 	SCENE_BEGIN(&self->scene);
 	ASSERT_EQ(0, scene_open(&self->scene, DMIRROR_BARE));
 }
@@ -252,7 +256,7 @@ TEST_F(device, refuses_what_is_not_there)
 /* Without a mirror there is nothing to read through. */
 TEST_F(device, has_no_mirror)
 {
-	char page[4096] __attribute__((aligned(4096)));
+	static char page[CHANGE_MAX_PAGE] __attribute__((aligned(CHANGE_MAX_PAGE)));
 
 	EXPECT_EQ(-EOPNOTSUPP, dmirror_read(self->scene.victim.device, (uintptr_t)page,
 					    page, 1));
@@ -275,11 +279,13 @@ TEST_F(device, has_no_mirror)
 static void check_device_memory(struct __test_metadata *_metadata, uintptr_t at,
 				size_t size)
 {
-	static uintptr_t buffer[CHANGE_HUGE / sizeof(uintptr_t)];
+	uintptr_t *buffer = mmap(NULL, size, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int fd = dmirror_open(DMIRROR_MIRROR);
 	size_t first = 0;
 	uintptr_t addr;
 
+	ASSERT_NE(MAP_FAILED, (void *)buffer);
 	ASSERT_LE(0, fd);
 	change_fill(at, size);
 	TO_DEVICE_OR_SKIP(fd, at, buffer, size / CHANGE_PAGE);
@@ -314,6 +320,8 @@ TEST_F(device, finds_its_own_huge_page)
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uintptr_t at = ((uintptr_t)pages + CHANGE_HUGE - 1) & -CHANGE_HUGE;
 
+	if (change_why_not_huge())
+		SKIP(return, "%s", change_why_not_huge());
 	ASSERT_NE(MAP_FAILED, pages);
 	madvise((void *)at, CHANGE_HUGE, MADV_HUGEPAGE);
 	change_fill(at, CHANGE_PAGE);
@@ -325,7 +333,7 @@ TEST_F(device, finds_its_own_huge_page)
 /* Two files of a process are two page tables of its device. */
 TEST_F(device, sees_what_another_file_migrated)
 {
-	static uintptr_t buffer[CHANGE_PAGE / sizeof(uintptr_t)];
+	static uintptr_t buffer[CHANGE_MAX_PAGE / sizeof(uintptr_t)];
 	int first = dmirror_open(DMIRROR_MIRROR);
 	int second = dmirror_open(DMIRROR_MIRROR);
 	void *page = mmap(NULL, CHANGE_PAGE, PROT_READ | PROT_WRITE,
@@ -355,7 +363,7 @@ TEST_F(device, sees_what_another_file_migrated)
  */
 TEST_F(device, cannot_write_what_a_fork_protects)
 {
-	static unsigned char buffer[CHANGE_PAGE];
+	static unsigned char buffer[CHANGE_MAX_PAGE];
 	int fd = dmirror_open(DMIRROR_MIRROR);
 	void *page = mmap(NULL, CHANGE_PAGE, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -388,7 +396,7 @@ TEST_F(device, refuses_a_dead_mm)
 	fd = victim.device;
 	ASSERT_EQ(0, victim_finish(&victim));
 	EXPECT_EQ(-ESRCH, dmirror_add(fd, 1, HMM_DMIRROR_HLIST, 0, 0));
-	EXPECT_EQ(-ESRCH, dmirror_add(fd, 1, HMM_DMIRROR_INTERVAL, 0, 4096));
+	EXPECT_EQ(-ESRCH, dmirror_add(fd, 1, HMM_DMIRROR_INTERVAL, 0, CHANGE_PAGE));
 	EXPECT_EQ(0, victim_close(&victim));
 }
 
@@ -396,7 +404,7 @@ TEST_F(device, refuses_a_dead_mm)
 TEST_F(device, says_what_it_lacks)
 {
 	int err = dmirror_add(self->scene.victim.device, 1, HMM_DMIRROR_INTERVAL_TWO_PASS,
-			      0, 4096);
+			      0, CHANGE_PAGE);
 
 	/* 7.1 and later have two passes. */
 	EXPECT_TRUE(err == 0 || err == -EOPNOTSUPP);

@@ -9,11 +9,21 @@
 #include <sys/mman.h>
 
 #include "change/changes.h"
+#include "core/vm_settings.h"
 #include "hmm_notifier.h"
 
-#define PAGES		(CHANGE_SIZE / CHANGE_PAGE)
+#define PAGES		CHANGE_NR_PAGES
 
-static unsigned char buffer[CHANGE_HUGE];
+/* Room for a huge page */
+static unsigned char *buffer;
+
+static void __attribute__((constructor)) map_buffer(void)
+{
+	void *room = mmap(NULL, CHANGE_HUGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	buffer = room == MAP_FAILED ? NULL : room;
+}
 
 /* In the victim: a file's pages, written by it */
 static long map_file(uintptr_t at)
@@ -152,12 +162,12 @@ FIXTURE(moving) {
 };
 
 FIXTURE_VARIANT(moving) {
-	size_t size;
+	unsigned int size;	/* for change_bytes() */
 	long (*map)(uintptr_t at);
 };
 
-FIXTURE_VARIANT_ADD(moving, small) { CHANGE_SIZE, change_private };
-FIXTURE_VARIANT_ADD(moving, huge) { CHANGE_HUGE, change_map_huge };
+FIXTURE_VARIANT_ADD(moving, small) { CHANGE_PAGES(4), change_private };
+FIXTURE_VARIANT_ADD(moving, huge) { CHANGE_HUGES(1), change_map_huge };
 
 FIXTURE_SETUP(moving)
 {
@@ -165,8 +175,9 @@ FIXTURE_SETUP(moving)
 
 	SETUP_OR_SKIP(DMIRROR_MIRROR);
 	DEVICE_MEMORY_OR_SKIP();
-	if (variant->size == CHANGE_HUGE && change_collapse.why_not())
-		SKIP(return, "%s", change_collapse.why_not());
+	vm_settings_start();
+	if (variant->size == CHANGE_HUGES(1) && change_why_not_huge())
+		SKIP(return, "%s", change_why_not_huge());
 	SCENE_BEGIN(&self->scene);
 	self->shared = mmap(NULL, CHANGE_PAGE, PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -209,7 +220,7 @@ static int open_of(pid_t pid, const char *name)
 /* Reads all that /proc says of the memory there. Returns 0 or -errno. */
 static int read_proc(pid_t pid, size_t size)
 {
-	static char text[1 << 16];
+	static char text[CHANGE_MAX_PAGE];
 	size_t entries = size / CHANGE_PAGE * sizeof(uint64_t);
 	int pagemap = open_of(pid, "pagemap"), smaps = open_of(pid, "smaps");
 	int err = 0;
@@ -235,7 +246,7 @@ static int read_proc(pid_t pid, size_t size)
 TEST_F_TIMEOUT(moving, is_told_of_in_silence, TIMEOUT_S)
 {
 	struct victim_args args = {
-		.arg = { (uintptr_t)self->shared, variant->size },
+		.arg = { (uintptr_t)self->shared, change_bytes(variant->size) },
 	};
 	struct victim *victim = &self->scene.victim;
 	unsigned int reads;
@@ -244,7 +255,7 @@ TEST_F_TIMEOUT(moving, is_told_of_in_silence, TIMEOUT_S)
 
 	ASSERT_EQ(0, victim_order(victim, move_until_stopped, &args));
 	for (reads = 0; !err && reads < MAX_READS; reads++) {
-		err = read_proc(victim->pid, variant->size);
+		err = read_proc(victim->pid, change_bytes(variant->size));
 		if (reads >= MOVES && self->shared->times >= MOVES)
 			break;
 	}

@@ -72,25 +72,29 @@ static uintptr_t highest(const char *pages)
 	return at;
 }
 
-/* The second page is the first one behind a table of that size. */
-static uintptr_t behind(uintptr_t size, const char *pages)
+/* The second page is the first one behind a table of that level. */
+static uintptr_t behind(unsigned int level, const char *pages)
 {
+	uintptr_t size = CHANGE_PAGE;
+
+	while (level--)
+		size *= CHANGE_PAGE / sizeof(uint64_t);
 	return map_at(((CHANGE_BASE + size) & -size) + size - CHANGE_PAGE, pages);
 }
 
 static uintptr_t pmd_border(const char *pages)
 {
-	return behind(1UL << 21, pages);
+	return behind(1, pages);
 }
 
 static uintptr_t pud_border(const char *pages)
 {
-	return behind(1UL << 30, pages);
+	return behind(2, pages);
 }
 
 static uintptr_t p4d_border(const char *pages)
 {
-	return behind(1UL << 39, pages);
+	return behind(3, pages);
 }
 
 FIXTURE_VARIANT_ADD(edges, lowest) { lowest, "aa" };

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "change/change.h"
+#include "core/vm_settings.h"
 #include "hmm_notifier.h"
 
 #define PFN_BITS	(PAGEMAP_BIT(55) - 1)
@@ -65,6 +66,7 @@ FIXTURE_SETUP(look)
 	struct hmm_dmirror_entry entry;
 
 	SETUP_OR_SKIP(variant->node);
+	vm_settings_start();
 	SCENE_BEGIN(&self->scene);
 	ASSERT_EQ(0, scene_open(&self->scene, variant->node));
 	self->device = self->scene.victim.device;
@@ -118,11 +120,12 @@ TEST_F(look, sees_a_huge_page)
 	uintptr_t at = ((uintptr_t)pages + CHANGE_HUGE - 1) & -CHANGE_HUGE;
 	struct hmm_dmirror_entry entry;
 
+	if (change_why_not_huge())
+		SKIP(return, "%s", change_why_not_huge());
 	ASSERT_NE(MAP_FAILED, pages);
-	madvise((void *)at, CHANGE_HUGE, MADV_HUGEPAGE);
+	ASSERT_EQ(0, madvise((void *)at, CHANGE_HUGE, MADV_HUGEPAGE));
 	change_fill(at, CHANGE_HUGE);
-	if (change_smaps(at, "AnonHugePages") != CHANGE_HUGE / 1024)
-		SKIP(return, "no transparent huge page (CONFIG_TRANSPARENT_HUGEPAGE)");
+	ASSERT_EQ((long)CHANGE_HUGE / 1024, change_smaps(at, "AnonHugePages"));
 
 	ASSERT_EQ(0, look_at(self->device, at + 5 * CHANGE_PAGE, &entry));
 	EXPECT_EQ(2, entry.level);

@@ -361,8 +361,8 @@ FIXTURE(frozen) {
 	struct cgroup cgroup;
 };
 
-#define FROZEN_TAKEN	(16 << 20)
-#define FROZEN_LIMIT	"4194304"
+#define FROZEN_TAKEN	(4096 * getpagesize())
+#define FROZEN_LIMIT	(1024 * getpagesize())
 #define FROZEN_MS	20000
 
 static bool is_frozen(const struct cgroup *cgroup)
@@ -415,12 +415,14 @@ FIXTURE_TEARDOWN(frozen)
 TEST_F_TIMEOUT(frozen, ends, TIMEOUT_S)
 {
 	struct pollfd end = { .fd = self->scene.victim.pidfd, .events = POLLIN };
+	char limit[16];
 
-	EXPECT_EQ(0, cgroup_write(&self->cgroup, "memory.max", FROZEN_LIMIT));
+	snprintf(limit, sizeof(limit), "%d", FROZEN_LIMIT);
+	EXPECT_EQ(0, cgroup_write(&self->cgroup, "memory.max", limit));
 
 	EXPECT_EQ(1, poll(&end, 1, FROZEN_MS));
 	ASSERT_EQ(0, victim_finish(&self->scene.victim));
-	EXPECT_GT(4 << 20, cgroup_number(&self->cgroup, "memory.current"));
+	EXPECT_GT(FROZEN_LIMIT, cgroup_number(&self->cgroup, "memory.current"));
 }
 
 /*

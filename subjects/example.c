@@ -7,12 +7,13 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include "test_hmm_uapi.h"
 
 #define PAGES 12
-#define PAGE 4096
+#define PAGE getpagesize()
 
-static uint8_t copy[PAGES * PAGE];
+static uint8_t copy[PAGES << 16];	/* the largest pages are of 64 KiB */
 
 int main(void)
 {

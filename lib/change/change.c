@@ -13,6 +13,12 @@
 #include "change/change.h"
 #include "change/start_site.h"
 
+size_t change_bytes(unsigned int nr)
+{
+	return nr / CHANGE_HUGES(1) * CHANGE_HUGE +
+	       nr % CHANGE_HUGES(1) * CHANGE_PAGE;
+}
+
 uintptr_t change_span(unsigned int span)
 {
 	return CHANGE_BASE + span * CHANGE_STRIDE;
@@ -90,7 +96,8 @@ static int expect_call(const struct change_call *call, unsigned int span,
 		.span = span,
 		.end = -1UL,
 	};
-	uintptr_t at, step = call->step ? call->step : call->end - call->start;
+	uintptr_t at, end = change_bytes(call->end);
+	size_t step = change_bytes(call->step ? call->step : call->end - call->start);
 	int nr = 0;
 
 	if (!call->end) {
@@ -98,7 +105,7 @@ static int expect_call(const struct change_call *call, unsigned int span,
 			*expected = e;
 		return 1;
 	}
-	for (at = call->start; at < call->end; at += step) {
+	for (at = change_bytes(call->start); at < end; at += step) {
 		e.start = change_span(span) + at;
 		e.end = e.start + step;
 		if (nr < room)
@@ -215,7 +222,7 @@ long change_map_huge(uintptr_t at)
 	change_fill(at, CHANGE_HUGE);
 	if (madvise((void *)at, CHANGE_HUGE, MADV_NOHUGEPAGE))
 		return -errno;
-	return change_smaps(at, "AnonHugePages") == CHANGE_HUGE / 1024 ? 0 : -ENOMEM;
+	return change_smaps(at, "AnonHugePages") == (long)CHANGE_HUGE / 1024 ? 0 : -ENOMEM;
 }
 
 /* of change_keep_fd(), or pids of change_hold_in_child() */

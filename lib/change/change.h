@@ -11,6 +11,7 @@
 #define HMM_NOTIFIER_CHANGE_CHANGE_H
 
 #include <stdint.h>
+#include <unistd.h>
 
 #include "core/dmirror.h"
 #include "core/sysfile.h"
@@ -21,11 +22,22 @@
 #define CHANGE_BASE	VICTIM_BASE
 #define CHANGE_END	(CHANGE_BASE + CHANGE_SPANS * CHANGE_STRIDE)
 
-/* Offsets and sizes in a span, in bytes */
-#define CHANGE_PAGE		0x1000UL
-#define CHANGE_SIZE		(4 * CHANGE_PAGE) /* of most mappings, at the start */
-#define CHANGE_HUGE		0x200000UL
+/* Offsets and sizes in a span, in bytes. A huge page is all that a page table maps. */
+#define CHANGE_PAGE		((uintptr_t)getpagesize())
+#define CHANGE_NR_PAGES		4
+#define CHANGE_SIZE		(CHANGE_NR_PAGES * CHANGE_PAGE) /* of most mappings */
+#define CHANGE_HUGE		(CHANGE_PAGE * CHANGE_PAGE / sizeof(uint64_t))
 #define CHANGE_ELSEWHERE	0x40000000UL
+
+/* For buffers: the largest page that there is, on arm64 */
+#define CHANGE_MAX_PAGE		0x10000UL
+
+/*
+ * Tables have constants, and no kernel has all sizes of a page: so these are the same in
+ * pages, or in huge pages; change_bytes() says what that is here.
+ */
+#define CHANGE_PAGES(nr)	(nr)
+#define CHANGE_HUGES(nr)	((nr) * 0x10000)
 
 #define CHANGE_MAX_CALLS 8
 
@@ -49,12 +61,13 @@ enum change_leaves {
 	CHANGE_NO_TABLE = 0x800, /* gone, with the page table: no entry of that level */
 };
 
-/* One invalidation; with @step, one for each @step bytes of the range */
+/* One invalidation; with @step, one for each @step of the range */
 struct change_call {
 	const char *site;	/* a function in start_site.c */
 	unsigned int event;
-	uintptr_t start, end;	/* in the span; both 0: all of the mm */
-	uintptr_t step;
+	/* CHANGE_PAGES() or CHANGE_HUGES(), in the span; both 0: all of the mm */
+	unsigned int start, end;
+	unsigned int step;
 	unsigned int leaves;	/* enum change_leaves, or more than one of them */
 	unsigned int since;	/* the first LINUX_VERSION() that starts it, 0: all */
 	unsigned int until;	/* the first that does not any more, 0: none */
@@ -85,6 +98,9 @@ struct change {
 	unsigned int flags;
 	struct change_call calls[CHANGE_MAX_CALLS];
 };
+
+/* CHANGE_PAGES() or CHANGE_HUGES() in bytes */
+size_t change_bytes(unsigned int nr);
 
 /* The address at which a span starts */
 uintptr_t change_span(unsigned int span);
@@ -148,6 +164,9 @@ long change_map_advised(uintptr_t at, int advice);
  * would undo what a change does.
  */
 long change_map_huge(uintptr_t at);
+
+/* Why some huge pages are not to be had here, or NULL. changes_thp.c */
+const char *change_why_not_huge(void);
 
 /* Keeps a file descriptor for a span, and returns it. */
 void change_keep_fd(uintptr_t at, int fd);

@@ -9,9 +9,9 @@
 
 #include "change/changes.h"
 
-#define PAGES (CHANGE_SIZE / CHANGE_PAGE)
+#define PAGES CHANGE_NR_PAGES
 
-static unsigned char buffer[CHANGE_SIZE];
+static unsigned char buffer[PAGES * CHANGE_MAX_PAGE];
 
 static int try_device(void *arg)
 {
@@ -80,7 +80,7 @@ const struct change change_migrate_to_device = {
 	.flags = CHANGE_BY_DEVICE,
 	.calls = {
 		CHANGE_CALL("migrate_vma_collect", MIGRATE, CHANGE_MIGRATING,
-			    0, CHANGE_SIZE),
+			    0, CHANGE_PAGES(4)),
 	},
 };
 
@@ -104,10 +104,10 @@ const struct change change_migrate_hole_to_device = {
 	.flags = CHANGE_BY_DEVICE,
 	.calls = {
 		CHANGE_CALL("migrate_vma_collect", MIGRATE, CHANGE_NOTHING,
-			    0, CHANGE_SIZE),
+			    0, CHANGE_PAGES(4)),
 		/* of what was not there, before it is mapped */
 		CHANGE_CALL("__migrate_device_pages", MIGRATE, CHANGE_FILLED,
-			    0, CHANGE_SIZE),
+			    0, CHANGE_PAGES(4)),
 	},
 };
 
@@ -138,7 +138,7 @@ const struct change change_migrate_to_system = {
 	.flags = CHANGE_BY_DEVICE,
 	.calls = {
 		CHANGE_CALL("migrate_vma_collect", MIGRATE, CHANGE_MIGRATING,
-			    0, CHANGE_SIZE),
+			    0, CHANGE_PAGES(4)),
 	},
 };
 
@@ -166,7 +166,7 @@ const struct change change_device_fault = {
 	.flags = CHANGE_BY_DEVICE,
 	.calls = {
 		CHANGE_CALL("migrate_vma_collect", MIGRATE, CHANGE_MIGRATING,
-			    0, CHANGE_PAGE),
+			    0, CHANGE_PAGES(1)),
 	},
 };
 
@@ -194,8 +194,8 @@ const struct change change_exclusive = {
 	.flags = CHANGE_BY_DEVICE,
 	.calls = {
 		CHANGE_CALL("make_device_exclusive", EXCLUSIVE, CHANGE_GONE,
-			    0, CHANGE_SIZE,
-			    .step = CHANGE_PAGE),
+			    0, CHANGE_PAGES(4),
+			    .step = CHANGE_PAGES(1)),
 	},
 };
 
@@ -222,10 +222,10 @@ const struct change change_exclusive_fault = {
 	.flags = CHANGE_BY_DEVICE,
 	.calls = {
 		CHANGE_CALL("remove_device_exclusive_entry", EXCLUSIVE, CHANGE_BACK,
-			    0, CHANGE_PAGE,
+			    0, CHANGE_PAGES(1),
 			    .until = LINUX_VERSION(6, 15)),
 		CHANGE_CALL("remove_device_exclusive_entry", CLEAR, CHANGE_BACK,
-			    0, CHANGE_PAGE,
+			    0, CHANGE_PAGES(1),
 			    .since = LINUX_VERSION(6, 15)),
 	},
 };

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Changes of hugetlb memory, pages of 2 MiB.
+ * Changes of hugetlb memory, pages of the size that a page table maps: 2 MiB where a page
+ * is of 4 KiB.
  */
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -13,10 +15,17 @@
 #define MFD_HUGETLB 4
 #endif
 
-#define POOL "/sys/kernel/mm/hugepages/hugepages-2048kB/"
-
 /* Three spans of one page, a copy of each, and those of children still dying */
 #define WANTED 12
+
+static long pool(const char *what)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%lukB/%s",
+		 CHANGE_HUGE / 1024, what);
+	return sysfile_number(path);
+}
 
 /*
  * A child that outlives its victim frees its pages a little later. Waits for them, 2 s
@@ -27,13 +36,13 @@ static const char *why_not_pages(void)
 	int tries;
 
 	for (tries = 0; tries < 1000; tries++) {
-		long pages = sysfile_number(POOL "free_hugepages");
+		long pages = pool("free_hugepages");
 
 		if (pages < 0)
-			return "no CONFIG_HUGETLBFS with pages of 2 MiB";
+			return "no CONFIG_HUGETLBFS with pages as a page table maps";
 		if (pages >= WANTED)
 			return NULL;
-		if (sysfile_number(POOL "nr_hugepages") < WANTED)
+		if (pool("nr_hugepages") < WANTED)
 			break;
 		poll(NULL, 0, 2);
 	}
@@ -58,7 +67,7 @@ const struct change change_hugetlb_fork = {
 	.flags = CHANGE_AT_ONCE,
 	.calls = {
 		CHANGE_CALL("copy_hugetlb_page_range", CLEAR, CHANGE_READONLY,
-			    0, CHANGE_HUGE),
+			    0, CHANGE_HUGES(1)),
 	},
 };
 
@@ -83,7 +92,7 @@ const struct change change_hugetlb_cow = {
 	.act = change_write_second,
 	.check = is_copied,
 	.calls = {
-		CHANGE_CALL("hugetlb_wp", CLEAR, CHANGE_ANOTHER, 0, CHANGE_HUGE),
+		CHANGE_CALL("hugetlb_wp", CLEAR, CHANGE_ANOTHER, 0, CHANGE_HUGES(1)),
 	},
 };
 
@@ -112,10 +121,10 @@ const struct change change_hugetlb_mremap = {
 	.check = has_moved,
 	.calls = {
 		CHANGE_CALL("move_hugetlb_page_tables", CLEAR, CHANGE_GONE,
-			    0, CHANGE_HUGE),
-		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_GONE, 0, CHANGE_HUGE),
+			    0, CHANGE_HUGES(1)),
+		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_GONE, 0, CHANGE_HUGES(1)),
 		/* 6.1 tells of it twice */
-		CHANGE_CALL("unmap_hugepage_range", UNMAP, CHANGE_GONE, 0, CHANGE_HUGE,
+		CHANGE_CALL("unmap_hugepage_range", UNMAP, CHANGE_GONE, 0, CHANGE_HUGES(1),
 			    .until = LINUX_VERSION(6, 2)),
 	},
 };
@@ -137,7 +146,7 @@ const struct change change_hugetlb_mprotect = {
 	.check = is_protected,
 	.calls = {
 		CHANGE_CALL("hugetlb_change_protection", PROTECTION_VMA, CHANGE_READONLY,
-			    0, CHANGE_HUGE),
+			    0, CHANGE_HUGES(1)),
 	},
 };
 
@@ -187,16 +196,22 @@ const struct change change_hugetlb_truncate = {
 	.check = is_truncated,
 	.calls = {
 		CHANGE_CALL("unmap_hugepage_range", UNMAP, CHANGE_GONE,
-			    CHANGE_HUGE, 2 * CHANGE_HUGE,
+			    CHANGE_HUGES(1), CHANGE_HUGES(2),
 			    .until = LINUX_VERSION(6, 2)),
 		CHANGE_CALL("unmap_hugepage_range", CLEAR, CHANGE_GONE,
-			    CHANGE_HUGE, 2 * CHANGE_HUGE,
+			    CHANGE_HUGES(1), CHANGE_HUGES(2),
 			    .since = LINUX_VERSION(6, 2)),
 	},
 };
 
 /* Two mappings of 1 GiB, aligned to that, share their page table. */
 #define GIANT 0x40000000UL
+
+static const char *why_not_giant(void)
+{
+	return CHANGE_PAGE == 0x1000 ? why_not_pages() :
+		"pages of 4 KiB share a page table of 1 GiB, larger ones one of 64 GiB";
+}
 
 static long map_twice(uintptr_t at)
 {
@@ -230,11 +245,11 @@ static long is_unshared(uintptr_t at)
 }
 
 const struct change change_hugetlb_unshare = {
-	.why_not = why_not_pages,
+	.why_not = why_not_giant,
 	.prepare = map_twice,
 	.act = cut,
 	.check = is_unshared,
 	.calls = {
-		CHANGE_CALL("hugetlb_unshare_pmds", CLEAR, CHANGE_GONE, 0, GIANT),
+		CHANGE_CALL("hugetlb_unshare_pmds", CLEAR, CHANGE_GONE, 0, CHANGE_HUGES(512)),
 	},
 };

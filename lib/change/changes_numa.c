@@ -17,7 +17,7 @@
 #include "core/consent.h"
 #include "core/machine_state.h"
 
-#define PAGES (CHANGE_SIZE / CHANGE_PAGE)
+#define PAGES CHANGE_NR_PAGES
 
 #define NODES "/sys/devices/system/node/has_memory"
 
@@ -101,8 +101,8 @@ static long is_on_second(uintptr_t at)
 
 /* Each page is moved by itself, in any order. */
 #define MOVES {								\
-		CHANGE_CALL("try_to_migrate_one", CLEAR, CHANGE_GONE, 0, CHANGE_SIZE, \
-			    .step = CHANGE_PAGE),			\
+		CHANGE_CALL("try_to_migrate_one", CLEAR, CHANGE_GONE, 0, CHANGE_PAGES(4), \
+			    .step = CHANGE_PAGES(1)),			\
 	}
 
 static long move(uintptr_t at)
@@ -219,6 +219,6 @@ const struct change change_numa_hinting = {
 	.flags = CHANGE_AT_ONCE | CHANGE_REPEATS,
 	.calls = {
 		CHANGE_CALL("change_pud_range", PROTECTION_VMA, CHANGE_NOTHING,
-			    0, CHANGE_SIZE),
+			    0, CHANGE_PAGES(4)),
 	},
 };

@@ -46,8 +46,8 @@ const struct change change_pageout = {
 	.act = page_out,
 	.check = is_swapped,
 	.calls = {
-		CHANGE_CALL("try_to_unmap_one", CLEAR, CHANGE_GONE, 0, CHANGE_SIZE,
-			    .step = CHANGE_PAGE),
+		CHANGE_CALL("try_to_unmap_one", CLEAR, CHANGE_GONE, 0, CHANGE_PAGES(4),
+			    .step = CHANGE_PAGES(1)),
 	},
 };
 
@@ -83,10 +83,10 @@ static long is_clean(uintptr_t at)
 {
 	long err = change_filled(at, CHANGE_PAGE);
 
-	if (change_smaps(at, "Private_Clean") != CHANGE_PAGE / 1024)
+	if (change_smaps(at, "Private_Clean") != (long)CHANGE_PAGE / 1024)
 		return -EBADMSG;
 	change_fill(at, CHANGE_PAGE);
-	if (change_smaps(at, "Private_Dirty") != CHANGE_PAGE / 1024)
+	if (change_smaps(at, "Private_Dirty") != (long)CHANGE_PAGE / 1024)
 		return -EBADMSG;
 	return err;
 }
@@ -98,7 +98,7 @@ const struct change change_write_back = {
 	.check = is_clean,
 	.calls = {
 		CHANGE_CALL("page_vma_mkclean_one", PROTECTION_PAGE, CHANGE_READONLY | CHANGE_CLEAN,
-			    0, CHANGE_PAGE),
+			    0, CHANGE_PAGES(1)),
 	},
 };
 
@@ -127,7 +127,7 @@ const struct change change_pageout_file = {
 	.act = page_out_file,
 	.check = is_out,
 	.calls = {
-		CHANGE_CALL("try_to_unmap_one", CLEAR, CHANGE_GONE, 0, CHANGE_PAGE),
+		CHANGE_CALL("try_to_unmap_one", CLEAR, CHANGE_GONE, 0, CHANGE_PAGES(1)),
 	},
 };
 
@@ -208,9 +208,9 @@ const struct change change_merge = {
 	.calls = {
 		/* The second page becomes the shared one, which replaces the first. */
 		CHANGE_CALL("write_protect_page", CLEAR, CHANGE_READONLY,
-			    CHANGE_PAGE, 2 * CHANGE_PAGE),
+			    CHANGE_PAGES(1), CHANGE_PAGES(2)),
 		CHANGE_CALL("write_protect_page", CLEAR, CHANGE_READONLY,
-			    0, CHANGE_PAGE),
-		CHANGE_CALL("replace_page", CLEAR, CHANGE_ANOTHER, 0, CHANGE_PAGE),
+			    0, CHANGE_PAGES(1)),
+		CHANGE_CALL("replace_page", CLEAR, CHANGE_ANOTHER, 0, CHANGE_PAGES(1)),
 	},
 };

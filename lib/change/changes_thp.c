@@ -18,26 +18,74 @@
 
 #define THP "/sys/kernel/mm/transparent_hugepage/"
 
-static const char *why_not_thp(void)
+/* What a change may take in all spans, and one more; and so many that nobody need try */
+#define WANTED	(CHANGE_SPANS + 1)
+#define PLENTY	64
+
+/* /proc/buddyinfo counts the free blocks of each order, a line for each zone. */
+static unsigned long free_huge_pages(void)
 {
-	return sysfile_number(THP "hpage_pmd_size") == CHANGE_HUGE ? NULL :
-		"no CONFIG_TRANSPARENT_HUGEPAGE with pages of 2 MiB";
+	FILE *file = fopen("/proc/buddyinfo", "re");
+	unsigned long size, nr, pages = 0;
+	char line[512], zone[16], *at;
+	int node, len;
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "Node %d, zone %15s%n", &node, zone, &len) != 2)
+			continue;
+		at = line + len;
+		for (size = CHANGE_PAGE; sscanf(at, "%lu%n", &nr, &len) == 1; size *= 2) {
+			pages += size / CHANGE_HUGE * nr;
+			at += len;
+		}
+	}
+	if (file)
+		fclose(file);
+	return pages;
+}
+
+static bool get_huge_pages(unsigned int wanted)
+{
+	size_t size = (wanted + 1) * CHANGE_HUGE;
+	char *room = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uintptr_t at = ((uintptr_t)room + CHANGE_HUGE - 1) & -CHANGE_HUGE;
+	bool got = room != MAP_FAILED && !madvise(room, size, MADV_HUGEPAGE);
+
+	for (; wanted && got; wanted--, at += CHANGE_HUGE) {
+		*(volatile char *)at = 1;
+		got = change_pagemap(at + CHANGE_PAGE) & PAGEMAP_PRESENT;
+	}
+	if (room != MAP_FAILED)
+		munmap(room, size);
+	return got;
+}
+
+/* Where memory is short, tries. Elsewhere that a huge page is not to be had is a failure. */
+const char *change_why_not_huge(void)
+{
+	if (sysfile_number(THP "hpage_pmd_size") < 0)
+		return "no CONFIG_TRANSPARENT_HUGEPAGE";
+	if (sysfile_has(THP "enabled", "[never]"))
+		return "transparent_hugepage/enabled is never";
+	return free_huge_pages() >= PLENTY || get_huge_pages(WANTED) ? NULL :
+		"too little memory for huge pages";
 }
 
 static const char *why_not_collapse(void)
 {
 	return kernel_version() < LINUX_VERSION(6, 1) ?
-		"no MADV_COLLAPSE (Linux 6.1 and later)" : why_not_thp();
+		"no MADV_COLLAPSE (Linux 6.1 and later)" : change_why_not_huge();
 }
 
 static bool is_huge(uintptr_t at)
 {
-	return change_smaps(at, "AnonHugePages") == CHANGE_HUGE / 1024;
+	return change_smaps(at, "AnonHugePages") == (long)CHANGE_HUGE / 1024;
 }
 
 static bool is_shmem_huge(uintptr_t at)
 {
-	return change_smaps(at, "ShmemPmdMapped") == CHANGE_HUGE / 1024;
+	return change_smaps(at, "ShmemPmdMapped") == (long)CHANGE_HUGE / 1024;
 }
 
 static long unmap_part(uintptr_t at)
@@ -54,14 +102,14 @@ static long part_is_unmapped(uintptr_t at)
 }
 
 const struct change change_thp_munmap = {
-	.why_not = why_not_thp,
+	.why_not = change_why_not_huge,
 	.prepare = change_map_huge,
 	.act = unmap_part,
 	.check = part_is_unmapped,
 	.calls = {
 		/* when the mapping is cut, not when its part is unmapped */
-		CHANGE_CALL("__split_huge_pmd", CLEAR, CHANGE_SPLIT, 0, CHANGE_HUGE),
-		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_GONE, 0, CHANGE_SIZE),
+		CHANGE_CALL("__split_huge_pmd", CLEAR, CHANGE_SPLIT, 0, CHANGE_HUGES(1)),
+		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_GONE, 0, CHANGE_PAGES(4)),
 	},
 };
 
@@ -76,14 +124,14 @@ static long is_split(uintptr_t at)
 }
 
 const struct change change_thp_mprotect = {
-	.why_not = why_not_thp,
+	.why_not = change_why_not_huge,
 	.prepare = change_map_huge,
 	.act = protect_part,
 	.check = is_split,
 	.calls = {
-		CHANGE_CALL("__split_huge_pmd", CLEAR, CHANGE_SPLIT, 0, CHANGE_HUGE),
+		CHANGE_CALL("__split_huge_pmd", CLEAR, CHANGE_SPLIT, 0, CHANGE_HUGES(1)),
 		CHANGE_CALL("change_pud_range", PROTECTION_VMA, CHANGE_READONLY,
-			    0, CHANGE_SIZE),
+			    0, CHANGE_PAGES(4)),
 	},
 };
 
@@ -100,22 +148,23 @@ static long part_is_zero(uintptr_t at)
 }
 
 const struct change change_thp_dontneed = {
-	.why_not = why_not_thp,
+	.why_not = change_why_not_huge,
 	.prepare = change_map_huge,
 	.act = drop_part,
 	.check = part_is_zero,
 	.calls = {
 		/* the one inside the other */
 		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_GONE,
-			    0, CHANGE_SIZE),
-		CHANGE_CALL("__split_huge_pmd", CLEAR, CHANGE_SPLIT, 0, CHANGE_HUGE),
+			    0, CHANGE_PAGES(4)),
+		CHANGE_CALL("__split_huge_pmd", CLEAR, CHANGE_SPLIT, 0, CHANGE_HUGES(1)),
 	},
 };
 
 static const char *why_not_split(void)
 {
-	return access("/sys/kernel/debug/split_huge_pages", W_OK) ?
-		"no CONFIG_DEBUG_FS" : why_not_thp();
+	return change_why_not_huge() ?:
+	       (access("/sys/kernel/debug/split_huge_pages", W_OK) ?
+		"no CONFIG_DEBUG_FS" : NULL);
 }
 
 static long split_folio(uintptr_t at)
@@ -133,9 +182,9 @@ const struct change change_thp_split_folio = {
 	.check = is_split,
 	.calls = {
 		/* 6.16 and later split the PMD without telling once more. */
-		CHANGE_CALL("__split_huge_pmd", CLEAR, CHANGE_SPLIT, 0, CHANGE_HUGE,
+		CHANGE_CALL("__split_huge_pmd", CLEAR, CHANGE_SPLIT, 0, CHANGE_HUGES(1),
 			    .until = LINUX_VERSION(6, 16)),
-		CHANGE_CALL("try_to_migrate_one", CLEAR, CHANGE_GONE, 0, CHANGE_HUGE),
+		CHANGE_CALL("try_to_migrate_one", CLEAR, CHANGE_GONE, 0, CHANGE_HUGES(1)),
 	},
 };
 
@@ -194,7 +243,7 @@ const struct change change_collapse = {
 	.act = collapse_room,
 	.check = is_collapsed,
 	.calls = {
-		CHANGE_CALL("collapse_huge_page", CLEAR, CHANGE_GONE, 0, CHANGE_HUGE),
+		CHANGE_CALL("collapse_huge_page", CLEAR, CHANGE_GONE, 0, CHANGE_HUGES(1)),
 	},
 };
 
@@ -239,7 +288,7 @@ static long have_khugepaged_collapse(uintptr_t at)
 
 static const char *why_not_khugepaged(void)
 {
-	return why_not_thp() ?: consent_why_not_machine();
+	return change_why_not_huge() ?: consent_why_not_machine();
 }
 
 const struct change change_khugepaged = {
@@ -249,7 +298,7 @@ const struct change change_khugepaged = {
 	.check = is_collapsed,
 	.flags = CHANGE_AT_ONCE | CHANGE_REPEATS,
 	.calls = {
-		CHANGE_CALL("collapse_huge_page", CLEAR, CHANGE_GONE, 0, CHANGE_HUGE),
+		CHANGE_CALL("collapse_huge_page", CLEAR, CHANGE_GONE, 0, CHANGE_HUGES(1)),
 	},
 };
 
@@ -284,9 +333,9 @@ const struct change change_collapse_shmem = {
 	.check = is_shmem_collapsed,
 	.calls = {
 		/* each small page that is mapped, then the page table */
-		CHANGE_CALL("try_to_unmap_one", CLEAR, CHANGE_GONE, 0, CHANGE_SIZE,
-			    .step = CHANGE_PAGE),
-		CHANGE_CALL("retract_page_tables", CLEAR, CHANGE_NO_TABLE, 0, CHANGE_HUGE),
+		CHANGE_CALL("try_to_unmap_one", CLEAR, CHANGE_GONE, 0, CHANGE_PAGES(4),
+			    .step = CHANGE_PAGES(1)),
+		CHANGE_CALL("retract_page_tables", CLEAR, CHANGE_NO_TABLE, 0, CHANGE_HUGES(1)),
 	},
 };
 
@@ -317,18 +366,19 @@ const struct change change_collapse_mapped = {
 	.check = is_shmem_collapsed,
 	.calls = {
 		CHANGE_CALL("try_collapse_pte_mapped_thp", CLEAR, CHANGE_GONE,
-			    0, CHANGE_HUGE,
+			    0, CHANGE_HUGES(1),
 			    .since = LINUX_VERSION(6, 6)),
 		/* by collapse_and_free_pmd(), as all others there */
-		CHANGE_CALL("retract_page_tables", CLEAR, CHANGE_NO_TABLE, 0, CHANGE_HUGE,
+		CHANGE_CALL("retract_page_tables", CLEAR, CHANGE_NO_TABLE, 0, CHANGE_HUGES(1),
 			    .until = LINUX_VERSION(6, 6)),
 	},
 };
 
 static const char *why_not_huge_zero(void)
 {
-	return sysfile_number(THP "use_zero_page") == 1 ? why_not_thp() :
-		"no transparent_hugepage/use_zero_page";
+	return change_why_not_huge() ?:
+	       (sysfile_number(THP "use_zero_page") == 1 ? NULL :
+		"no transparent_hugepage/use_zero_page");
 }
 
 static long map_huge_zero(uintptr_t at)
@@ -362,12 +412,12 @@ const struct change change_cow_huge_zero = {
 	.act = write_first,
 	.check = rest_is_zero,
 	.calls = {
-		CHANGE_CALL("__split_huge_pmd", CLEAR, CHANGE_SPLIT, 0, CHANGE_HUGE,
+		CHANGE_CALL("__split_huge_pmd", CLEAR, CHANGE_SPLIT, 0, CHANGE_HUGES(1),
 			    .until = LINUX_VERSION(6, 13)),
-		CHANGE_CALL("wp_page_copy", CLEAR, CHANGE_ANOTHER, 0, CHANGE_PAGE,
+		CHANGE_CALL("wp_page_copy", CLEAR, CHANGE_ANOTHER, 0, CHANGE_PAGES(1),
 			    .until = LINUX_VERSION(6, 13)),
 		CHANGE_CALL("do_huge_zero_wp_pmd", CLEAR, CHANGE_ANOTHER,
-			    0, CHANGE_HUGE,
+			    0, CHANGE_HUGES(1),
 			    .since = LINUX_VERSION(6, 13)),
 	},
 };

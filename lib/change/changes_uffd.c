@@ -59,7 +59,7 @@ const struct change change_uffd_wp = {
 	.calls = {
 		CHANGE_CALL("change_pud_range", PROTECTION_VMA,
 			    CHANGE_READONLY | CHANGE_UFFD_WP,
-			    0, CHANGE_SIZE),
+			    0, CHANGE_PAGES(4)),
 	},
 };
 
@@ -117,7 +117,7 @@ const struct change change_uffd_move = {
 	.act = move_page,
 	.check = page_has_moved,
 	.calls = {
-		CHANGE_CALL("move_pages_ptes", CLEAR, CHANGE_GONE, 0, CHANGE_PAGE),
+		CHANGE_CALL("move_pages_ptes", CLEAR, CHANGE_GONE, 0, CHANGE_PAGES(1)),
 	},
 };
 
@@ -135,7 +135,7 @@ static long huge_has_moved(uintptr_t at)
 {
 	uintptr_t page;
 
-	if (change_smaps(at + CHANGE_ELSEWHERE, "AnonHugePages") != CHANGE_HUGE / 1024)
+	if (change_smaps(at + CHANGE_ELSEWHERE, "AnonHugePages") != (long)CHANGE_HUGE / 1024)
 		return -EBADMSG;
 	for (page = at; page < at + CHANGE_HUGE; page += CHANGE_PAGE)
 		if (*(volatile uintptr_t *)(page + CHANGE_ELSEWHERE) != page)
@@ -145,8 +145,7 @@ static long huge_has_moved(uintptr_t at)
 
 static const char *why_not_move_huge(void)
 {
-	return sysfile_number("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size") ==
-		CHANGE_HUGE ? why_not_move() : "no CONFIG_TRANSPARENT_HUGEPAGE";
+	return change_why_not_huge() ?: why_not_move();
 }
 
 const struct change change_uffd_move_huge = {
@@ -155,7 +154,7 @@ const struct change change_uffd_move_huge = {
 	.act = move_huge,
 	.check = huge_has_moved,
 	.calls = {
-		CHANGE_CALL("move_pages_huge_pmd", CLEAR, CHANGE_GONE, 0, CHANGE_HUGE),
+		CHANGE_CALL("move_pages_huge_pmd", CLEAR, CHANGE_GONE, 0, CHANGE_HUGES(1)),
 	},
 };
 
@@ -186,7 +185,7 @@ static long scan_and_protect(uintptr_t at)
 	int pages = userfault_scan(at, CHANGE_SIZE,
 				   PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC);
 
-	return pages < 0 ? pages : pages == CHANGE_SIZE / CHANGE_PAGE ? 0 : -EBADMSG;
+	return pages < 0 ? pages : pages == CHANGE_NR_PAGES ? 0 : -EBADMSG;
 }
 
 /* The scan finds no written page; after a write, one. */
@@ -207,6 +206,6 @@ const struct change change_pagemap_scan = {
 	.check = scans_what_is_written,
 	.calls = {
 		CHANGE_CALL("do_pagemap_scan", PROTECTION_VMA, CHANGE_UFFD_WP,
-			    0, CHANGE_SIZE),
+			    0, CHANGE_PAGES(4)),
 	},
 };

@@ -40,14 +40,15 @@ static const char *why_not_uprobes(void)
 /* Maps a file of its own for each span, executable and private, and reads it. */
 static long map_code(uintptr_t at)
 {
+	static INSN code[CHANGE_MAX_PAGE / sizeof(INSN)];
 	int fd = memfd_create("hmm_notifier", MFD_CLOEXEC);
-	INSN code[CHANGE_PAGE / sizeof(INSN)];
+	ssize_t size = CHANGE_PAGE;
 	void *got;
 	size_t i;
 
 	for (i = 0; i < sizeof(code) / sizeof(code[0]); i++)
 		code[i] = NOP;
-	if (fd < 0 || write(fd, code, sizeof(code)) != sizeof(code))
+	if (fd < 0 || write(fd, code, size) != size)
 		return -errno;
 	got = mmap((void *)at, CHANGE_PAGE, PROT_READ | PROT_EXEC,
 		   MAP_PRIVATE | MAP_FIXED_NOREPLACE, fd, 0);
@@ -98,9 +99,9 @@ const struct change change_uprobe_insert = {
 	.check = has_breakpoint,
 	.calls = {
 		/* 6.16 and later have a write fault make the copy. */
-		CHANGE_CALL("uprobe_write", CLEAR, CHANGE_ANOTHER, 0, CHANGE_PAGE,
+		CHANGE_CALL("uprobe_write", CLEAR, CHANGE_ANOTHER, 0, CHANGE_PAGES(1),
 			    .until = LINUX_VERSION(6, 16)),
-		CHANGE_CALL("wp_page_copy", CLEAR, CHANGE_ANOTHER, 0, CHANGE_PAGE,
+		CHANGE_CALL("wp_page_copy", CLEAR, CHANGE_ANOTHER, 0, CHANGE_PAGES(1),
 			    .since = LINUX_VERSION(6, 16)),
 	},
 };
@@ -161,6 +162,6 @@ const struct change change_uprobe_remove = {
 	.act = remove_probe,
 	.check = has_no_breakpoint,
 	.calls = {
-		CHANGE_CALL("uprobe_write", CLEAR, CHANGE_NOT_THAT, 0, CHANGE_PAGE),
+		CHANGE_CALL("uprobe_write", CLEAR, CHANGE_NOT_THAT, 0, CHANGE_PAGES(1)),
 	},
 };

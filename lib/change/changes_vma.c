@@ -26,7 +26,7 @@ const struct change change_munmap = {
 	.act = munmap_all,
 	.check = all_unmapped,
 	.calls = {
-		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_GONE, 0, CHANGE_SIZE),
+		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_GONE, 0, CHANGE_PAGES(4)),
 	},
 };
 
@@ -48,7 +48,7 @@ const struct change change_map_fixed = {
 	.act = map_over,
 	.check = all_zero,
 	.calls = {
-		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_GONE, 0, CHANGE_SIZE),
+		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_GONE, 0, CHANGE_PAGES(4)),
 	},
 };
 
@@ -89,7 +89,7 @@ const struct change change_brk = {
 	.act = shrink_brk,
 	.check = all_unmapped,
 	.calls = {
-		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_GONE, 0, CHANGE_SIZE),
+		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_GONE, 0, CHANGE_PAGES(4)),
 	},
 };
 
@@ -113,7 +113,7 @@ const struct change change_mremap_shrink = {
 	.check = is_shrunk,
 	.calls = {
 		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_GONE,
-			    CHANGE_SIZE / 2, CHANGE_SIZE),
+			    CHANGE_PAGES(2), CHANGE_PAGES(4)),
 	},
 };
 
@@ -150,9 +150,9 @@ const struct change change_mremap_move = {
 	.act = move,
 	.check = has_moved_away,
 	.calls = {
-		CHANGE_CALL("move_page_tables", UNMAP, CHANGE_GONE, 0, CHANGE_SIZE),
+		CHANGE_CALL("move_page_tables", UNMAP, CHANGE_GONE, 0, CHANGE_PAGES(4)),
 		/* of the mapping, when its pages are gone */
-		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_GONE, 0, CHANGE_SIZE),
+		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_GONE, 0, CHANGE_PAGES(4)),
 	},
 };
 
@@ -171,7 +171,7 @@ const struct change change_mremap_dontunmap = {
 	.act = move_pages_away,
 	.check = has_left_a_hole,
 	.calls = {
-		CHANGE_CALL("move_page_tables", UNMAP, CHANGE_GONE, 0, CHANGE_SIZE),
+		CHANGE_CALL("move_page_tables", UNMAP, CHANGE_GONE, 0, CHANGE_PAGES(4)),
 	},
 };
 
@@ -191,7 +191,7 @@ const struct change change_mprotect = {
 	.check = is_protected,
 	.calls = {
 		CHANGE_CALL("change_pud_range", PROTECTION_VMA, CHANGE_READONLY,
-			    0, CHANGE_SIZE),
+			    0, CHANGE_PAGES(4)),
 	},
 };
 
@@ -237,7 +237,7 @@ const struct change change_fork = {
 	.flags = CHANGE_AT_ONCE,
 	.calls = {
 		CHANGE_CALL("copy_page_range", PROTECTION_PAGE, CHANGE_READONLY,
-			    0, CHANGE_SIZE),
+			    0, CHANGE_PAGES(4)),
 	},
 };
 
@@ -263,7 +263,7 @@ const struct change change_cow_after_fork = {
 	.check = child_has_the_old,
 	.calls = {
 		CHANGE_CALL("wp_page_copy", CLEAR, CHANGE_ANOTHER,
-			    CHANGE_PAGE, 2 * CHANGE_PAGE),
+			    CHANGE_PAGES(1), CHANGE_PAGES(2)),
 	},
 };
 
@@ -286,7 +286,7 @@ const struct change change_cow_zero_page = {
 	.check = others_are_zero,
 	.calls = {
 		CHANGE_CALL("wp_page_copy", CLEAR, CHANGE_ANOTHER,
-			    CHANGE_PAGE, 2 * CHANGE_PAGE),
+			    CHANGE_PAGES(1), CHANGE_PAGES(2)),
 	},
 };
 
@@ -318,7 +318,7 @@ const struct change change_cow_private_file = {
 	.check = file_is_zero,
 	.calls = {
 		CHANGE_CALL("wp_page_copy", CLEAR, CHANGE_ANOTHER,
-			    CHANGE_PAGE, 2 * CHANGE_PAGE),
+			    CHANGE_PAGES(1), CHANGE_PAGES(2)),
 	},
 };
 
@@ -369,9 +369,9 @@ const struct change change_reap = {
 	.prepare = map_private_and_shared,
 	.flags = CHANGE_NON_BLOCKABLE,
 	.calls = {
-		CHANGE_CALL("zap_vma_for_reaping", UNMAP, CHANGE_GONE, 0, CHANGE_SIZE,
+		CHANGE_CALL("zap_vma_for_reaping", UNMAP, CHANGE_GONE, 0, CHANGE_PAGES(4),
 			    .until = LINUX_VERSION(7, 0)),
-		CHANGE_CALL("zap_vma_for_reaping", CLEAR, CHANGE_GONE, 0, CHANGE_SIZE,
+		CHANGE_CALL("zap_vma_for_reaping", CLEAR, CHANGE_GONE, 0, CHANGE_PAGES(4),
 			    .since = LINUX_VERSION(7, 0)),
 	},
 };

@@ -30,7 +30,7 @@ const struct change change_dontneed = {
 	.check = all_zero,
 	.calls = {
 		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_GONE,
-			    0, CHANGE_SIZE),
+			    0, CHANGE_PAGES(4)),
 	},
 };
 
@@ -42,10 +42,10 @@ static long free_lazily(uintptr_t at)
 /* Pages may stay until memory gets short, but clean; one written to is kept. */
 static long is_lazy(uintptr_t at)
 {
-	if (change_smaps(at, "Private_Clean") != CHANGE_SIZE / 1024)
+	if (change_smaps(at, "Private_Clean") != (long)CHANGE_SIZE / 1024)
 		return -EBADMSG;
 	change_fill(at, CHANGE_PAGE);
-	return change_smaps(at, "Private_Dirty") == CHANGE_PAGE / 1024 ?
+	return change_smaps(at, "Private_Dirty") == (long)CHANGE_PAGE / 1024 ?
 		change_filled(at, CHANGE_PAGE) : -EBADMSG;
 }
 
@@ -55,7 +55,7 @@ const struct change change_free = {
 	.check = is_lazy,
 	.calls = {
 		CHANGE_CALL("madvise_free_single_vma", CLEAR, CHANGE_CLEAN,
-			    0, CHANGE_SIZE),
+			    0, CHANGE_PAGES(4)),
 	},
 };
 
@@ -95,7 +95,7 @@ const struct change change_remove = {
 	.check = is_punched,
 	.calls = {
 		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_GONE,
-			    CHANGE_PAGE, 3 * CHANGE_PAGE),
+			    CHANGE_PAGES(1), CHANGE_PAGES(3)),
 	},
 };
 
@@ -111,7 +111,7 @@ const struct change change_punch_hole = {
 	.check = is_punched,
 	.calls = {
 		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_GONE,
-			    CHANGE_PAGE, 3 * CHANGE_PAGE),
+			    CHANGE_PAGES(1), CHANGE_PAGES(3)),
 	},
 };
 
@@ -140,9 +140,9 @@ const struct change change_truncate = {
 	.calls = {
 		/* before and, for private copies, after: shmem_setattr() */
 		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_GONE,
-			    CHANGE_SIZE / 2, CHANGE_SIZE),
+			    CHANGE_PAGES(2), CHANGE_PAGES(4)),
 		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_GONE,
-			    CHANGE_SIZE / 2, CHANGE_SIZE),
+			    CHANGE_PAGES(2), CHANGE_PAGES(4)),
 	},
 };
 
@@ -177,6 +177,6 @@ const struct change change_guard_install = {
 	.check = is_guarded,
 	.calls = {
 		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_GONE,
-			    0, CHANGE_SIZE),
+			    0, CHANGE_PAGES(4)),
 	},
 };

@@ -12,7 +12,7 @@ struct look {
 	struct device_view view;
 	int device;
 	unsigned int spans;
-	uintptr_t page[CHANGE_PAGE / sizeof(uintptr_t)];
+	uintptr_t page[CHANGE_MAX_PAGE / sizeof(uintptr_t)];
 };
 
 static uintptr_t address(unsigned int span, unsigned int page)

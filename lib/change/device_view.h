@@ -8,7 +8,7 @@
 
 #include "change/change.h"
 
-#define DEVICE_VIEW_PAGES 4
+#define DEVICE_VIEW_PAGES CHANGE_NR_PAGES
 
 struct device_view_page {
 	int how;		/* 0: it had the entry, 1: it faulted it in, or -errno */

@@ -12,19 +12,18 @@
 #include "core/machine_state.h"
 
 #define MIB	0x100000UL
-#define SWAP_PAGE	4096UL
 /* A directory that each machine has. Only the guardian's mount namespace sees ours. */
 #define FS	"/tmp"
 
 /* The header of mm/swapfile.c, read_swap_header(): version 1, no bad pages */
 static int make_swap(const char *device, uint32_t pages)
 {
-	char header[SWAP_PAGE] = {};
+	static char header[0x10000];	/* the largest page that there is */
 	uint32_t info[2] = { 1, pages - 1 };
 
 	memcpy(header + 1024, info, sizeof(info));
-	memcpy(header + SWAP_PAGE - 10, "SWAPSPACE2", 10);
-	return ledger_write(device, header, sizeof(header));
+	memcpy(header + getpagesize() - 10, "SWAPSPACE2", 10);
+	return ledger_write(device, header, getpagesize());
 }
 
 static int start_swap(pid_t program)
@@ -36,7 +35,7 @@ static int start_swap(pid_t program)
 	if (zram < 0)
 		return zram;
 	snprintf(device, sizeof(device), "/dev/zram%d", zram);
-	err = make_swap(device, 32 * MIB / SWAP_PAGE);
+	err = make_swap(device, 32 * MIB / getpagesize());
 	return err ?: ledger_swapon(program, zram);
 }
 

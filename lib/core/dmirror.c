@@ -87,9 +87,6 @@ const char *dmirror_why_not(const char *node)
 
 	if (geteuid())
 		return "must be root to fail notifiers";
-	/* arm64 may have larger pages, for which much of lib/ is not written. */
-	if (getpagesize() != 4096)
-		return "needs pages of 4 KiB (CONFIG_ARM64_4K_PAGES)";
 	if (there && *there)
 		return NULL;
 	/* In a child: an mm that once had a notifier keeps its notifier_subscriptions. */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "core/consent.h"
 #include "core/ledger.h"
@@ -9,7 +11,8 @@
 
 #define MM "/sys/kernel/mm/"
 #define NUMA "/sys/kernel/debug/sched/numa_balancing/"
-#define ROOM (4UL << 20)	/* holds an aligned huge page, wherever it is mapped */
+/* holds an aligned huge page, wherever it is mapped */
+#define ROOM (getpagesize() / 4UL * getpagesize())
 
 /* Where this kernel lacks one of the files, the tests that need it skip. */
 static const struct {
@@ -30,7 +33,6 @@ static const struct {
 	{ NUMA "scan_delay_ms", "1" },
 	{ NUMA "scan_period_min_ms", "1" },
 	{ NUMA "scan_period_max_ms", "1" },
-	{ "/proc/sys/vm/nr_hugepages", "16" },
 };
 
 /*
@@ -45,12 +47,24 @@ static void keep_khugepaged_busy(void)
 		madvise(room, ROOM, MADV_HUGEPAGE);
 }
 
+/* 16 pages, or half of the memory: with 128 MiB that is still enough for all tests */
+static void reserve_huge_pages(pid_t program)
+{
+	unsigned long huge = getpagesize() / 8UL * getpagesize();
+	unsigned long most = sysconf(_SC_PHYS_PAGES) / 2 * getpagesize() / huge;
+	char text[8];
+
+	snprintf(text, sizeof(text), "%lu", most < 16 ? most : 16);
+	ledger_set(program, "/proc/sys/vm/nr_hugepages", text);
+}
+
 static int apply(pid_t program)
 {
 	unsigned int i;
 
 	for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
 		ledger_set(program, settings[i].path, settings[i].value);
+	reserve_huge_pages(program);
 	keep_khugepaged_busy();
 	return 0;
 }

@@ -18,13 +18,13 @@
 #define BESIDE_ID	2
 
 /*
- * 40 to 250 KiB stay charged when a victim is reaped: page tables, and the 64 pages that
- * each CPU charges in advance, unless memory.max took these back. So a victim needs
- * much more memory than that.
+ * 10 to 60 pages stay charged when a victim is reaped: page tables, and the 64 that each
+ * CPU charges in advance, unless memory.max took these back. So a victim needs much more
+ * than that: in pages of 4 KiB 4 MiB, and 1 and 16.
  */
-#define MEMCG_LIMIT	(4 << 20)
-#define TAKEN_BEFORE	(1 << 20)
-#define TAKEN_SYSRQ	(16 << 20)
+#define MEMCG_LIMIT	(1024 * getpagesize())
+#define TAKEN_BEFORE	(256 * getpagesize())
+#define TAKEN_SYSRQ	(4096 * getpagesize())
 
 #define GO_MS		10000
 

@@ -27,7 +27,7 @@
 #endif
 #define MPOL_MF_MOVE		2
 #define MAX_MIGRATE		16
-#define MAX_TRANSFER		8
+#define MAX_BUFFER		0x10000	/* the largest page that there is */
 
 const char * const stress_memory_change_names[STRESS_MEMORY_NR_CHANGES] = {
 	"write", "read", "dontneed", "free", "collapse", "unmap", "map",
@@ -311,9 +311,11 @@ void stress_memory_run(const struct stress_memory_range *range, int file)
 void stress_memory_transfer(int device, const struct stress_memory_range *range,
 			    enum stress_memory_transfer transfer)
 {
-	size_t pages = range->pages < MAX_TRANSFER ? range->pages : MAX_TRANSFER;
+	/* Threads have small stacks, and may mix here what they read and write. */
+	static char buffer[MAX_BUFFER];
+	size_t most = MAX_BUFFER / getpagesize();
+	size_t pages = range->pages < most ? range->pages : most;
 	uintptr_t addr = stress_memory_address(range->area, range->page);
-	char buffer[MAX_TRANSFER * 4096];
 
 	switch (transfer) {
 	case STRESS_MEMORY_DEVICE_READ:

@@ -23,7 +23,7 @@
 #define FIRST_FD	100
 #define NR_FILES	8
 #define NR_THREADS	4
-#define CHANGE_PAGE		4096UL
+#define CHANGE_PAGE		((unsigned long)getpagesize())
 #define PAGES		16
 #define EVERYWHERE	(-CHANGE_PAGE)
 /* Ids below it are of hlist notifiers, whose callbacks return 0 for success. */
@@ -40,7 +40,7 @@ union arg {
 };
 
 static __thread uint64_t state;
-static char pages[PAGES * CHANGE_PAGE] __attribute__((aligned(4096)));
+static char pages[PAGES << 16] __attribute__((aligned(1 << 16)));
 static struct fuzz_report *report;
 
 static uint64_t rnd(uint64_t bound)

@@ -24,6 +24,7 @@ int __wrap_kill(pid_t pid, int sig);
 int __real_vsnprintf(char *text, size_t size, const char *format, va_list args);
 int __wrap_vsnprintf(char *text, size_t size, const char *format, va_list args);
 
+int __wrap_getpagesize(void);
 int __wrap_dmirror_open(const char *node);
 int __wrap_warn_read(struct warn_watch *watch, struct warn_report *report,
 		     bool (*until)(const char *text, void *arg), void *arg);
