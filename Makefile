@@ -22,6 +22,7 @@ make proof                   what these two found the last time, as tables
 make fuzz-device [S=600]     attacks on the device that the tests use
 make fuzz-judge [N=10000]    broken runs, each judged
 make check-rxe               --subject rxe, on a kernel that is built for it
+make check-shapes [SHAPE=]   on one CPU, with 128 MiB, PREEMPT_RT, larger pages and so on
 make check-bisect            bisects a handful of kernels
 make bench [ARGS=]           where the time of a run goes: -n 9, --cold, --counted,
                              options of it
@@ -96,6 +97,11 @@ check-rxe:
 	@./run_tests.sh packages run source check rxe
 	@CHECK_RXE=1 pytest-3 tests/test_subject.py -k Rxe
 
+# Not a part of check: it builds kernels.  SHAPE= picks some of tests/shapes/shapes.py.
+check-shapes:
+	@./run_tests.sh packages run source
+	@tests/shapes/shapes.py $(SHAPE)
+
 # Not a part of check: it builds a handful of kernels.
 check-bisect:
 	@./run_tests.sh packages run source
@@ -138,4 +144,4 @@ clean:
 distclean: clean
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/hmm-notifier-tests"
 
-.PHONY: all help check new-test static static-cocci static-gcc stable callsites fuzz-judge bench cost install uninstall series check-rxe check-bisect mutants fuzz-device coverage proof lava-local clean distclean
+.PHONY: all help check new-test static static-cocci static-gcc stable callsites fuzz-judge bench cost install uninstall series check-rxe check-shapes check-bisect mutants fuzz-device coverage proof lava-local clean distclean
