@@ -23,6 +23,8 @@
 #define FAIL_NTH	"/proc/thread-self/fail-nth"
 #define NR_VMAS		4000	/* taking their locks takes a while */
 #define MAX_TRIES	500
+/* Seen: 1 to 9 s, and more than the 30 s of the harness with a load of ten per CPU */
+#define TIMEOUT_S	120
 #define NR_CALLS	256
 
 /* What a child has seen; above, it is the number of the check that failed */
@@ -202,7 +204,7 @@ static unsigned int usec_of_try(char *vmas, unsigned int kind, __u64 flags)
 }
 
 /* A signal while it takes the locks: there is a moment for it in each try. */
-TEST_F(registration, interrupted_leaves_nothing)
+TEST_F_TIMEOUT(registration, interrupted_leaves_nothing, TIMEOUT_S)
 {
 	unsigned int usec = usec_of_try(self->vmas, variant->kind, variant->flags);
 	unsigned int i, interrupted = 0;
