@@ -23,6 +23,7 @@ make fuzz-device [S=600]     attacks on the device that the tests use
 make fuzz-judge [N=10000]    broken runs, each judged
 make check-rxe               --subject rxe, on a kernel that is built for it
 make check-shapes [SHAPE=]   on one CPU, with 128 MiB, PREEMPT_RT, larger pages and so on
+make check-vng               --backend vng has the verdicts of our own VM
 make check-bisect            bisects a handful of kernels
 make bench [ARGS=]           where the time of a run goes: -n 9, --cold, --counted,
                              options of it
@@ -102,6 +103,11 @@ check-shapes:
 	@./run_tests.sh packages run source
 	@tests/shapes/shapes.py $(SHAPE)
 
+# Not a part of check: without KVM, virtme-ng takes minutes to boot.
+check-vng:
+	@./run_tests.sh packages run check
+	@CHECK_VNG=1 pytest-3 tests/test_vng.py
+
 # Not a part of check: it builds a handful of kernels.
 check-bisect:
 	@./run_tests.sh packages run source
@@ -144,4 +150,4 @@ clean:
 distclean: clean
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/hmm-notifier-tests"
 
-.PHONY: all help check new-test static static-cocci static-gcc stable callsites fuzz-judge bench cost install uninstall series check-rxe check-shapes check-bisect mutants fuzz-device coverage proof lava-local clean distclean
+.PHONY: all help check new-test static static-cocci static-gcc stable callsites fuzz-judge bench cost install uninstall series check-rxe check-shapes check-vng check-bisect mutants fuzz-device coverage proof lava-local clean distclean

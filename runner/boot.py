@@ -50,6 +50,8 @@ class Boot:
 
 
 class Guest:
+    program = "QEMU"
+
     def __init__(self, boot: Boot, machine: host.Host):
         self.boot, self.machine = boot, machine
         self.show = progress.Progress(boot.job, boot.verbose, boot.quiet)
@@ -78,16 +80,19 @@ class Guest:
         return self.boot.results / "job.cpio"
 
     def write_command(self) -> None:
-        """A script that boots the same guest once more, when its initrd is gone."""
-        text = shlex.join(self.qemu(pathlib.Path("INITRD"))).replace("INITRD", '"$initrd"')
+        """A script that boots the same guest once more."""
         script = self.boot.results / "qemu-command"
-        script.write_text(
-            "#!/bin/sh\n# The logs go where they went; see -chardev.\n"
+        script.write_text("#!/bin/sh\n# The logs go where they went; see -chardev.\n" +
+                          self.script(), errors="surrogateescape")
+        script.chmod(0o755)
+
+    def script(self) -> str:
+        """The initrd is gone by then."""
+        text = shlex.join(self.qemu(pathlib.Path("INITRD"))).replace("INITRD", '"$initrd"')
+        return (
             "initrd=$(mktemp) && trap 'rm -f \"$initrd\"' EXIT\n"
             f"cat {shlex.quote(os.path.realpath(self.boot.initramfs))} "
-            f"{shlex.quote(str(self.boot.results / 'job.cpio'))} >\"$initrd\"\n{text}\n",
-            errors="surrogateescape")
-        script.chmod(0o755)
+            f"{shlex.quote(str(self.boot.results / 'job.cpio'))} >\"$initrd\"\n{text}\n")
 
     def run(self, cmd: Cmd, then: typing.Callable[[], None] = lambda: None,
             fds: typing.Sequence[int] = ()) -> How:
@@ -198,14 +203,19 @@ class Guest:
             return "panic", panic[-1][panic[-1].index("Kernel panic"):]
         if code < 0:
             return "killed", f"QEMU was killed by {host.signal_name(-code)}"
-        if code > 0:
-            return "qemu-error", f"QEMU exited with {code}: {self.err.last_line()}"
+        if code > 0 and self.is_failure(code):
+            return "qemu-error", (f"{self.program} exited with {code}: "
+                                  f"{self.err.last_line()}")
         if "first" not in self.times:
             return "no-boot", ("the guest ended before it got to its init" +
                                self.qemu_says())
         if not self.ktap_done:
             return "early-end", "the guest ended before the tests were done"
         return "power-off", ""
+
+    def is_failure(self, _code: int) -> bool:
+        """Of the program"""
+        return True
 
     def record(self, how: str, detail: str) -> None:
         results.write_json(self.boot.results / "boot.json", {
@@ -252,17 +262,18 @@ def go_on(first: Guest) -> typing.Optional[Ended]:
     return guest, how
 
 
-def run(boot: Boot, machine: host.Host, tmp: pathlib.Path) -> str:
+def run(boot: Boot, machine: host.Host, tmp: pathlib.Path,
+        kind: typing.Type[Guest] = Guest) -> str:
     """How it ended. Raises what is not the guest's fault."""
     try:
-        guest = Guest(boot, machine)
+        guest = kind(boot, machine)
         initrd.pack_job(boot.job, guest.job)
         guest.write_command()
         with tempfile.TemporaryDirectory(prefix="boot-", dir=tmp) as directory:
             where = pathlib.Path(directory)
             ended = go_on(guest) if boot.snapshot else None
             if not ended:
-                guest = Guest(boot, machine)  # whose clock begins now
+                guest = kind(boot, machine)  # whose clock begins now
                 ended = guest, guest.run(guest.command(where))
         guest, (how, detail) = ended
         guest.record(how, detail)

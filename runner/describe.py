@@ -5,9 +5,9 @@
               all tests run; "left_out", {why: how many do not}; "warn_sites", {site: [first
               line, last line]} in its mm/mmu_notifier.c; "known_bugs", the subjects of the
               fixes of its base, none if they are in; and what the testbed adds: "spec",
-              "arch", "accel", "suite", "qemu", "choice" (chosen.py), "shard", "jobs"
-              (parts.py), and "again", "stress" and "seed", of the command line that runs
-              one of the tests alone
+              "arch", "accel", "backend", "suite", "qemu", "choice" (chosen.py), "shard",
+              "jobs" (parts.py), and "again", "stress" and "seed", of the command line
+              that runs one of the tests alone
 """
 from __future__ import annotations
 

@@ -4,11 +4,13 @@ import dataclasses
 import hashlib
 import pathlib
 
-from runner import debian, host, subject
+from runner import TOP, debian, host, subject
 from runner.errors import BadKernel, OurFault
 from runner.linux import build, image
 from runner.linux.request import Extras
 from runner.options import Options
+
+VNG = TOP / "runner/config/vng.config"     # what --backend vng takes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,9 +37,12 @@ class Kernel:
 
 def extras(opt: Options) -> Extras:
     """A kernel with other options of Kconfig is kept beside the one without, under a
-    name that says which they are. A subject's options give way to the user's own."""
+    name that says which they are. Those of a subject and of --backend give way to the
+    user's own."""
     if not opt.config and (config := subject.config(opt.subject)):
         return Extras(variant="debug" if opt.debug else "", config=config, name=opt.subject)
+    if opt.backend == "vng" and not opt.config:
+        return Extras(variant="debug" if opt.debug else "", config=VNG, name="vng")
     key = hashlib.sha256(opt.config.read_bytes()).hexdigest()[:12] if opt.config else ""
     return Extras(variant="debug" if opt.debug else "", config=opt.config, name=key)
 

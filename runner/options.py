@@ -39,6 +39,7 @@ class Options:
     asks_stress: bool
     seed: str
     accel: str
+    backend: str
     timeout: int
     results: pathlib.Path
     bisect: bool
@@ -176,10 +177,14 @@ def parser() -> Parser:
         help="of the random operations of an earlier run")
     add("--accel", metavar="ACCEL", choices=("auto", "kvm", "tcg"), default="auto",
         help="auto (default), kvm or tcg")
+    add("--backend", metavar="NAME", choices=("qemu", "vng"), default="qemu",
+        help="what boots the guest: qemu (default), or vng, virtme-ng on the root of this "
+             "machine, which is read-only there")
     add("--timeout", metavar="S", type=timeout, default=300,
         help=f"seconds that one test program may take, {SHORTEST} or more (default 300)")
-    add("--boot-timeout", metavar="S", type=number, default=120,
-        help="seconds until the guest has to say its first word (default 120)")
+    add("--boot-timeout", metavar="S", type=number, default=0,
+        help="seconds until the guest has to say its first word (default 120, and with "
+             "--backend vng 600)")
     add("--append", metavar="PARAMS", default="", help="more parameters for the kernel")
     add("--cpus", metavar="N", type=number, default=2, help="of the guest (default 2)")
     add("--memory", metavar="MIB", type=number, default=1024,
@@ -317,6 +322,8 @@ def parse(argv: typing.Sequence[str], here: str = os.uname().machine) -> Options
         raise BadUsage("--compare: not with --list or --bisect")
     if got.kunit:
         check_kunit(got)
+    if got.backend == "vng" and (got.kunit or machine != "x86_64"):
+        raise BadUsage(f"--backend vng: {'not with --kunit' if got.kunit else 'on x86_64'}")
     if got.shard and (got.panic_on_warn or got.bisect or got.compare):
         raise BadUsage("--shard: not with --panic-on-warn, --bisect or --compare")
     if got.jobs > 1 and (got.panic_on_warn or got.subject):
@@ -329,6 +336,7 @@ def parse(argv: typing.Sequence[str], here: str = os.uname().machine) -> Options
     stress = got.stress or (10 if globs else 1)
     asks_stress = bool(got.stress or got.seed)
     got.log_limit = got.log_limit or 64 + stress // 2
+    got.boot_timeout = got.boot_timeout or (600 if got.backend == "vng" else 120)
     names = {f.name for f in dataclasses.fields(Options)}
     values = {k: v for k, v in vars(got).items() if k in names}
     values.update(compare=tuple(got.compare), machine=machine, cross=cross, choice=choice,

@@ -90,37 +90,58 @@ def quote(path: typing.Union[str, pathlib.Path]) -> str:
     return str(path).replace(",", ",,")
 
 
+def on_node(node: int, cpus: int) -> str:
+    """Words of -numa: which of them are there"""
+    return "".join(f",cpus={cpu}" for cpu in range(node, cpus, 2))
+
+
+def accelerated(arch: str, accel: str, more: str = "") -> typing.List[str]:
+    """The machine, with nothing that costs an emulator time; more: options of it"""
+    a = ARCHES[arch]
+    machine = ",".join(filter(None, (a["machine"], more)))
+    return ["-machine", machine, "-accel", ACCEL[accel], "-cpu", a["cpu"][accel]]
+
+
+def ports(arch: str, names: typing.Iterable[typing.Tuple[str, pathlib.Path]],
+          first: typing.Sequence[str] = ()) -> typing.List[str]:
+    """names: (name, file) of virtio-console ports; first: options of one more, which is
+    there for the guest when these are."""
+    words = ["-device", ARCHES[arch]["serial"], *first]
+    for name, path in names:
+        words += ["-chardev", f"file,id={name},path={quote(path)}",
+                  "-device", f"virtserialport,chardev={name},name={name}"]
+    return words
+
+
+def parameters(arch: str, accel: str, append: str = "", console: str = "") -> str:
+    """The kernel's"""
+    a = ARCHES[arch]
+    text = f"console={console or a['console']} {a['append']} {APPEND} {append}"
+    if arch == "x86_64" and accel == "tcg" and (khz := tsc_khz()):
+        text = f"tsc_early_khz={khz} {text}"
+    return " ".join(text.split())
+
+
 def command(arch: str, accel: str, kernel: pathlib.Path, initrd: pathlib.Path,
             console: pathlib.Path,
-            ports: typing.Iterable[typing.Tuple[str, pathlib.Path]] = (),
+            logs: typing.Iterable[typing.Tuple[str, pathlib.Path]] = (),
             append: str = "", memory: int = 1024, cpus: int = 2, machine: str = "",
             first_port: typing.Sequence[str] = ()) -> typing.List[str]:
-    """ports: (name, file) of virtio-console ports; first_port: options of one more, which
-    is there for the guest when these are; memory: in MiB; machine: more options of it."""
-    a = ARCHES[arch]
-    machine = ",".join(filter(None, (a["machine"], machine)))
-    cmd = [a["binary"], "-nodefaults", "-no-user-config", "-display", "none",
-           "-no-reboot", "-machine", machine, "-accel", ACCEL[accel],
-           "-cpu", a["cpu"][accel], "-smp", f"{cpus},sockets={cpus}",
-           "-m", f"{memory}M"]
+    """logs and first_port: see ports(); memory: in MiB; machine: more options of it."""
+    cmd = [ARCHES[arch]["binary"], "-nodefaults", "-no-user-config", "-display", "none",
+           "-no-reboot", *accelerated(arch, accel, machine),
+           "-smp", f"{cpus},sockets={cpus}", "-m", f"{memory}M"]
     # Two nodes always, as some tests bind memory to one, the second one without a CPU if
     # there is but one; each CPU in a socket of its own, or the kernel warns of a topology
     # that is not sane.
     for node in (0, 1):
         cmd += ["-object", f"memory-backend-ram,id=mem{node},size={memory // 2}M",
-                "-numa", ",".join([f"node,nodeid={node},memdev=mem{node}",
-                                   *(f"cpus={cpu}" for cpu in range(node, cpus, 2))])]
+                "-numa", f"node,nodeid={node},memdev=mem{node}{on_node(node, cpus)}"]
     cmd += ["-chardev", f"file,id=console,path={quote(console)}",
             "-serial", "chardev:console"]
-    if ports:
-        cmd += ["-device", a["serial"], *first_port]
-    for name, path in ports:
-        cmd += ["-chardev", f"file,id={name},path={quote(path)}",
-                "-device", f"virtserialport,chardev={name},name={name}"]
+    if logs:
+        cmd += ports(arch, logs, first_port)
     # the kernel unpacks the initramfs into a tmpfs of half of what is free then
     root = "rootfstype=ramfs" if memory < 512 else ""
-    text = f"console={a['console']} {a['append']} {APPEND} {root} {append}"
-    if arch == "x86_64" and accel == "tcg" and (khz := tsc_khz()):
-        text = f"tsc_early_khz={khz} {text}"
     return cmd + ["-kernel", str(kernel), "-initrd", str(initrd),
-                  "-append", " ".join(text.split())]
+                  "-append", parameters(arch, accel, f"{root} {append}")]

@@ -8,13 +8,14 @@ import time
 import typing
 
 from runner import (accel, build, host, job, kernel, kunit, packages, panic, parts, programs,
-                    results, shards, subject, testbed, verdict, workdir)
+                    results, shards, subject, testbed, verdict, vng, workdir)
 from runner.errors import FAIL, NOT_UP, PASS, SKIP_COMMIT, BadUsage, NoTest, writing
 from runner.options import Options
 
 
 class Run:
     def __init__(self, opt: Options):
+        self.vng = opt.backend == vng.NAME
         self.opt, self.started, self.machine = opt, time.time(), host.Host(opt.cross)
         self.results: typing.Optional[results.Results] = None
         self.kvm: typing.Optional[accel.Kvm] = None
@@ -27,7 +28,8 @@ class Run:
         mark("python")
         packages.install(["run", *(["source"] if opt.built_here else []),
                           *([opt.cross] if opt.cross else []),
-                          *subject.packages(opt.subject)], opt.install)
+                          *subject.packages(opt.subject), *self.backend_packages()],
+                         opt.install)
         mark("packages")
         with workdir.made(self.machine) as tmp:
             if not opt.list:
@@ -54,6 +56,9 @@ class Run:
             assert self.results
             return self.test(self.results, tmp)
 
+    def backend_packages(self) -> typing.List[str]:
+        return vng.packages(self.machine) if self.vng else []
+
     def make_job(self, lines: typing.List[str], expected: typing.List[str],
                  tmp: pathlib.Path, stressed: bool) -> job.Job:
         opt, made = self.opt, job.of(self.opt, lines, expected, tmp, stressed)
@@ -78,14 +83,20 @@ class Run:
         if opt.vmlinuz:
             tested = dataclasses.replace(tested, image=opt.vmlinuz)
         machine.mark("kernel")
+        if self.vng:
+            vng.check(tested)
         built = build.build(machine, tested, opt.selftests)
         machine.mark("builds")
-        return testbed.Testbed(
+        bed = testbed.Testbed(
             machine, tested, built, opt.machine, opt.accel,
             {"spec": opt.kernel, "arch": opt.machine, "choice": opt.choice, "again": opt.again,
              "shard": "/".join(map(str, opt.shard or ())),
              "stress": str(opt.stress), "seed": opt.seed, "suite": machine.describe_suite(),
+             "backend": opt.backend,
              "qemu": machine.version_of(f"qemu-system-{opt.machine}")})
+        if self.vng:
+            bed.guest = vng.Guest
+        return bed
 
     def choose_accel(self) -> str:
         opt = self.opt
@@ -104,7 +115,7 @@ class Run:
     def test(self, to: results.Results, tmp: pathlib.Path) -> int:
         bed, opt = self.testbed, self.opt
         host.say(f"running {len(self.job.expected)} of {bed.count} tests on "
-                 f"{bed.kernel.release} ({bed.accel})")
+                 f"{bed.kernel.release} ({bed.accel}{', vng' * self.vng})")
         if opt.panic_on_warn:
             bed.describe(self.job, to.directory)  # the report of all its boots
             boots = panic.Boots(opt, bed, self.job, to.directory, tmp)
@@ -151,7 +162,7 @@ class Run:
             cpus=opt.cpus, memory=opt.memory,
             machine=self.subject.machine if self.subject else "",
             log_limit=opt.log_limit, started=self.started, verbose=opt.verbose,
-            quiet=bool(self.jobs), snapshot=opt.snapshot and not self.subject)
+            quiet=bool(self.jobs), snapshot=opt.snapshot and not self.subject and not self.vng)
 
     def keep(self, to: results.Results) -> None:
         with writing(to.directory):

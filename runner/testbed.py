@@ -35,6 +35,7 @@ class Testbed:
                                       told.get("choice") == "subject")
         self.kept: dict[str, list[str]] = {}
         self.elsewhere: set[str] = set()    # what was chosen and runs in other shards
+        self.guest = boot.Guest     # what boots it
 
     def select(self, globs: typing.Sequence[str]) -> tuple[list[str], list[str]]:
         """(the lines that run what is selected, the full names of it)"""
@@ -108,4 +109,4 @@ class Testbed:
         return boot.run(boot.Boot(
             kernel=self.kernel.image, initramfs=self.built.initramfs, job=job.directory,
             results=to, accel=self.accel, arch=self.arch, **{**bounds, **more}),
-            self.machine, tmp)
+            self.machine, tmp, self.guest)
