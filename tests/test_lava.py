@@ -3,13 +3,12 @@
 with the verdict that it has here."""
 import importlib
 import os
-import re
 import shutil
 import unittest
 
 from support import KERNEL, STANDINS, TOP, Run, TempDir, sh
 
-lava = importlib.import_module("ci.lava.__main__")
+told = importlib.import_module("ci.lava.told")
 
 X = "hmm_notifier_standin"
 NEXT = "hmm_notifier_standin_next"
@@ -25,7 +24,7 @@ device.validate(yaml.safe_load(open(sys.argv[2])))
 
 def result(name, result, definition="hmm-notifier"):
     return {"lvl": "results", "msg": {
-        "case": re.sub(r"\W+", "_", name.lower()), "definition": definition,
+        "case": told.slug(name), "definition": definition,
         "extra": {"test_case_id": name}, "result": result}}
 
 
@@ -38,7 +37,7 @@ JUDGED = [{"name": f"p:f.v.{name}", "result": said}
 
 class Compared(unittest.TestCase):
     def assert_differs(self, lines, *names, judged=JUDGED):
-        said = lava.differences(judged, lines)
+        said = told.differences(judged, lines)
         self.assertEqual([line.partition(": ")[0] for line in said], list(names), said)
 
     def test_the_same(self):
@@ -69,13 +68,28 @@ class Compared(unittest.TestCase):
         self.assert_differs([GOOD[0], result("job", "fail", "lava")], "p:f.v.b", "p:f.v.c")
 
 
+class Stored(unittest.TestCase):
+    """What a server kept of a log"""
+    ROWS = [{"suite": "hmm-notifier", "name": line["msg"]["case"],
+             "result": line["msg"]["result"]} for line in GOOD[:-1]]
+
+    def test_the_same(self):
+        job = {"suite": "lava", "name": "job", "result": "pass"}
+        self.assertEqual(told.stored([*self.ROWS, job], GOOD), [])
+
+    def test_another_absent_or_unknown(self):
+        for rows in ([{**self.ROWS[0], "result": "fail"}, *self.ROWS[1:]], self.ROWS[1:],
+                     [*self.ROWS, {**self.ROWS[0], "name": "p_f_v_d"}]):
+            self.assertEqual(len(told.stored(rows, GOOD)), 1, rows)
+
+
 class Names(unittest.TestCase):
     def test_unlike_in_lava(self):
         """It has them in lower case, and an underscore for all that is no letter."""
         names = sh(TOP / "run_tests.sh", "--kernel", KERNEL, "--list", "--all")
-        names = [line for line in names.stdout.splitlines() if lava.is_test(line)]
+        names = [line for line in names.stdout.splitlines() if told.is_test(line)]
         self.assertGreater(len(names), 100)
-        self.assertEqual(len({re.sub(r"\W+", "_", n.lower()) for n in names}), len(names))
+        self.assertEqual(len({told.slug(n) for n in names}), len(names))
 
 
 @unittest.skipUnless(shutil.which("lava-run"), "no lava-run here: make lava-local has it")
@@ -87,7 +101,7 @@ class Really(unittest.TestCase):
                   self.dir, *STANDINS, *more, *(a for g in globs for a in ("--test", g)),
                   cwd=TOP)
         latest = self.dir / "latest"
-        return done, lava.cases(lava.read_log(latest / "lava.log"))
+        return done, told.cases(told.read_log(latest / "lava.log"))
 
     def test_each_verdict(self):
         done, cases = self.run_it(f"{X}:ends.passes", f"{X}:ends.fails", f"{X}:ends.skips",
