@@ -29,6 +29,7 @@ make bench [ARGS=]           where the time of a run goes: -n 9, --cold, --count
                              options of it
 make cost                    what the rule costs those who keep it, in instructions
 make lava-local [ARGS=]      the tests as a job of LAVA, without a server
+make lava-lab [ARGS=]        fifteen kernels as jobs of a LAVA server with two workers
 make engines RUN=DIR E=      do the engines that run the tests agree, test by test?
 
 make clean                   results
@@ -139,6 +140,12 @@ lava-local:
 	@./run_tests.sh packages run lava
 	@/usr/bin/python3 -B -m ci.lava $(ARGS)
 
+# A LAVA server, its database and its workers, of Debian's packages, none of which is
+# installed. ARGS='--workers 4 --kernels source:7.2 --mutants "" -- --quick' is a part of it.
+lava-lab:
+	@./run_tests.sh packages run source lab
+	@/usr/bin/python3 -B -m ci.lava.lab $(ARGS)
+
 # As in RUN=results/latest E='kunit=results/kunit/latest/summary.json lava=.../lava.log'
 engines:
 	@tests/engines.py $(RUN) $(E)
@@ -155,4 +162,4 @@ clean:
 distclean: clean
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/hmm-notifier-tests"
 
-.PHONY: all help check new-test static static-cocci static-gcc stable callsites fuzz-judge bench cost install uninstall series check-rxe check-shapes check-vng check-bisect mutants fuzz-device coverage proof lava-local engines clean distclean
+.PHONY: all help check new-test static static-cocci static-gcc stable callsites fuzz-judge bench cost install uninstall series check-rxe check-shapes check-vng check-bisect mutants fuzz-device coverage proof lava-local engines lava-lab clean distclean

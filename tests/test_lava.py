@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """A LAVA job of the tests, run by LAVA's own dispatcher: each test is a test case there,
 with the verdict that it has here."""
+import contextlib
 import importlib
+import io
 import os
 import shutil
 import unittest
@@ -9,6 +11,7 @@ import unittest
 from support import KERNEL, STANDINS, TOP, Run, TempDir, sh
 
 told = importlib.import_module("ci.lava.told")
+lab = importlib.import_module("ci.lava.lab")
 
 X = "hmm_notifier_standin"
 NEXT = "hmm_notifier_standin_next"
@@ -81,6 +84,38 @@ class Stored(unittest.TestCase):
         for rows in ([{**self.ROWS[0], "result": "fail"}, *self.ROWS[1:]], self.ROWS[1:],
                      [*self.ROWS, {**self.ROWS[0], "name": "p_f_v_d"}]):
             self.assertEqual(len(told.stored(rows, GOOD)), 1, rows)
+
+
+class Table(unittest.TestCase):
+    """What make lava-lab says of its jobs"""
+
+    def job(self, name, *lines, differ=()):
+        each = lab.Entry(name, None, None, None, lava=list(lines), differ=list(differ))
+        each.shown = {"device": "qemu-1", "submit_time": "20260101T10:00:00",
+                      "start_time": "20260101T10:00:05", "end_time": "20260101T10:01:10"}
+        return each
+
+    def said(self, *matrix):
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            code = lab.report(list(matrix), 2)
+        return code, out.getvalue()
+
+    def test_agrees(self):
+        code, out = self.said(self.job("source:6.12", *GOOD),
+                              self.job("mutant x", result("p:f.v.a", "fail")))
+        self.assertEqual(code, 0, out)
+        self.assertRegex(out, r"source:6.12 +qemu-1 +5 +65 +3 +0 +1 +0\n")
+        self.assertIn("2 workers: 2 jobs in 70 s, that ran 130 s: 1.86 at once; 0 diff", out)
+
+    def test_differs(self):
+        code, out = self.said(self.job("source:6.12", *GOOD, differ=["p:f.v.a: pass, ..."]))
+        self.assertEqual(code, 1, out)
+        self.assertIn("DIFFERS source:6.12: p:f.v.a: pass, ...\n", out)
+
+    def test_mutant_that_nobody_noticed(self):
+        code, out = self.said(self.job("mutant x", *GOOD))
+        self.assertEqual((code, "NOT NOTICED mutant x\n" in out), (1, True), out)
 
 
 class Names(unittest.TestCase):
