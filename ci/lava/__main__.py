@@ -62,7 +62,8 @@ class LavaRun(Run):
     def test(self, to: results.Results, tmp: pathlib.Path) -> int:
         code = super().test(to, tmp)
         lava = list(told.cases(self.lines).values())
-        differ = told.differences(to.read_summary().get("tests", []), self.lines)
+        differ = told.differences(to.read_summary().get("tests", []), self.lines,
+                                  told.beside(to.directory))
         for line in differ:
             host.say(f"LAVA differs: {line}")
         host.say(f"LAVA: {len(lava)} test cases, {lava.count('fail')} failed; {len(differ)} "

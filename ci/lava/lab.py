@@ -38,8 +38,7 @@ KERNELS = ("debian:6.1", "debian:6.12", "source:6.1", "source:6.12", "source:7.2
 MUTATED = "source:6.12"
 MUTANTS = ("hlist-warn-deleted", "hlist-warn-twice", "hlist-ret-swallowed",
            "hlist-called-twice", "interval-warn-deleted", "range-end-warn-deleted",
-           "end-hlist-missing", "start-hlist-first", "non-block-start-missing",
-           "nonblock-swallowed")
+           "end-hlist-missing", "start-hlist-first", "nonblock-swallowed", "flag-lost")
 SHOWN = 5   # differences of a job; differ has all
 # Seconds: a program's, its silence, all, and what a guest has to come up beside the others
 BOUNDS, BOOT = (600, 300, 3000), 900
@@ -171,7 +170,8 @@ def read(each: Entry, own: bool) -> None:
                                              "seconds": ran(each), "times": {}})
     judged = judge.Judge(each.to).judge()
     rows = json.loads((each.to / "lava.json").read_text())
-    each.differ = told.stored(rows, each.lava) + told.differences(judged, each.lava)
+    each.differ = told.stored(rows, each.lava) + \
+        told.differences(judged, each.lava, told.beside(each.to))
     if own:
         each.differ += from_own(each, judged)
     (each.to / "differ").write_text("".join(f"{what}\n" for what in each.differ))

@@ -2,6 +2,7 @@
 """What LAVA says of a job, compared with the judge, test by test."""
 from __future__ import annotations
 
+import json
 import pathlib
 import re
 import typing
@@ -52,15 +53,23 @@ def is_broken(lines: list[Line]) -> bool:
                for r in said)
 
 
-def differences(judged: list[Line], lines: list[Line]) -> list[str]:
+def beside(to: pathlib.Path) -> set[str]:
+    """Tests that run although nobody chose them: 6.1's harness can't leave any out."""
+    programs = json.loads((to / "programs.json").read_text())
+    return {f"{name}:{test}" for name, program in programs.items()
+            if not program["selects"] for test in program["tests"]}
+
+
+def differences(judged: list[Line], lines: list[Line],
+                unasked: typing.Collection[str] = ()) -> list[str]:
     """What LAVA has otherwise than the judge, for whom each test has a result: those that
-    had none when the run broke off have failed."""
+    had none when the run broke off have failed. Of unasked ones the judge says nothing."""
     lava, absent = cases(lines), "fail" if is_broken(lines) else "absent"
     tests = {test["name"]: SAYS[test["result"]] for test in judged if is_test(test["name"])}
     return [f"{name}: {said}, and {lava.get(name, absent)} in LAVA"
             for name, said in tests.items() if lava.get(name, absent) != said] + \
         [f"{name}: no test of this run, and a case in LAVA"
-         for name in lava if is_test(name) and name not in tests]
+         for name in lava if is_test(name) and name not in tests and name not in unasked]
 
 
 def console(lines: list[Line]) -> list[str]:
