@@ -4,8 +4,11 @@ with the verdict that it has here."""
 import contextlib
 import importlib
 import io
+import json
 import os
+import re
 import shutil
+import subprocess
 import unittest
 
 from support import KERNEL, STANDINS, TOP, Run, TempDir, sh
@@ -61,6 +64,15 @@ class Compared(unittest.TestCase):
         self.assert_differs(GOOD, "p:f.v.c", judged=JUDGED[:2])
         self.assert_differs([], *(t["name"] for t in JUDGED))
 
+    def test_unasked(self):
+        """6.1's harness runs a program whole."""
+        to = TempDir(self).path
+        for selects, differ in ((False, 0), (True, 1)):
+            (to / "programs.json").write_text(json.dumps(
+                {"p": {"selects": selects, "tests": ["f.v.a", "f.v.c"], "strings": []}}))
+            said = told.differences(JUDGED[:2], GOOD, told.beside(to))
+            self.assertEqual(len(said), differ, said)
+
     def test_broken_off(self):
         """What failed here may be absent there, if there is something that says why."""
         failed = [JUDGED[0], *({**t, "result": "fail"} for t in JUDGED[1:])]
@@ -69,6 +81,35 @@ class Compared(unittest.TestCase):
                             judged=failed)
         self.assert_differs([GOOD[0], result("job", "fail", "lava")], judged=failed)
         self.assert_differs([GOOD[0], result("job", "fail", "lava")], "p:f.v.b", "p:f.v.c")
+
+
+class Console(unittest.TestCase):
+    """What runner/guest/cases makes of the harness' words"""
+
+    def said(self, *lines):
+        script = TOP / "runner/guest/cases"
+        text = script.read_text().replace("/dev/console", "/dev/stderr")
+        done = subprocess.run(["awk", text],
+                              input="".join(f"{line}\n" for line in lines), text=True,
+                              capture_output=True, check=True)
+        self.assertEqual(done.stdout.splitlines(), list(lines))
+        return re.findall("^hmm_notifier: case (.*)$", done.stderr, re.M)
+
+    def test_each_word(self):
+        begin = ("# hmm_notifier: program p", "# #  RUN           f.v.a ...")
+        for line, said in (("ok 1 f.v.a", "pass"), ("not ok 1 f.v.a", "fail"),
+                           ("ok 1 f.v.a # SKIP no NUMA", "skip"),
+                           ("ok 1 # SKIP no NUMA", "skip"),
+                           ("ok 1 # SKIP known bug: mm: a title", "pass"),
+                           ("ok 1 f.v.a # XFAIL known bug: mm: a title", "pass")):
+            self.assertEqual(self.said(*begin, f"# {line}"), [f"{said} p:f.v.a"])
+        for line, said in (("ok 1 selftests: mm: p", "pass"),
+                           ("ok 1 selftests: mm: p # SKIP", "skip"),
+                           ("not ok 1 selftests: mm: p # exit=1", "fail")):
+            self.assertEqual(self.said(*begin, line), [f"{said} p"])
+
+    def test_nothing(self):
+        self.assertEqual(self.said(), ["fail nothing_ran"])
 
 
 class Stored(unittest.TestCase):
