@@ -30,6 +30,7 @@ make bench [ARGS=]           where the time of a run goes: -n 9, --cold, --count
 make cost                    what the rule costs those who keep it, in instructions
 make lava-local [ARGS=]      the tests as a job of LAVA, without a server
 make lava-lab [ARGS=]        fifteen kernels as jobs of a LAVA server with two workers
+make check-tarball           kselftest's tarball on a Debian, as KernelCI's labs run it
 make engines RUN=DIR E=      do the engines that run the tests agree, test by test?
 
 make clean                   results
@@ -146,6 +147,11 @@ lava-lab:
 	@./run_tests.sh packages run source lab
 	@/usr/bin/python3 -B -m ci.lava.lab $(ARGS)
 
+# Not a part of check: it makes a Debian, and runs all tests twice.
+check-tarball:
+	@./run_tests.sh packages run source check tarball
+	@CHECK_TARBALL=1 pytest-3 tests/test_tarball.py
+
 # As in RUN=results/latest E='kunit=results/kunit/latest/summary.json lava=.../lava.log'
 engines:
 	@tests/engines.py $(RUN) $(E)
@@ -162,4 +168,4 @@ clean:
 distclean: clean
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/hmm-notifier-tests"
 
-.PHONY: all help check new-test static static-cocci static-gcc stable callsites fuzz-judge bench cost install uninstall series check-rxe check-shapes check-vng check-bisect mutants fuzz-device coverage proof lava-local engines lava-lab clean distclean
+.PHONY: all help check new-test static static-cocci static-gcc stable callsites fuzz-judge bench cost install uninstall series check-rxe check-shapes check-vng check-bisect mutants fuzz-device coverage proof lava-local engines lava-lab check-tarball clean distclean
