@@ -98,9 +98,15 @@ BAD_FAIL_POINT(events_unknown, EINVAL, .id = 1, .contexts = 1,
 BAD_FAIL_POINT(no_range, EINVAL, .id = 1, .contexts = 1);
 BAD_FAIL_POINT(reversed, EINVAL, .id = 1, .contexts = 1, .start = 2, .end = 1);
 BAD_FAIL_POINT(act_unknown, EINVAL, .id = 1, .contexts = 2, ANYWHERE,
-	       .act = HMM_DMIRROR_ACT_HOLD + 1);
+	       .act = HMM_DMIRROR_ACT_LOCK_TO_END + 1);
 BAD_FAIL_POINT(hold_non_blockable, EINVAL, .id = 1, .contexts = 3, ANYWHERE,
 	       .act = HMM_DMIRROR_ACT_HOLD);
+BAD_FAIL_POINT(hold_no_end, EINVAL, .id = 1, .contexts = 2, ANYWHERE,
+	       .act = HMM_DMIRROR_ACT_HOLD_END);
+BAD_FAIL_POINT(lock_no_end, EINVAL, .id = 1, .contexts = 2, ANYWHERE,
+	       .act = HMM_DMIRROR_ACT_LOCK_TO_END);
+BAD_FAIL_POINT(lock_non_blockable, EINVAL, .id = 1, .contexts = 1, ANYWHERE,
+	       .act = HMM_DMIRROR_ACT_LOCK);
 BAD_FAIL_POINT(reserved_1, EINVAL, .id = 1, .contexts = 1, ANYWHERE,
 	       .reserved1 = 1);
 BAD_FAIL_POINT(reserved_2, EINVAL, .id = 1, .contexts = 1, ANYWHERE,

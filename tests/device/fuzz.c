@@ -129,7 +129,7 @@ static void fill_fail_point(struct hmm_dmirror_fail_point *arg)
 	if (one_in(20))
 		arg->act = HMM_DMIRROR_ACT_SLEEP;
 	else if (one_in(100))
-		arg->act = HMM_DMIRROR_ACT_HOLD;
+		arg->act = one_in(2) ? HMM_DMIRROR_ACT_HOLD : HMM_DMIRROR_ACT_HOLD_END;
 }
 
 static void fill_calls(struct hmm_dmirror_calls *arg, size_t size)
