@@ -292,24 +292,13 @@ TEST_F(held, unregistering_waits_for_the_walk)
 	EXPECT_EQ(-ENOENT, calls_of(self->device, HLIST));
 }
 
-static char state_of(pid_t pid)
-{
-	char path[32], text[256], *name;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	if (sysfile_read(path, text, sizeof(text)))
-		return 0;
-	name = strrchr(text, ')');
-	return name ? name[2] : 0;
-}
-
 /* Whether the task goes to sleep where no signal wakes it, and does not end */
 static bool sleeps_for_long(pid_t pid)
 {
 	int tries, asleep = 0;
 
 	for (tries = 0; tries < BOUND_MS && asleep < 50; tries++) {
-		char state = state_of(pid);
+		char state = task_state(pid);
 
 		if (!state || state == 'Z')
 			return false;

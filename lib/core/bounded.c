@@ -133,6 +133,23 @@ int bounded_call(int (*fn)(void *arg), void *arg)
 	return child_result(pid);
 }
 
+char task_state(pid_t pid)
+{
+	char path[32], text[256], *name;
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[len > 0 ? len : 0] = '\0';
+	name = strrchr(text, ')');
+	return name && name[1] ? name[2] : 0;
+}
+
 void end_with_parent(pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

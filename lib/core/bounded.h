@@ -31,6 +31,9 @@ int open_task(pid_t pid);
  */
 int kill_task(pid_t pid, int sig);
 
+/* The state of a process or thread as in /proc/PID/stat, 'R' and so on; 0 if it is gone */
+char task_state(pid_t pid);
+
 /* In a child of @parent: has the kernel kill it when its parent ends. */
 void end_with_parent(pid_t parent);
 

@@ -49,7 +49,7 @@ int kmsg_next(struct kmsg *kmsg, struct kmsg_record *record)
 
 	/* "prio,sequence,time,flags;text\n KEY=value\n" */
 	text = strchr(line, ';');
-	if (!text || sscanf(line, "%*u,%llu,", &record->seq) != 1)
+	if (!text || sscanf(line, "%*u,%llu,%llu,", &record->seq, &record->usec) != 2)
 		return -EBADMSG;
 	text++;
 	text[strcspn(text, "\n")] = '\0';

@@ -12,6 +12,7 @@ struct kmsg {
 
 struct kmsg_record {
 	unsigned long long seq;
+	unsigned long long usec;	/* when it was logged, since the boot */
 	char text[1024];
 };
 

@@ -13,7 +13,7 @@
 #include <pthread.h>
 
 #include "stress/stress_state.h"
-#include "stress/victim_thread.h"
+#include "core/victim_thread.h"
 
 struct stress_process_notifier {
 	enum rule_kind kind;		/* 0: there is none */

@@ -11,7 +11,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "stress/victim_thread.h"
+#include "core/victim_thread.h"
 #include "unit.h"
 #include "wraps.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "stress/victim_thread.h"
+#include "core/victim_thread.h"
 
 #define STACK_SIZE	(64 * 1024)
 
@@ -79,16 +79,30 @@ void victim_thread_close(struct victim_thread *victim_thread)
 	*victim_thread = (struct victim_thread) { .orders = -1, .answers = -1 };
 }
 
-int victim_thread_call(struct victim_thread *victim_thread, int gone,
-		       long (*fn)(const struct victim_args *),
-	      const struct victim_args *args, long *result)
+static struct victim as_victim(struct victim_thread *victim_thread)
 {
-	struct victim victim = {
+	return (struct victim) {
 		.orders = victim_thread->orders,
 		.answers = victim_thread->answers,
 		.ordered = victim_thread->ordered++,
 		.bound_ms = victim_thread->bound_ms,
 	};
+}
+
+int victim_thread_order(struct victim_thread *victim_thread,
+			long (*fn)(const struct victim_args *),
+			const struct victim_args *args)
+{
+	struct victim victim = as_victim(victim_thread);
+
+	return victim_order(&victim, fn, args);
+}
+
+int victim_thread_call(struct victim_thread *victim_thread, int gone,
+		       long (*fn)(const struct victim_args *),
+		       const struct victim_args *args, long *result)
+{
+	struct victim victim = as_victim(victim_thread);
 	int err = victim_order(&victim, fn, args);
 
 	return err ?: victim_answer_unless(&victim, gone, result);

@@ -2,8 +2,8 @@
 /*
  * A thread of a victim. With several, its mm changes in several places at a time.
  */
-#ifndef HMM_NOTIFIER_STRESS_VICTIM_THREAD_H
-#define HMM_NOTIFIER_STRESS_VICTIM_THREAD_H
+#ifndef HMM_NOTIFIER_CORE_VICTIM_THREAD_H
+#define HMM_NOTIFIER_CORE_VICTIM_THREAD_H
 
 #include "core/victim.h"
 
@@ -16,6 +16,11 @@ struct victim_thread {
 /* Starts a thread in the victim. Returns 0 or -errno. */
 int victim_thread_start(struct victim_thread *victim_thread, struct victim *victim);
 void victim_thread_close(struct victim_thread *victim_thread);
+
+/* As victim_order(), for who does not read the answer. Returns 0 or -errno. */
+int victim_thread_order(struct victim_thread *victim_thread,
+			long (*fn)(const struct victim_args *),
+			const struct victim_args *args);
 
 /*
  * As victim_call(), but also returns -EPIPE when @gone gets readable: a frozen victim
