@@ -35,18 +35,27 @@ static long each_span(const struct victim_args *args)
 	return err;
 }
 
+static int begin(struct victim *victim, long (*fn)(uintptr_t at),
+		 unsigned int spans)
+{
+	struct victim_args args = { .arg = { (uintptr_t)fn, spans } };
+
+	return victim_order(victim, each_span, &args);
+}
+
+int change_end(struct victim *victim)
+{
+	long result;
+	int err = victim_answer(victim, &result);
+
+	err = err ?: victim_settle(victim);
+	return err ?: (int)result;
+}
+
 static int run(struct victim *victim, long (*fn)(uintptr_t at),
 	       unsigned int spans)
 {
-	struct victim_args args = { .arg = { (uintptr_t)fn, spans } };
-	long result;
-	int err;
-
-	if (!fn)
-		return 0;
-	err = victim_call(victim, each_span, &args, &result);
-	err = err ?: victim_settle(victim);
-	return err ?: (int)result;
+	return fn ? begin(victim, fn, spans) ?: change_end(victim) : 0;
 }
 
 int change_prepare(struct victim *victim, const struct change *change,
@@ -55,11 +64,21 @@ int change_prepare(struct victim *victim, const struct change *change,
 	return run(victim, change->prepare, spans);
 }
 
+static unsigned int acts(const struct change *change, unsigned int spans)
+{
+	return change->flags & CHANGE_AT_ONCE ? 1 : spans;
+}
+
+int change_begin(struct victim *victim, const struct change *change,
+		 unsigned int spans)
+{
+	return begin(victim, change->act, acts(change, spans));
+}
+
 int change_act(struct victim *victim, const struct change *change,
 	       unsigned int spans)
 {
-	int err = run(victim, change->act,
-		      change->flags & CHANGE_AT_ONCE ? 1 : spans);
+	int err = run(victim, change->act, acts(change, spans));
 
 	if (change->flags & CHANGE_ENDS_MM)
 		return err == -EPIPE ? 0 : err ? err : -EEXIST;

@@ -83,6 +83,13 @@ enum change_flags {
 	CHANGE_BY_DEVICE = 4,	/* by the device: needs test_hmm's mirror, and fills it */
 	CHANGE_REPEATS = 8,	/* the kernel may do it more than once */
 	CHANGE_NON_BLOCKABLE = 16,
+	/*
+	 * The file has the page until the end of the change: who faults meanwhile gets
+	 * it, and one more invalidation takes it away again (truncate_inode_folio(),
+	 * remove_inode_hugepages()).
+	 */
+	CHANGE_FILE_HAS_IT = 32,
+	CHANGE_ALL_PAGES = 64,	/* of all memory: stacks and code, too */
 };
 
 /*
@@ -112,6 +119,14 @@ int change_act(struct victim *victim, const struct change *change,
 	       unsigned int spans);
 int change_check(struct victim *victim, const struct change *change,
 		 unsigned int spans);
+
+/*
+ * The two halves of change_act(), for a caller who does other things meanwhile. Not for
+ * CHANGE_ENDS_MM
+ */
+int change_begin(struct victim *victim, const struct change *change,
+		 unsigned int spans);
+int change_end(struct victim *victim);
 
 /* One invalidation that a change has to start, at real addresses */
 struct change_expected {

@@ -194,6 +194,7 @@ const struct change change_hugetlb_truncate = {
 	.prepare = map_shared,
 	.act = truncate_half,
 	.check = is_truncated,
+	.flags = CHANGE_FILE_HAS_IT,
 	.calls = {
 		CHANGE_CALL("unmap_hugepage_range", UNMAP, CHANGE_GONE,
 			    CHANGE_HUGES(1), CHANGE_HUGES(2),

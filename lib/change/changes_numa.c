@@ -169,7 +169,7 @@ const struct change change_migrate_pages = {
 	.prepare = map_on_first,
 	.act = migrate,
 	.check = is_on_second,
-	.flags = CHANGE_AT_ONCE,
+	.flags = CHANGE_ALL_PAGES | CHANGE_AT_ONCE,
 	.calls = MOVES,
 };
 

@@ -93,6 +93,7 @@ const struct change change_remove = {
 	.prepare = map_shared,
 	.act = remove_middle,
 	.check = is_punched,
+	.flags = CHANGE_FILE_HAS_IT,
 	.calls = {
 		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_GONE,
 			    CHANGE_PAGES(1), CHANGE_PAGES(3)),
@@ -109,6 +110,7 @@ const struct change change_punch_hole = {
 	.prepare = map_shared,
 	.act = punch_middle,
 	.check = is_punched,
+	.flags = CHANGE_FILE_HAS_IT,
 	.calls = {
 		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_GONE,
 			    CHANGE_PAGES(1), CHANGE_PAGES(3)),
