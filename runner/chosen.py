@@ -15,6 +15,7 @@ from runner import programs
 QUICK = ("contract", "device", "errno", "some_fail")
 DEFAULT = (
     *QUICK, "device_memory", "edges", "look", "mrelease", "unsafe_alloc",
+    "hugetlb:giant.shared_dontneed",
     # Every change of an address space, so every call site: an hlist notifier that counts
     # starts and ends, beside a mirror that has to drop its entries.
     "mmap:each_callsite_has_a_change", "mmap:change.*_end_0", "mmap:ending.*_interval_false",
