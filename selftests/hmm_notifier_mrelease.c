@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "core/sysfile.h"
 #include "hmm_notifier.h"
 #include "oom/memory_hog.h"
 
@@ -43,6 +44,46 @@ TEST_F(mrelease, of_the_dying_reaps)
 
 	EXPECT_LT(0, calls(&self->scene.victim));
 	EXPECT_EQ(0, victim_resident(&self->scene.victim, 0));
+}
+
+/*
+ * -1: the reaper goes from the top down, so that it meets an exit half way; 1: up, as in
+ * 6.12 and before; 0: either. Of what lies between, nobody has looked which it is.
+ */
+static int direction(void)
+{
+	if (kernel_version() < LINUX_VERSION(6, 13))
+		return 1;
+	return kernel_version() < LINUX_VERSION(7, 2) ? 0 : -1;
+}
+
+/* Each mapping once, in the order of their addresses */
+TEST_F(mrelease, goes_one_way)
+{
+	static struct hmm_dmirror_call log[HMM_DMIRROR_NR_CALLS];
+	struct victim *victim = &self->scene.victim;
+	int i, nr, last = -1, up = 0, down = 0;
+
+	ASSERT_EQ(0, victim_freeze(victim));
+	ASSERT_LE(0, dmirror_calls(victim->device, log, HMM_DMIRROR_NR_CALLS));
+
+	EXPECT_EQ(0, victim_mrelease(victim->pidfd, 0));
+
+	nr = dmirror_calls(victim->device, log, HMM_DMIRROR_NR_CALLS);
+	ASSERT_LE(0, nr);
+	for (i = 0; i < nr; i++) {
+		if (dmirror_context(&log[i]) != RULE_NON_BLOCKABLE)
+			continue;
+		up += last >= 0 && log[i].start >= log[last].end;
+		down += last >= 0 && log[i].end <= log[last].start;
+		last = i;
+	}
+	/* The stack, libc and more, beside the victim's own mapping */
+	EXPECT_LE(2, up + down);
+	EXPECT_TRUE(!up || !down)
+		TH_LOG("%d steps up, %d down", up, down);
+	EXPECT_EQ(0, direction() > 0 ? down : direction() < 0 ? up : 0)
+		TH_LOG("%d steps up, %d down", up, down);
 }
 
 TEST_F(mrelease, of_the_living_is_einval)
