@@ -26,7 +26,7 @@ DEFAULT = (
     "register:registration.hlist", "register_locked:locked.hlist_eagain_beside_hlist",
 )
 LEFT_OUT = (
-    ("oom", "OOM kills"),
+    ("oom", "OOM kills"), ("oom_exit", "OOM kills"),
     ("stress", "random operations"),
     ("overlap:held.*.unregistering_waits_for_the_walk", "a wait of 10 s"),
 )
