@@ -52,6 +52,8 @@ MEANS = {
         "a device may read and write the wrong page of memory",
     "mm/migrate: requeue the destination folio before it is mapped":
         "memory that is being moved to or from a device can be lost or corrupted",
+    "mm/mprotect: end the invalidation of a mapping at address 0":
+        "a process of root's that has memory at address 0 can hang for ever in state D",
 }
 
 

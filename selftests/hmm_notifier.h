@@ -30,6 +30,8 @@
 	"known bug: mm/mmu_notifier: don't run range_end twice after a blockable failure"
 #define BUG_HMM_WRONG_PAGE \
 	"known bug: mm/hmm: count the pages of a huge device page from the range's start"
+#define BUG_MPROTECT_AT_0 \
+	"known bug: mm/mprotect: end the invalidation of a mapping at address 0"
 
 /* Set from begin_scene() on: the log knows of the test. */
 static bool in_scene;

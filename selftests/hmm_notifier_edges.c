@@ -8,8 +8,12 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "change/change.h"
+#include "change/changes.h"
 #include "hmm_notifier.h"
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
 
 #define PRESENT		HMM_DMIRROR_ENTRY_PRESENT
 
@@ -26,6 +30,11 @@ FIXTURE_VARIANT(edges) {
 	const char *pages;
 };
 
+static void touch(uintptr_t at)
+{
+	*(volatile uintptr_t *)(at + sizeof(at)) = 1;
+}
+
 static bool map_one(uintptr_t at, char letter)
 {
 	int prot = PROT_READ | PROT_WRITE | (letter == 'b' ? PROT_EXEC : 0);
@@ -33,7 +42,7 @@ static bool map_one(uintptr_t at, char letter)
 	if (mmap((void *)at, CHANGE_PAGE, prot, MAP_PRIVATE | MAP_ANONYMOUS |
 		 MAP_FIXED_NOREPLACE, -1, 0) != (void *)at)
 		return false;
-	*(volatile uintptr_t *)(at + sizeof(at)) = 1;
+	touch(at);
 	return true;
 }
 
@@ -123,6 +132,10 @@ FIXTURE_SETUP(edges)
 	if (self->at == -1UL)
 		SKIP(return, "no such address to map at");
 	ASSERT_EQ(0, scene_open(&self->scene, DMIRROR_BARE));
+	/* That has forked: they are no one else's from now on. */
+	for (i = 0; variant->pages[i]; i++)
+		if (variant->pages[i] != '.')
+			touch(page_of(self->at, i));
 	ASSERT_EQ(0, scene_add(&self->scene, 1,
 			       &(const struct rule_notifier){ .kind = RULE_HLIST_END }));
 	for (i = 0; variant->pages[i]; i++)
@@ -236,6 +249,131 @@ TEST_F(edges, of_dontneed)
 			   variant->pages, page, last);
 	}
 	EXPECT_EQ(nr, next_call(nr, call + 1, self->at, end));
+}
+
+/* Whether the entry has lost what the change takes from it */
+static bool is_changed(const struct hmm_dmirror_entry *entry, unsigned int leaves)
+{
+	return leaves & CHANGE_GONE ? !(entry->flags & PRESENT) :
+	       leaves & CHANGE_CLEAN ? !(entry->flags & HMM_DMIRROR_ENTRY_DIRTY) :
+	       !(entry->flags & HMM_DMIRROR_ENTRY_WRITABLE);
+}
+
+/* What a call saw of a page, or NULL */
+static const struct hmm_dmirror_entry *saw(const struct hmm_dmirror_seen *record,
+					   uintptr_t addr)
+{
+	unsigned int i;
+
+	for (i = 0; i < HMM_DMIRROR_NR_ENTRIES; i++)
+		if (record->entry[i].addr == addr && record->entry[i].level)
+			return &record->entry[i];
+	return NULL;
+}
+
+/* How often calls of that kind saw the page unchanged, for a start, or changed */
+static unsigned int told(int nr, unsigned int call, uintptr_t addr, unsigned int leaves)
+{
+	unsigned int times = 0;
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		const struct hmm_dmirror_entry *entry = saw(&seen[i], addr);
+
+		times += seen[i].call.id == 1 && seen[i].call.call == call && entry &&
+			 is_changed(entry, leaves) == (call == HMM_DMIRROR_CALL_END);
+	}
+	return times;
+}
+
+/*
+ * Each page that has changed was in a start before, and in an end after that; how many
+ * ranges the kernel makes of it is its own. None reaches beyond what was asked for.
+ */
+static void check_told(struct __test_metadata *_metadata, FIXTURE_DATA(edges) *self,
+		       const FIXTURE_VARIANT(edges) *variant, unsigned int leaves)
+{
+	struct hmm_dmirror_watch now = { .flags = HMM_DMIRROR_LOOK };
+	uintptr_t end = page_of(self->at, strlen(variant->pages));
+	unsigned int i, ends, changed = 0;
+	int nr, call;
+
+	for (i = 0; variant->pages[i]; i++)
+		now.entry[i].addr = page_of(self->at, i);
+	ASSERT_EQ(0, dmirror_watch(self->scene.victim.device, &now));
+	nr = dmirror_seen(self->scene.victim.device, seen, HMM_DMIRROR_NR_CALLS);
+	ASSERT_LT(0, nr);
+	for (call = 0; call < nr; call++)
+		if (seen[call].call.id == 1 && seen[call].call.start < end &&
+		    seen[call].call.end > self->at) {
+			EXPECT_LE(self->at, seen[call].call.start);
+			EXPECT_GE(end, seen[call].call.end);
+		}
+	for (i = 0; variant->pages[i]; i++) {
+		if (variant->pages[i] == '.' || !is_changed(&now.entry[i], leaves))
+			continue;
+		changed++;
+		EXPECT_EQ(1, told(nr, HMM_DMIRROR_CALL_START, page_of(self->at, i), leaves))
+			TH_LOG("starts of page %u", i);
+		/* A mapping that has moved is unmapped where it was. */
+		ends = told(nr, HMM_DMIRROR_CALL_END, page_of(self->at, i), leaves);
+		if (!ends && !self->at && leaves == CHANGE_READONLY) {
+			KNOWN_BUG(BUG_MPROTECT_AT_0);
+			self->scene.surplus_ends[1] = -1;
+		} else {
+			EXPECT_LE(1, ends)
+				TH_LOG("ends of page %u", i);
+		}
+	}
+	EXPECT_LT(0, changed);
+}
+
+static size_t size_of(const FIXTURE_VARIANT(edges) *variant)
+{
+	return strlen(variant->pages) * CHANGE_PAGE;
+}
+
+/* It ends at a hole. */
+TEST_F(edges, of_mprotect)
+{
+	EXPECT_EQ(strchr(variant->pages, '.') ? -1 : 0,
+		  mprotect((void *)self->at, size_of(variant), PROT_READ));
+	check_told(_metadata, self, variant, CHANGE_READONLY);
+}
+
+TEST_F(edges, of_free)
+{
+	EXPECT_EQ(strchr(variant->pages, '.') ? -1 : 0,
+		  madvise((void *)self->at, size_of(variant), MADV_FREE));
+	check_told(_metadata, self, variant, CHANGE_CLEAN);
+}
+
+TEST_F(edges, of_map_fixed)
+{
+	EXPECT_EQ((void *)self->at,
+		  mmap((void *)self->at, size_of(variant), PROT_NONE, MAP_PRIVATE |
+		       MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+	check_told(_metadata, self, variant, CHANGE_GONE);
+}
+
+/* Of one mapping: that of the first page */
+TEST_F(edges, of_mremap)
+{
+	size_t size = page_of(0, last_of(variant->pages, 0) + 1);
+	void *to = (void *)(CHANGE_BASE + CHANGE_ELSEWHERE);
+
+	EXPECT_EQ(to, mremap((void *)self->at, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
+			     to));
+	check_told(_metadata, self, variant, CHANGE_GONE);
+}
+
+TEST_F(edges, of_guard_install)
+{
+	if (change_guard_install.why_not())
+		SKIP(return, "%s", change_guard_install.why_not());
+	EXPECT_EQ(strchr(variant->pages, '.') ? -1 : 0,
+		  madvise((void *)self->at, size_of(variant), MADV_GUARD_INSTALL));
+	check_told(_metadata, self, variant, CHANGE_GONE);
 }
 
 static void __attribute__((constructor)) init(void)

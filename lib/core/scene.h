@@ -31,9 +31,9 @@ struct scene {
 	/* What the whole scene expects, for the kernel's log */
 	unsigned int accounted[RULE_NR_SITES];
 
-	/* By id: what scene_add() added; ends too many, by a known bug */
+	/* By id: what scene_add() added; ends too many, or too few, by a known bug */
 	struct rule_notifier notifiers[HMM_DMIRROR_NR_NOTIFIERS];
-	unsigned int surplus_ends[HMM_DMIRROR_NR_NOTIFIERS];
+	int surplus_ends[HMM_DMIRROR_NR_NOTIFIERS];
 	char unpaired[128];
 	bool may_hang;			/* a known bug has left the mm unusable */
 };
