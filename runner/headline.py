@@ -103,6 +103,8 @@ def cause(test: Test, meta: Facts) -> str:
         return f"{who[1]} did not start its invalidation" \
             if who and said == NOT_STARTED else said
     if m := next(iter(checks(test)), None):
+        if (m[1], m[3]) == ("''", "=="):
+            return m[4].strip("'")  # what is wrong, in words
         return f"{m[1]} {m[3]} {m[4]} does not hold"
     return reason.partition("; ")[0][:200]
 

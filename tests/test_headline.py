@@ -60,6 +60,8 @@ class Causes(unittest.TestCase):
 
     def test_what_no_rule_is_for_is_as_it_was_said(self):
         self.assertEqual(self.of("x.c:1:t:Expected a (1) == b (2)"), "a == b does not hold")
+        self.assertEqual(self.of("x.c:1:t:Expected '' == 'a stale read: 7, not 1'."),
+                         "a stale read: 7, not 1")
         self.assertEqual(self.of(reason="hangs: for 45 s; more"), "hangs: for 45 s")
 
     def test_in_words(self):
