@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * KVM as a subject: the memory is that of a guest, which has no more than a loop. To read
- * it adds up the first bytes of all pages, writes each sum to the second byte, and counts
- * in the third. While it is busy another thread runs it again and again.
+ * it adds up the first bytes of all pages. While it is busy another thread runs it again and
+ * again, and it writes each sum to the second byte, and counts in the third.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,34 +25,46 @@
 #define COMPLAINT ""
 #define CODE_GPA 0xf000UL
 #define DATA_GPA 0UL
+#define WORK 4
 static const uint8_t code[] = {		/* real mode */
-	0x31, 0xc0,			/* xor %ax,%ax */
+	0x31, 0xc9,			/* xor %cx,%cx */
+	0xeb, 0x03,			/* jmp 1f */
+	0xb9, 0x01, 0x00,		/* WORK: mov $1,%cx */
+	0x31, 0xc0,			/* 1: xor %ax,%ax */
 	0x31, 0xdb,			/* xor %bx,%bx */
-	0x02, 0x07,			/* 1: add (%bx),%al */
+	0x02, 0x07,			/* 2: add (%bx),%al */
+	0xe3, 0x06,			/* jcxz 3f */
 	0x88, 0x47, 0x01,		/* mov %al,1(%bx) */
 	0xfe, 0x47, 0x02,		/* incb 2(%bx) */
-	0x81, 0xc3, 0x00, 0x10,		/* add $0x1000,%bx */
+	0x81, 0xc3, 0x00, 0x10,		/* 3: add $0x1000,%bx */
 	0x81, 0xfb, 0x00, 0xc0,		/* cmp $0xc000,%bx */
-	0x75, 0xee,			/* jne 1b */
+	0x75, 0xec,			/* jne 2b */
 	0xf4,				/* hlt */
 };
 #elif defined(__aarch64__)
 #define COMPLAINT "complains Failed to find VMA for hva\n"
 #define CODE_GPA 0x3ff00000UL
 #define DATA_GPA 0x40000000UL
+#define WORK 12
 static const uint32_t code[] = {	/* MMU off */
-	0xd2800000,			/* mov x0,#0 */
+	0xd503201f,			/* nop: skipped at the end of the MMIO before */
+	0xd2800006,			/* mov x6,#0 */
+	0x14000003,			/* b 1f */
+	0xd503201f,			/* WORK: nop */
+	0xd2800026,			/* mov x6,#1 */
+	0xd2800000,			/* 1: mov x0,#0 */
 	0xd2a80001,			/* movz x1,#0x4000,lsl #16 */
 	0xd2800182,			/* mov x2,#12 */
-	0x39400023,			/* 1: ldrb w3,[x1] */
+	0x39400023,			/* 2: ldrb w3,[x1] */
 	0x8b030000,			/* add x0,x0,x3 */
+	0xb40000a6,			/* cbz x6,3f */
 	0x39000420,			/* strb w0,[x1,#1] */
 	0x39400825,			/* ldrb w5,[x1,#2] */
 	0x110004a5,			/* add w5,w5,#1 */
 	0x39000825,			/* strb w5,[x1,#2] */
-	0x91400421,			/* add x1,x1,#0x1000 */
+	0x91400421,			/* 3: add x1,x1,#0x1000 */
 	0xf1000442,			/* subs x2,x2,#1 */
-	0x54ffff01,			/* b.ne 1b */
+	0x54fffee1,			/* b.ne 2b */
 	0xd2a12004,			/* movz x4,#0x900,lsl #16 */
 	0xf9000080,			/* str x0,[x4]: KVM_EXIT_MMIO */
 	0x14000000,			/* b . */
@@ -77,9 +89,9 @@ static uint8_t *add_slot(unsigned int slot, uint64_t gpa, size_t len)
 }
 
 #if defined(__x86_64__)
-static void vcpu_reset(void)
+static void vcpu_reset(uint64_t entry)
 {
-	struct kvm_regs regs = { .rip = CODE_GPA, .rflags = 2 };
+	struct kvm_regs regs = { .rip = CODE_GPA + entry, .rflags = 2 };
 	struct kvm_sregs sregs;
 
 	if (ioctl(vcpu, KVM_GET_SREGS, &sregs))
@@ -99,10 +111,10 @@ static int vcpu_sum(void)
 	return regs.rax & 0xff;
 }
 #else
-static void vcpu_reset(void)
+static void vcpu_reset(uint64_t entry)
 {
 	struct kvm_vcpu_init init;
-	uint64_t pc = CODE_GPA;
+	uint64_t pc = CODE_GPA + entry;
 	struct kvm_one_reg reg = {
 		.id = KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE |
 		      KVM_REG_ARM_CORE_REG(regs.pc),
@@ -124,7 +136,7 @@ static void guest_reads(void)
 {
 	int sum;
 
-	vcpu_reset();
+	vcpu_reset(0);
 	if (ioctl(vcpu, KVM_RUN, 0)) {
 		printf("failed KVM_RUN: %s\n", strerror(errno));
 	} else {
@@ -141,7 +153,7 @@ static void guest_reads(void)
 static void *keep_running(void *unused)
 {
 	while (is_busy) {
-		vcpu_reset();
+		vcpu_reset(WORK);
 		if (ioctl(vcpu, KVM_RUN, 0))
 			usleep(1000);
 	}
