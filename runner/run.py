@@ -68,8 +68,9 @@ class Run:
                                        opt.machine, opt.subject, opt.files, opt.modules, tmp)
         exports = (*made.exports, (subject.COMMAND, self.subject.command),
                    ("PATH", "/bin:/job"))
-        return dataclasses.replace(made, exports=exports, modules=self.subject.load).write(
-            self.subject.files)
+        return dataclasses.replace(
+            made, exports=exports, modules=self.subject.load,
+            settings=subject.SETTINGS).write(self.subject.files)
 
     def no_match(self) -> str:
         globs = self.opt.globs
@@ -162,7 +163,7 @@ class Run:
             cpus=opt.cpus, memory=opt.memory,
             machine=self.subject.machine if self.subject else "",
             log_limit=opt.log_limit, started=self.started, verbose=opt.verbose,
-            quiet=bool(self.jobs), snapshot=opt.snapshot and not self.subject and not self.vng)
+            quiet=bool(self.jobs), snapshot=opt.snapshot and not self.vng)
 
     def keep(self, to: results.Results) -> None:
         with writing(to.directory):
