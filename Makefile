@@ -17,6 +17,7 @@ make series [OUT=] [KDIR=]   the patches as one would send them
 
 make mutants [M=] [KERNEL=]  does the suite notice each of the mistakes?
                              CALLSITES=y: seven slips of each call site
+                             SUBJECT=kvm: which slips does a real driver notice?
 make coverage [KERNEL=]      what of mm/mmu_notifier.c is run
 make proof                   what these two found the last time, as tables
 make fuzz-device [S=600]     attacks on the device that the tests use
@@ -118,11 +119,13 @@ check-bisect:
 
 # Does the suite notice each of the mistakes in kernel-patches/mutants?  M= picks some,
 # KERNEL= says which kernel they are made of.  CALLSITES=y: in place of those, seven slips
-# of each function that starts an invalidation.
+# of each function that starts an invalidation.  SUBJECT=kvm: what of that a driver notices,
+# on Debian's kernel and without test_hmm.
 KERNEL ?= source:6.12
 mutants:
 	@./run_tests.sh packages run source
-	@tests/proof/$(if $(filter y,$(CALLSITES)),callsites,mutants).py --kernel $(KERNEL) $(M)
+	@tests/proof/$(if $(SUBJECT),drivers.py --subject $(SUBJECT),$(if $(filter \
+		y,$(CALLSITES)),callsites.py,mutants.py) --kernel $(KERNEL)) $(M)
 
 # Attacks on the device that the tests use, for S seconds.  KERNEL= says where, as in
 # KERNEL=source:6.12+fixes ARGS=--debug; ARGS='--seed N' begins as another run did.
