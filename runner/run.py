@@ -68,9 +68,8 @@ class Run:
                                        opt.machine, opt.subject, opt.files, opt.modules, tmp)
         exports = (*made.exports, (subject.COMMAND, self.subject.command),
                    ("PATH", "/bin:/job"))
-        return dataclasses.replace(
-            made, exports=exports, modules=self.subject.load,
-            settings=subject.SETTINGS).write(self.subject.files)
+        return dataclasses.replace(made, exports=exports, modules=self.subject.load).write(
+            self.subject.files)
 
     def no_match(self) -> str:
         globs = self.opt.globs

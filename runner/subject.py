@@ -14,8 +14,6 @@ from runner.errors import BadHost, BadUsage
 
 COMMAND = "HMM_NOTIFIER_SUBJECT"    # what programs.SUBJECT reads
 SOURCES = TOP / "subjects"
-# Probes come and go with each test, and each waits for RCU.
-SETTINGS = ("/sys/kernel/rcu_expedited 1",)
 JOB_HAS = {"tests", "expected", "env", "modules", "settings"}
 
 Paths = typing.Tuple[pathlib.Path, ...]
