@@ -145,9 +145,6 @@ FIXTURE_TEARDOWN(fixture_name)						\
 FIXTURE_SETUP(fixture_name)						\
 {									\
 	TRIAL_SETUP();							\
-	if (variant->change->why_not)					\
-		ASK_OR_SKIP(variant->change->why_not(			\
-			&self->trial.subject));				\
 	TRIAL_BEGIN(NULL, 0);						\
 }
 
@@ -192,6 +189,7 @@ TEST_F(change, reaches_the_device)
 	uintptr_t at = subject_change_at(subject);
 	unsigned int called;
 
+	ASK_OR_SKIP(subject_change_why_not(variant->change, subject));
 	called = make_change(_metadata, variant, &self->trial, variant->change);
 	EXPECT_STREQ("", subject_compare(subject));
 	ASSERT_EQ(0, subject_touch(subject, at));
@@ -230,6 +228,7 @@ TEST_F_TIMEOUT(busy, device_works_on, 60)
 	uintptr_t at = subject_change_at(subject);
 	unsigned int called;
 
+	ASK_OR_SKIP(subject_change_why_not(variant->change, subject));
 	WORK_OR_SKIP(subject, at);
 	ASSERT_EQ(0, calls_take(&self->trial.calls));
 	expect_complaint(subject);
@@ -254,11 +253,7 @@ FIXTURE_VARIANT(forbidden) {
 	FIXTURE_VARIANT_ADD(forbidden, name) { .change = &subject_change_##name };
 SUBJECT_CHANGES_FORBIDDING(FORBIDDEN_VARIANT)
 
-FIXTURE_SETUP(forbidden)
-{
-	TRIAL_SETUP();
-	TRIAL_BEGIN(NULL, 0);
-}
+CHANGE_SETUP(forbidden)
 
 TRIAL_TEARDOWN(forbidden)
 
@@ -282,11 +277,7 @@ FIXTURE(protected) {
 	struct trial trial;
 };
 
-FIXTURE_SETUP(protected)
-{
-	TRIAL_SETUP();
-	TRIAL_BEGIN(NULL, 0);
-}
+CHANGE_SETUP(protected)
 
 TRIAL_TEARDOWN(protected)
 
@@ -326,11 +317,7 @@ FIXTURE_VARIANT(forked) {
 FIXTURE_VARIANT_ADD(forked, from_idle) {};
 FIXTURE_VARIANT_ADD(forked, from_busy) { .is_busy = true };
 
-FIXTURE_SETUP(forked)
-{
-	TRIAL_SETUP();
-	TRIAL_BEGIN(NULL, 0);
-}
+CHANGE_SETUP(forked)
 
 TRIAL_TEARDOWN(forked)
 
@@ -341,6 +328,7 @@ TEST_F(forked, child_keeps_its_memory)
 	uintptr_t at = subject_change_at(subject);
 	uint64_t before;
 
+	ASK_OR_SKIP(subject_why_not_own(subject));
 	if (variant->is_busy)
 		WORK_OR_SKIP(subject, at);
 	ASSERT_EQ(0, subject_change_fork.act(subject, 0));

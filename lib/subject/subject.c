@@ -81,6 +81,8 @@ static int hear_until_ready(struct subject *subject)
 			return subject->nr_mirrors ? 0 : -EBADMSG;
 		if (!strcmp(subject->said, "busy"))
 			subject->can_work = true;
+		else if (!strcmp(subject->said, "lent"))
+			subject->is_lent = true;
 		else if (sscanf(subject->said, "complains %95[^\n]",
 				subject->complaint) == 1)
 			continue;
@@ -114,6 +116,11 @@ int subject_start(struct subject *subject, struct victim *victim, char *const co
 	victim->answers = out[0];
 	victim->pidfd = open_task(victim->pid);
 	return victim->pidfd < 0 ? victim->pidfd : hear_until_ready(subject);
+}
+
+const char *subject_why_not_own(const struct subject *subject)
+{
+	return subject->is_lent ? "its memory is not its own" : NULL;
 }
 
 /* Its answer is in subject->said. */
@@ -189,6 +196,8 @@ const char *subject_compare(struct subject *subject)
 	int err = subject_sum(subject, &memory);
 
 	*subject->fault = '\0';
+	if (err && subject->is_lent)	/* what is gone does not come back */
+		return subject->fault;
 	if (err)
 		snprintf(subject->fault, sizeof(subject->fault),
 			 "its memory can't be read: %s", strerror(-err));
@@ -208,8 +217,11 @@ int subject_touch(const struct subject *subject, uintptr_t at)
 {
 	unsigned char byte;
 	struct iovec ours = { &byte, 1 }, theirs = { (void *)at, 1 };
-	int err = peek(subject->victim->pid, at, &byte, 1);
+	int err;
 
+	if (subject->is_lent)
+		return 0;
+	err = peek(subject->victim->pid, at, &byte, 1);
 	if (err)
 		return err;
 	byte ^= 0x55;

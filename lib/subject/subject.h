@@ -25,6 +25,7 @@ struct subject {
 	struct victim *victim;		/* its process, stdin and stdout */
 	pid_t child;			/* of a fork that it was made to do, or 0 */
 	bool can_work;			/* its device, by itself */
+	bool is_lent;			/* its memory is not its own: see subjects/README */
 	char complaint[96];		/* of its driver, of memory that is not there, or "" */
 	unsigned int nr_mirrors;
 	struct subject_range mirrors[SUBJECT_MAX_MIRRORS];
@@ -41,6 +42,9 @@ struct subject {
  */
 int subject_start(struct subject *subject, struct victim *victim, char *const command[],
 		  const char *cgroup);
+
+/* NULL, or why its memory is of no use to what writes to it */
+const char *subject_why_not_own(const struct subject *subject);
 
 /*
  * What the device sees, and what is there: the sum of the first bytes of all pages, as one
@@ -59,10 +63,13 @@ int subject_work(struct subject *subject);
 /* Waits until the device has written to the page. 0, or -ETIMEDOUT */
 int subject_has_worked(const struct subject *subject, uintptr_t at);
 
-/* "" if the two are the same, or there is no device; else what is wrong. */
+/*
+ * "" if the two are the same, there is no device, or some of what was lent is gone; else what
+ * is wrong.
+ */
 const char *subject_compare(struct subject *subject);
 
-/* Changes the first byte of a page, as a debugger would; 0 or -errno */
+/* Changes the first byte of a page, as a debugger would, if it is not lent; 0 or -errno */
 int subject_touch(const struct subject *subject, uintptr_t at);
 
 /* How many pages of the mirrors are present, by /proc/PID/pagemap; or -errno */

@@ -33,6 +33,14 @@ uintptr_t subject_change_at(const struct subject *subject)
 	return first->start + (has_second ? SUBJECT_PAGE : 0);
 }
 
+const char *subject_change_why_not(const struct subject_change *change,
+				   const struct subject *subject)
+{
+	const char *why_not = change->why_not ? change->why_not() : NULL;
+
+	return why_not ?: change->wants_own ? subject_why_not_own(subject) : NULL;
+}
+
 /* 0 or -errno of a system call that returns an address or 0 */
 static int in(const struct subject *subject, long nr, const long args[6])
 {
@@ -88,7 +96,10 @@ static int move_and_leave(struct subject *subject, uintptr_t at)
 	return move_with(subject, at, MREMAP_DONTUNMAP);
 }
 
-const struct subject_change subject_change_mremap_dontunmap = { .act = move_and_leave };
+const struct subject_change subject_change_mremap_dontunmap = {
+	.act = move_and_leave,
+	.wants_own = true,
+};
 
 static int protect(struct subject *subject, uintptr_t at)
 {
@@ -97,7 +108,8 @@ static int protect(struct subject *subject, uintptr_t at)
 
 static int unprotect(struct subject *subject, uintptr_t at)
 {
-	return IN(subject, SYS_mprotect, at, SUBJECT_PAGE, READ_WRITE);
+	return IN(subject, SYS_mprotect, at, SUBJECT_PAGE,
+		  subject->is_lent ? PROT_READ : READ_WRITE);
 }
 
 const struct subject_change subject_change_mprotect = {
@@ -117,11 +129,13 @@ static int free_lazily(struct subject *subject, uintptr_t at)
 	return IN(subject, SYS_madvise, at, SUBJECT_PAGE, MADV_FREE);
 }
 
-const struct subject_change subject_change_free = { .act = free_lazily };
+const struct subject_change subject_change_free = {
+	.act = free_lazily,
+	.wants_own = true,
+};
 
-static const char *why_not_guard(const struct subject *subject)
+static const char *why_not_guard(void)
 {
-	(void)subject;
 	return kernel_version() < LINUX_VERSION(6, 13) ?
 	       "no guard pages (Linux 6.13 and later)" : NULL;
 }
@@ -140,6 +154,7 @@ const struct subject_change subject_change_guard_install = {
 	.why_not = why_not_guard,
 	.act = install_guard,
 	.restore = remove_guard,
+	.wants_own = true,
 };
 
 /* The child never runs, and ends with the test. */
@@ -161,7 +176,10 @@ static int fork_and_write(struct subject *subject, uintptr_t at)
 	return fork_held(subject, at) ?: subject_touch(subject, at);
 }
 
-const struct subject_change subject_change_cow_after_fork = { .act = fork_and_write };
+const struct subject_change subject_change_cow_after_fork = {
+	.act = fork_and_write,
+	.wants_own = true,
+};
 
 static int clear_soft_dirty(struct subject *subject, uintptr_t at)
 {
@@ -180,9 +198,8 @@ static int clear_soft_dirty(struct subject *subject, uintptr_t at)
 
 const struct subject_change subject_change_soft_dirty = { .act = clear_soft_dirty };
 
-static const char *why_not_nodes(const struct subject *subject)
+static const char *why_not_nodes(void)
 {
-	(void)subject;
 	return access("/sys/devices/system/node/node1", F_OK) ? "one NUMA node" : NULL;
 }
 
@@ -209,6 +226,7 @@ static int move_page(struct subject *subject, uintptr_t at)
 const struct subject_change subject_change_move_pages = {
 	.why_not = why_not_nodes,
 	.act = move_page,
+	.wants_own = true,
 };
 
 static int migrate_all(struct subject *subject, uintptr_t at)
@@ -226,13 +244,8 @@ static int migrate_all(struct subject *subject, uintptr_t at)
 const struct subject_change subject_change_migrate_pages = {
 	.why_not = why_not_nodes,
 	.act = migrate_all,
+	.wants_own = true,
 };
-
-static const char *why_not_swap(const struct subject *subject)
-{
-	(void)subject;
-	return disk_why_not_swap();
-}
 
 /* To move it to where it is empties the LRU batches of all CPUs, where it may be. */
 static int page_out(struct subject *subject, uintptr_t at)
@@ -247,6 +260,7 @@ static int page_out(struct subject *subject, uintptr_t at)
 }
 
 const struct subject_change subject_change_pageout = {
-	.why_not = why_not_swap,
+	.why_not = disk_why_not_swap,
 	.act = page_out,
+	.wants_own = true,
 };

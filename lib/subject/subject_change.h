@@ -10,10 +10,11 @@
 #include "subject/subject.h"
 
 struct subject_change {
-	const char *(*why_not)(const struct subject *subject);	/* or NULL */
+	const char *(*why_not)(void);	/* or NULL */
 	int (*act)(struct subject *subject, uintptr_t at);	/* 0 or -errno */
 	/* Makes the page one that can be read and written again; may be NULL. */
 	int (*restore)(struct subject *subject, uintptr_t at);
+	bool wants_own;		/* it writes, or the kernel refuses it for what is lent */
 };
 
 #define SUBJECT_CHANGES(X)						\
@@ -34,6 +35,10 @@ struct subject_change {
 #define SUBJECT_CHANGE_DECLARE(name)					\
 	extern const struct subject_change subject_change_##name;
 SUBJECT_CHANGES(SUBJECT_CHANGE_DECLARE)
+
+/* Why the change can't be made here, or NULL */
+const char *subject_change_why_not(const struct subject_change *change,
+				   const struct subject *subject);
 
 /* The page that is changed: the second of the first mirror, if it has more than one. */
 uintptr_t subject_change_at(const struct subject *subject);
