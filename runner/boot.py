@@ -7,6 +7,7 @@ boot.json, which says how it ended; the judge makes of that what it means.
 import dataclasses
 import os
 import pathlib
+import re
 import shlex
 import subprocess
 import tempfile
@@ -37,6 +38,7 @@ class Boot:
     arch: str
     append: str = ""
     machine: str = ""      # more options of QEMU's machine
+    xen: typing.Optional[pathlib.Path] = None   # the hypervisor of which this is domain 0
     memory: int = 1024
     cpus: int = 2
     boot_timeout: float = 120  # until the guest has to say its first word
@@ -67,7 +69,7 @@ class Guest:
         ports = [(n, boot.results / f"{n}.log") for n in ("ktap", "kmsg")]
         return qemu.command(boot.arch, boot.accel, boot.kernel, initramfs,
                             boot.results / "console.log", ports, boot.append, boot.memory,
-                            boot.cpus, boot.machine, port)
+                            boot.cpus, boot.machine, port, boot.xen)
 
     def command(self, tmp: pathlib.Path) -> Cmd:
         """The job is a part of its initramfs."""
@@ -88,7 +90,9 @@ class Guest:
 
     def script(self) -> str:
         """The initrd is gone by then."""
-        text = shlex.join(self.qemu(pathlib.Path("INITRD"))).replace("INITRD", '"$initrd"')
+        # it may stand at the end of a word in quotes
+        text = re.sub("INITRD('?)", r'\1"$initrd"',
+                      shlex.join(self.qemu(pathlib.Path("INITRD"))))
         return (
             "initrd=$(mktemp) && trap 'rm -f \"$initrd\"' EXIT\n"
             f"cat {shlex.quote(os.path.realpath(self.boot.initramfs))} "

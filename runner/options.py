@@ -157,8 +157,8 @@ def parser() -> Parser:
              "given several times")
     add("--subject", metavar="CMD", default="",
         help="judge another driver, by a process whose memory it mirrors: kvm, rxe "
-             "(soft RoCE; it builds a kernel of its own), or a program of yours that speaks "
-             "the protocol of subjects/README")
+             "(soft RoCE; it builds a kernel of its own), gntdev (in a domain 0 of Xen), or a "
+             "program of yours that speaks the protocol of subjects/README")
     add("--module", metavar="KO", action="append", default=[],
         help="a module for it, with parameters behind a blank; may be given several times")
     add("--file", metavar="FILE", type=file, action="append", default=[],
@@ -318,6 +318,7 @@ def parse(argv: typing.Sequence[str], here: str = os.uname().machine) -> Options
         words.append(f"--kernel={got.kernel}")  # by default it depends on the directory
     machine, cross = choose_machine(got, here)
     choice, globs = choose_tests(got)
+    subject.check_machine(got.subject, machine)
     if got.compare and (got.list or got.bisect):
         raise BadUsage("--compare: not with --list or --bisect")
     if got.kunit:

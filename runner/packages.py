@@ -67,7 +67,7 @@ def headers_missing(headers: Sequence[str], env: Env) -> set[str]:
 
 def is_here(what: str, env: Env) -> bool:
     if what.startswith("/"):
-        return os.path.exists(what)
+        return bool(glob.glob(what))
     if what.endswith(".py"):
         # pytest and mypy are the distribution's, whatever python3 is in the PATH
         return bool(glob.glob(f"/usr/lib*/python3*/*-packages/{what[:-3]}"))

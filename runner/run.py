@@ -157,12 +157,14 @@ class Run:
 
     def boot_one(self, its: job.Job, to: pathlib.Path, tmp: pathlib.Path) -> str:
         opt = self.opt
+        xen = self.subject.xen if self.subject else None
         return self.testbed.boot(
-            its, to, tmp, append=opt.append, boot_timeout=opt.boot_timeout,
+            its, to, tmp, append=opt.append,
+            boot_timeout=opt.boot_timeout * (3 if xen else 1),  # two kernels, and PV
             cpus=opt.cpus, memory=opt.memory,
-            machine=self.subject.machine if self.subject else "",
+            machine=self.subject.machine if self.subject else "", xen=xen,
             log_limit=opt.log_limit, started=self.started, verbose=opt.verbose,
-            quiet=bool(self.jobs), snapshot=opt.snapshot and not self.vng)
+            quiet=bool(self.jobs), snapshot=opt.snapshot and not (xen or self.vng))
 
     def keep(self, to: results.Results) -> None:
         with writing(to.directory):

@@ -9,7 +9,7 @@ import re
 import shlex
 import typing
 
-from runner import TOP, host, initrd, modules
+from runner import TOP, host, initrd, modules, xen
 from runner.errors import BadHost, BadUsage
 
 COMMAND = "HMM_NOTIFIER_SUBJECT"    # what programs.SUBJECT reads
@@ -25,13 +25,14 @@ class Known:
     """subjects/NAME.c. By the guest's architecture: modules, and options of QEMU's machine.
     accel: the one that it works with, where not each one does. kernel: the default, if that
     is not everybody's; one that is built here has the options of subjects/NAME.config.
-    library: what it is linked with, as pkg-config names it, from the packages of the group
-    NAME."""
+    library: what it is linked with, as pkg-config names it. xen: its guest is a domain 0 of
+    Xen. Either comes from the packages of the group NAME."""
     modules: ByArch
     machine: ByArch = dataclasses.field(default_factory=dict)
     accel: str = ""
     kernel: str = ""
     library: str = ""
+    xen: bool = False
 
 
 KNOWN = {
@@ -40,6 +41,8 @@ KNOWN = {
     # On-demand paging came with 6.15. What is not built in, these load.
     "rxe": Known({"x86_64": ["dummy", "rdma_rxe", "ib_uverbs"]}, kernel="source:7.2",
                  library="libibverbs"),
+    # It has notifiers in PV guests only, as domain 0 is
+    "gntdev": Known({"x86_64": ["xen-gntdev", "xen-gntalloc"]}, accel="tcg", xen=True),
 }
 NONE = Known({})
 
@@ -52,6 +55,7 @@ class Subject:
     files: Paths
     load: list[str]
     machine: str
+    xen: typing.Optional[pathlib.Path] = None
 
 
 def check(name: str, files: Paths, mods: typing.Sequence[str]) -> None:
@@ -61,6 +65,11 @@ def check(name: str, files: Paths, mods: typing.Sequence[str]) -> None:
     words = split(name)
     if words and name not in KNOWN and not files and not pathlib.Path(words[0]).is_file():
         raise BadUsage(f"--subject {name}: there is {', '.join(KNOWN)}, and no such program")
+
+
+def check_machine(name: str, arch: str) -> None:
+    if KNOWN.get(name, NONE).xen and arch != "x86_64":
+        raise BadUsage(f"--subject {name}: Xen has PV guests on amd64 only")
 
 
 def split(command: str) -> list[str]:
@@ -85,7 +94,8 @@ def config(name: str) -> typing.Optional[pathlib.Path]:
 
 
 def packages(name: str) -> list[str]:
-    return [name] if KNOWN.get(name, NONE).library else []
+    known = KNOWN.get(name, NONE)
+    return [name] if known.library or known.xen else []
 
 
 def link_words(machine: host.Host, library: str) -> list[str]:
@@ -168,4 +178,5 @@ def prepare(machine: host.Host, kernel: pathlib.Path, arch: str, name: str, file
     twice = {f.name for f in every if [g.name for g in every].count(f.name) > 1}
     if taken := sorted(twice | {f.name for f in every} & JOB_HAS):
         raise BadUsage(f"--file, --module: {taken[0]} is there already")
-    return Subject(f"exec {shlex.join(words)}", every, lines, known.machine.get(arch, ""))
+    return Subject(f"exec {shlex.join(words)}", every, lines, known.machine.get(arch, ""),
+                   xen.get(machine) if known.xen else None)

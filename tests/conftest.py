@@ -13,7 +13,7 @@ NO_GUEST = {"test_apt", "test_callsites", "test_chosen", "test_ci", "test_compar
             "test_judge_claims", "test_judge_data", "test_junit", "test_kcidb",
             "test_layers", "test_linux", "test_packages", "test_page", "test_progress",
             "test_pytest", "test_shapes", "test_source", "test_static", "test_summary",
-            "test_unit"}
+            "test_unit", "test_xen"}
 
 # The tests name files from the top of the checkout.
 os.chdir(pathlib.Path(__file__).resolve().parent.parent)
