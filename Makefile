@@ -23,6 +23,7 @@ make proof                   what these two found the last time, as tables
 make fuzz-device [S=600]     attacks on the device that the tests use
 make fuzz-judge [N=10000]    broken runs, each judged
 make check-rxe               --subject rxe, on a kernel that is built for it
+make check-gntdev            --subject gntdev, in a domain 0 of Xen
 make check-shapes [SHAPE=]   on one CPU, with 128 MiB, PREEMPT_RT, larger pages and so on
 make check-vng               --backend vng has the verdicts of our own VM
 make check-bisect            bisects a handful of kernels
@@ -102,6 +103,11 @@ check-rxe:
 	@./run_tests.sh packages run source check rxe
 	@CHECK_RXE=1 pytest-3 tests/test_subject.py -k Rxe
 
+# Not a part of check: it is Xen that boots.
+check-gntdev:
+	@./run_tests.sh packages run check gntdev
+	@CHECK_GNTDEV=1 pytest-3 tests/test_xen.py -k Gntdev
+
 # Not a part of check: it builds kernels.  SHAPE= picks some of tests/shapes/shapes.py.
 check-shapes:
 	@./run_tests.sh packages run source
@@ -171,4 +177,4 @@ clean:
 distclean: clean
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/hmm-notifier-tests"
 
-.PHONY: all help check new-test static static-cocci static-gcc stable callsites fuzz-judge bench cost install uninstall series check-rxe check-shapes check-vng check-bisect mutants fuzz-device coverage proof lava-local engines lava-lab check-tarball clean distclean
+.PHONY: all help check new-test static static-cocci static-gcc stable callsites fuzz-judge bench cost install uninstall series check-rxe check-shapes check-vng check-bisect mutants fuzz-device coverage proof lava-local engines lava-lab check-tarball check-gntdev clean distclean
