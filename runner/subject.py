@@ -172,6 +172,8 @@ def prepare(machine: host.Host, kernel: pathlib.Path, arch: str, name: str, file
     tmp = tmp / "subject"
     tmp.mkdir()
     known = KNOWN.get(name, NONE)
+    if known.xen:
+        xen.check(kernel)
     words, program = command_of(machine, name, tmp)
     kos, lines = load(machine, kernel, known.modules.get(arch, []), mods, tmp)
     every = (*program, *files, *kos)

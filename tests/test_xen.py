@@ -10,7 +10,7 @@ from unittest import mock
 from support import Run, TempDir, only_path, sh, shim
 
 from runner import boot, host, options, packages, qemu, subject, xen
-from runner.errors import BadHost, BadUsage
+from runner.errors import BadHost, BadKernel, BadUsage
 
 XEN = pathlib.Path("/there/xen")
 # What can't be had of such memory, or of a domain 0
@@ -124,6 +124,15 @@ class Hypervisor(unittest.TestCase):
             self.assertTrue(packages.advice(needs, manager).endswith(f" {name}"))
         self.assertIn("by hand: /boot/xen*.gz", packages.advice(needs, "pacman"))
         self.assertEqual(subject.packages("gntdev"), ["gntdev"])
+
+    def test_kernel_that_knows_no_xen(self):
+        config = self.where / "config"
+        config.write_text("CONFIG_XEN_PV_DOM0=y\nCONFIG_XEN_GNTDEV=m\n"
+                          "CONFIG_XEN_GRANT_DEV_ALLOC=y\n")
+        xen.check(self.where)
+        config.write_text("CONFIG_XEN_PV_DOM0=y\n# CONFIG_XEN_GNTDEV is not set\n")
+        with self.assertRaisesRegex(BadKernel, "with CONFIG_XEN_GNTDEV, CONFIG_XEN_GRANT_DEV"):
+            xen.check(self.where)
 
     def test_not_on_arm64(self):
         with self.assertRaisesRegex(BadUsage, "amd64 only"):
