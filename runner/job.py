@@ -9,6 +9,7 @@ import shlex
 import shutil
 import typing
 
+from runner import subject
 from runner.errors import writing
 from runner.options import Options
 
@@ -52,8 +53,9 @@ def of(opt: Options, lines: list[str], expected: list[str], tmp: pathlib.Path,
        stressed: bool) -> Job:
     """The job that the command line asks for. With stressed, random operations are among
     its tests: they take their time, and a failure takes as long again to shrink."""
-    timeout = opt.timeout + (2 * opt.stress if stressed else 0)
+    slower = subject.slower(opt.subject)
+    timeout = opt.timeout * slower + (2 * opt.stress if stressed else 0)
     exports = (("HMM_NOTIFIER_STRESS_SECONDS", str(opt.stress)),
                ("HMM_NOTIFIER_SEED", opt.seed), *opt.guest_env)
-    return Job(tmp / "job", lines, expected, exports, timeout, min(timeout, QUIET),
+    return Job(tmp / "job", lines, expected, exports, timeout, min(timeout, QUIET * slower),
                (timeout + 10) * len(lines) + 60)

@@ -160,7 +160,7 @@ class Run:
         xen = self.subject.xen if self.subject else None
         return self.testbed.boot(
             its, to, tmp, append=opt.append,
-            boot_timeout=opt.boot_timeout * (3 if xen else 1),  # two kernels, and PV
+            boot_timeout=opt.boot_timeout * subject.slower(opt.subject),
             cpus=opt.cpus, memory=opt.memory,
             machine=self.subject.machine if self.subject else "", xen=xen,
             log_limit=opt.log_limit, started=self.started, verbose=opt.verbose,

@@ -83,6 +83,12 @@ def accel(name: str) -> str:
     return KNOWN.get(name, NONE).accel
 
 
+def slower(name: str) -> int:
+    """How many times as long as others its guest may take: under Xen there are two kernels,
+    and what domain 0 does to its page tables is a call of the other one."""
+    return 3 if KNOWN.get(name, NONE).xen else 1
+
+
 def kernel(name: str) -> str:
     return KNOWN.get(name, NONE).kernel
 

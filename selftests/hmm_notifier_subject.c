@@ -183,7 +183,7 @@ CHANGE_SETUP(change)
 TRIAL_TEARDOWN(change)
 
 /* The driver is called, doesn't fail, and its device sees what is in memory. */
-TEST_F(change, reaches_the_device)
+TEST_F_TIMEOUT(change, reaches_the_device, 60)
 {
 	struct subject *subject = &self->trial.subject;
 	uintptr_t at = subject_change_at(subject);

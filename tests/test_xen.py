@@ -9,7 +9,7 @@ from unittest import mock
 
 from support import Run, TempDir, only_path, sh, shim
 
-from runner import boot, host, options, packages, qemu, subject, xen
+from runner import boot, host, job, options, packages, qemu, subject, xen
 from runner.errors import BadHost, BadKernel, BadUsage
 
 XEN = pathlib.Path("/there/xen")
@@ -124,6 +124,14 @@ class Hypervisor(unittest.TestCase):
             self.assertTrue(packages.advice(needs, manager).endswith(f" {name}"))
         self.assertIn("by hand: /boot/xen*.gz", packages.advice(needs, "pacman"))
         self.assertEqual(subject.packages("gntdev"), ["gntdev"])
+
+    def test_it_may_take_longer(self):
+        def bounds(name):
+            opt = options.parse(["--kernel", "debian:6.12", *name], "x86_64")
+            made = job.of(opt, ["x"], [], self.where, False)
+            return made.timeout, made.silence
+        self.assertEqual(bounds(["--subject", "kvm"]), bounds([]))
+        self.assertEqual(bounds(["--subject", "gntdev"]), tuple(3 * s for s in bounds([])))
 
     def test_kernel_that_knows_no_xen(self):
         config = self.where / "config"
