@@ -49,7 +49,7 @@ static void check_page(int size, size_t huge)
 	unsigned int i;
 
 	page_size = size;
-	CHECK(CHANGE_HUGE == huge);
+	CHECK(huge == CHANGE_HUGE);
 	CHECK(2 * CHANGE_HUGE <= CHANGE_ELSEWHERE);
 	CHECK(size <= (int)CHANGE_MAX_PAGE);
 	for (i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
