@@ -117,8 +117,10 @@ class Ours(unittest.TestCase):
         keep_only(to, [glob for glob, _ in told])
         done = sh(to / "run_tests.sh", "--kernel", KERNEL, "--no-install",
                   *(a for glob, _ in told for a in ("--test", glob)))
-        console = (to / "results/latest/console.log").read_text(errors="replace")
-        self.assertEqual(done.returncode, 1, done.stdout + console[-8000:])
+        console = to / "results/latest/console.log"
+        self.assertTrue(console.exists(), done.stdout)
+        self.assertEqual(done.returncode, 1,
+                         done.stdout + console.read_text(errors="replace")[-8000:])
         ktap = (to / "results/latest/ktap.log").read_text(errors="replace")
         for glob, pattern in told:
             tests = re.findall(r"^# #  RUN +(\S+) \.\.\.\n(.*?)^# not ok \d+ (\S+)",
