@@ -21,6 +21,7 @@ WRITERS = {
     "lib/core/disk.c": ["execlp"],           # mke2fs on a disk of ours
     "lib/core/dmirror.c": ["open"],          # the device, whose state goes with the file
     "lib/core/kmsg.c": ["open"],             # the kernel's log
+    "selftests/hmm_notifier_look.c": ["open"],  # the device, before anybody asks it to count
     "lib/change/changes_vma.c": ["execl"],     # this program once more
     "lib/core/victim.c": ["open"],           # /dev/null
     "lib/subject/subject.c": ["execvp"],     # the program that the user names
