@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "core/bounded.h"
-#include "core/sysfile.h"
 
 #define BOUND_MS	10000
 #define SAMPLE_MS	20
@@ -20,12 +19,9 @@
  * Whoever waits for an invalidation waits for somebody else's end. When a test
  * waits, the invalidation under test is over and the victim does nothing, so
  * all that a working kernel needs is one wake-up. Never seen to take two
- * samples in a row; 15 of them are 300 ms. Who changes a victim that does nothing,
- * reclaim, migration, khugepaged and ksm, has a spinlock between a start and its end
- * and does not sleep: when nothing else runs, nobody is about to end it.
+ * samples in a row; 15 of them are 300 ms.
  */
 #define STUCK_SAMPLES	15
-#define IDLE_SAMPLES	4
 
 int open_task(pid_t pid)
 {
@@ -45,34 +41,32 @@ int kill_task(pid_t pid, int sig)
 static bool waits_for_end(pid_t pid)
 {
 	char path[64], where[128];
+	ssize_t len;
+	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/wchan", pid);
-	return !sysfile_read(path, where, sizeof(where)) &&
-	       (!strcmp(where, "mmu_interval_notifier_remove") ||
-		!strcmp(where, "mmu_interval_read_begin"));
-}
-
-/* No task but ours runs or could, on any CPU: Documentation/filesystems/proc.rst */
-static bool machine_is_idle(void)
-{
-	char load[64];
-	unsigned int running;
-
-	return !sysfile_read("/proc/loadavg", load, sizeof(load)) &&
-	       sscanf(load, "%*s %*s %*s %u/", &running) == 1 && running == 1;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	len = read(fd, where, sizeof(where) - 1);
+	close(fd);
+	if (len <= 0)
+		return false;
+	where[len] = '\0';
+	return !strcmp(where, "mmu_interval_notifier_remove") ||
+	       !strcmp(where, "mmu_interval_read_begin");
 }
 
 int bounded_wait(pid_t pid, int pidfd)
 {
 	struct pollfd exited = { .fd = pidfd, .events = POLLIN };
-	unsigned int waited, stuck = 0, idle = 0;
+	unsigned int waited, stuck = 0;
 
 	for (waited = 0; waited < BOUND_MS; waited += SAMPLE_MS) {
 		if (poll(&exited, 1, SAMPLE_MS) > 0)
 			return 0;
 		stuck = waits_for_end(pid) ? stuck + 1 : 0;
-		idle = stuck && machine_is_idle() ? idle + 1 : 0;
-		if (stuck == STUCK_SAMPLES || idle == IDLE_SAMPLES)
+		if (stuck == STUCK_SAMPLES)
 			break;
 	}
 	return -ETIMEDOUT;
