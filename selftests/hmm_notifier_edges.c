@@ -153,12 +153,9 @@ SCENE_TEARDOWN(edges)
 /* Whether the page is mapped, as the device saw it with that call; -1 if it did not look */
 static int was_present(const struct hmm_dmirror_seen *record, uintptr_t addr)
 {
-	unsigned int i;
+	const struct hmm_dmirror_entry *entry = dmirror_seen_of(record, addr);
 
-	for (i = 0; i < HMM_DMIRROR_NR_ENTRIES; i++)
-		if (record->entry[i].addr == addr && record->entry[i].level)
-			return !!(record->entry[i].flags & PRESENT);
-	return -1;
+	return entry ? !!(entry->flags & PRESENT) : -1;
 }
 
 /* The next call of that kind in [@start, @end), from @from on; or @nr */
@@ -259,18 +256,6 @@ static bool is_changed(const struct hmm_dmirror_entry *entry, unsigned int leave
 	       !(entry->flags & HMM_DMIRROR_ENTRY_WRITABLE);
 }
 
-/* What a call saw of a page, or NULL */
-static const struct hmm_dmirror_entry *saw(const struct hmm_dmirror_seen *record,
-					   uintptr_t addr)
-{
-	unsigned int i;
-
-	for (i = 0; i < HMM_DMIRROR_NR_ENTRIES; i++)
-		if (record->entry[i].addr == addr && record->entry[i].level)
-			return &record->entry[i];
-	return NULL;
-}
-
 /* How often calls of that kind saw the page unchanged, for a start, or changed */
 static unsigned int told(int nr, unsigned int call, uintptr_t addr, unsigned int leaves)
 {
@@ -278,7 +263,7 @@ static unsigned int told(int nr, unsigned int call, uintptr_t addr, unsigned int
 	int i;
 
 	for (i = 0; i < nr; i++) {
-		const struct hmm_dmirror_entry *entry = saw(&seen[i], addr);
+		const struct hmm_dmirror_entry *entry = dmirror_seen_of(&seen[i], addr);
 
 		times += seen[i].call.id == 1 && seen[i].call.call == call && entry &&
 			 is_changed(entry, leaves) == (call == HMM_DMIRROR_CALL_END);

@@ -155,18 +155,6 @@ static bool in_range(const struct hmm_dmirror_call *call, uintptr_t addr)
 	return call->start <= addr && addr < call->end;
 }
 
-/* What the device saw of a page: of each, the first and the last of the range at least */
-static const struct hmm_dmirror_entry *seen_of(const struct hmm_dmirror_seen *seen,
-					       uintptr_t addr)
-{
-	unsigned int i;
-
-	for (i = 0; i < HMM_DMIRROR_NR_ENTRIES; i++)
-		if (seen->entry[i].addr == addr && seen->entry[i].level)
-			return &seen->entry[i];
-	return NULL;
-}
-
 /* A device that does not look must not pass for a kernel that is right. */
 static bool is_blind(const struct window *window, const struct hmm_dmirror_seen *seen)
 {
@@ -178,7 +166,7 @@ static bool is_blind(const struct window *window, const struct hmm_dmirror_seen 
 
 		if (!in_range(&seen->call, page->before.addr))
 			continue;
-		if (seen_of(seen, page->before.addr))
+		if (dmirror_seen_of(seen, page->before.addr))
 			return false;
 		can |= page->before.level > 0;
 	}
@@ -194,7 +182,8 @@ void window_start(struct window *window, const struct hmm_dmirror_seen *seen,
 		window_note(window, "nothing was seen at a start");
 	for (i = 0; i < window->nr; i++) {
 		struct window_page *page = &window->page[i];
-		const struct hmm_dmirror_entry *now = seen_of(seen, page->before.addr);
+		const struct hmm_dmirror_entry *now =
+			dmirror_seen_of(seen, page->before.addr);
 
 		if (!in_range(&seen->call, page->before.addr))
 			continue;
@@ -244,7 +233,8 @@ bool window_end(struct window *window, const struct hmm_dmirror_seen *seen,
 		window_note(window, "nothing was seen at an end");
 	for (i = 0; i < window->nr; i++) {
 		struct window_page *page = &window->page[i];
-		const struct hmm_dmirror_entry *now = seen_of(seen, page->before.addr);
+		const struct hmm_dmirror_entry *now =
+			dmirror_seen_of(seen, page->before.addr);
 
 		if (!in_range(&seen->call, page->before.addr))
 			continue;

@@ -222,6 +222,17 @@ int dmirror_seen(int fd, struct hmm_dmirror_seen *seen, unsigned int nr)
 	return take_log(fd, HMM_DMIRROR_SEEN, seen, nr);
 }
 
+const struct hmm_dmirror_entry *dmirror_seen_of(const struct hmm_dmirror_seen *seen,
+						uintptr_t addr)
+{
+	unsigned int i;
+
+	for (i = 0; i < HMM_DMIRROR_NR_ENTRIES; i++)
+		if (seen->entry[i].addr == addr && seen->entry[i].level)
+			return &seen->entry[i];
+	return NULL;
+}
+
 int dmirror_watch(int fd, struct hmm_dmirror_watch *watch)
 {
 	return device_ioctl(fd, HMM_DMIRROR_WATCH, watch);

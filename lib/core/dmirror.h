@@ -71,6 +71,10 @@ int dmirror_watch(int fd, struct hmm_dmirror_watch *watch);
 /* dmirror_calls(), and what the page tables said with each of them */
 int dmirror_seen(int fd, struct hmm_dmirror_seen *seen, unsigned int nr);
 
+/* What they said of the page at @addr; NULL if the device did not look at it */
+const struct hmm_dmirror_entry *dmirror_seen_of(const struct hmm_dmirror_seen *seen,
+						uintptr_t addr);
+
 /*
  * Have the device read or write memory of the mirrored process. -EIO if it did not do
  * all @pages, as for the functions below.
