@@ -18,7 +18,7 @@ REASONS = {"contract": ["no two-pass interval notifiers (Linux 7.1 and later)"],
            "mmap": ["no CONFIG_DEVICE_PRIVATE",
                     "no MADV_GUARD_INSTALL (Linux 6.13 and later)"],
            "oom": ["no memory controller in cgroup v2 (CONFIG_MEMCG)"],
-           "unsafe_alloc": ["no lockdep (CONFIG_PROVE_LOCKING), or it is off"]}
+           "with_lockdep": ["no lockdep (CONFIG_PROVE_LOCKING), or it is off"]}
 USED = {"contract": ["BUG_INTERVAL_TREE_NOT_ENDED", "BUG_RANGE_END_TWICE"],
         "device": ["BUG_HMM_WRONG_PAGE"], "mmap": ["BUG_RANGE_END_TWICE"],
         "oom": ["BUG_INTERVAL_TREE_NOT_ENDED"]}

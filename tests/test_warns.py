@@ -18,7 +18,7 @@ import guest  # noqa: E402
 # Of every program, by the site of what is one too many
 MORE = {"HLIST": ("stress", "contract", "device", "some_fail", "detectors", "overlap",
                   "register", "register_locked"),
-        "INTERVAL_RELEASE": ("errno", "mrelease", "unsafe_alloc", "change.munmap_*", "ending",
+        "INTERVAL_RELEASE": ("errno", "mrelease", "with_lockdep", "change.munmap_*", "ending",
                              "reap", "each_callsite_has_a_change",
                              "reaper.hlist_enomem_once", "rest.batch")}
 # Those that have WARNs, and some that have none

@@ -56,23 +56,40 @@ bool kernel_checks_locks(void)
 	return on;
 }
 
-/* A report begins with a line of "======", then its title. */
-void kernel_lockdep_report(char *text, size_t size)
+/*
+ * A report begins with a line of "=====" and its title. In front of each of the two locks
+ * there is a line that says which one that is.
+ */
+void kernel_lockdep_report(struct lockdep_report *report)
 {
 	struct kmsg_record record;
-	bool after_line = false;
+	bool after_line = false, found = false;
+	char *lock = NULL;
 	struct kmsg kmsg;
 	int ret;
 
-	snprintf(text, size, "the log does not say what any more");
+	*report = (struct lockdep_report) {
+		.title = "the log does not say what any more",
+	};
 	if (kmsg_open_all(&kmsg))
 		return;
-	while ((ret = kmsg_next(&kmsg, &record)) > 0 || ret == -EPIPE) {
-		if (after_line && !strncmp(record.text, "WARNING: ", 9)) {
-			snprintf(text, size, "%s", record.text);
-			break;
+	while (!*report->held &&
+	       ((ret = kmsg_next(&kmsg, &record)) > 0 || ret == -EPIPE)) {
+		if (ret < 0)
+			continue;
+		if (lock)
+			snprintf(lock, sizeof(report->held), "%.255s", record.text);
+		lock = NULL;
+		if (!found && after_line && !strncmp(record.text, "WARNING: ", 9)) {
+			snprintf(report->title, sizeof(report->title), "%.127s",
+				 record.text);
+			found = true;
 		}
-		after_line = ret > 0 && !strncmp(record.text, "=====", 5);
+		if (found && strstr(record.text, "is trying to acquire lock:"))
+			lock = report->wanted;
+		if (found && strstr(record.text, "task is already holding lock:"))
+			lock = report->held;
+		after_line = !strncmp(record.text, "=====", 5);
 	}
 	kmsg_close(&kmsg);
 }

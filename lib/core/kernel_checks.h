@@ -6,7 +6,6 @@
 #define HMM_NOTIFIER_CORE_KERNEL_CHECKS_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 /* Does it report a sleep in atomic context? CONFIG_DEBUG_ATOMIC_SLEEP */
 bool kernel_checks_sleep(void);
@@ -17,7 +16,13 @@ bool kernel_has_lockdep(void);
 /* Does it still? lockdep turns itself off after its first report. */
 bool kernel_checks_locks(void);
 
-/* The title of lockdep's report, if the log still has it; else a text that says so */
-void kernel_lockdep_report(char *text, size_t size);
+/* Of lockdep's report of one lock that closes a circle; "" is what it does not have. */
+struct lockdep_report {
+	char title[128];	/* if the log still has it; else a text that says so */
+	char wanted[256];	/* that lock, "ADDRESS (NAME){...}, at: FUNCTION+..." */
+	char held[256];		/* the lock that is held meanwhile */
+};
+
+void kernel_lockdep_report(struct lockdep_report *report);
 
 #endif
