@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""--jobs N: the tests of one run in N guests at once, split as for --shard. The results of
-each guest are a run's of their own, in part-1 to part-N, and what the judge says of them
-all is the run's; meta.json says how many there must be."""
+"""--jobs N: the tests of one run in N guests at once, split as for --shard; and in guests of
+their own those that can't follow each other (shards.ALONE). The results of each guest are a
+run's of their own, in part-1 and up, and what the judge says of them all is the run's;
+meta.json says how many there must be."""
 from __future__ import annotations
 
 import concurrent.futures
@@ -36,14 +37,15 @@ def write(job: Job, i: int, tmp: pathlib.Path, lines: list[str], expected: list[
                                expected=expected).write()
 
 
-def run(machine: host.Host, boots: Sequence[Callable[[], str]]) -> list[str]:
+def run(machine: host.Host, boots: Sequence[Callable[[], str]], at_once: int) -> list[str]:
     """How each of them ended; when one is not the guest's fault, all end."""
-    with concurrent.futures.ThreadPoolExecutor(len(boots)) as pool:
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
         done = [pool.submit(boot) for boot in boots]
         try:
             for future in concurrent.futures.as_completed(done):
                 future.result()
         except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
             machine.end_all()
             raise
     return [future.result() for future in done]

@@ -138,8 +138,8 @@ class Run:
     def split(self, tmp: pathlib.Path) -> typing.List[job.Job]:
         """The jobs of several guests; none if one runs all."""
         bed = self.testbed
-        split = [part for part in shards.split(bed.programs, self.job.expected, self.opt.jobs)
-                 if part] if self.opt.jobs > 1 else []
+        lockdep = "CONFIG_PROVE_LOCKING=y" in bed.kernel.says("config").splitlines()
+        split = shards.guests(bed.programs, self.job.expected, self.opt.jobs, lockdep)
         return [parts.write(self.job, i, tmp, *programs.lines(bed.programs, set(part)))
                 for i, part in enumerate(split, 1)] if len(split) > 1 else []
 
@@ -153,7 +153,8 @@ class Run:
             with writing(where):
                 where.mkdir(exist_ok=True)
             boots.append(functools.partial(self.boot_one, part, where, part.directory.parent))
-        return next((how for how in parts.run(self.machine, boots) if how in NOT_UP), "")
+        return next((how for how in parts.run(self.machine, boots, self.opt.jobs)
+                     if how in NOT_UP), "")
 
     def boot_one(self, its: job.Job, to: pathlib.Path, tmp: pathlib.Path) -> str:
         opt = self.opt
@@ -164,7 +165,7 @@ class Run:
             cpus=opt.cpus, memory=opt.memory,
             machine=self.subject.machine if self.subject else "", xen=xen,
             log_limit=opt.log_limit, started=self.started, verbose=opt.verbose,
-            quiet=bool(self.jobs), snapshot=opt.snapshot and not (xen or self.vng))
+            quiet=self.opt.jobs > 1, snapshot=opt.snapshot and not (xen or self.vng))
 
     def keep(self, to: results.Results) -> None:
         with writing(to.directory):

@@ -24,6 +24,8 @@ SLOW = (
     ("overlap", 0.35), ("mmap:*.*_second_*", 0.2),
 )
 OTHERS = 0.1
+# Each ends with lockdep's report, and lockdep reports once: in a guest each.
+ALONE = ("with_lockdep:mutex.held_*", "with_lockdep:callback")
 
 
 def parse(text: str) -> Part:
@@ -60,6 +62,15 @@ def split(found: programs.Programs, expected: Sequence[str], n: int) -> list[lis
         load[i] -= weight
         parts[i] |= set(unit)
     return [[full for full in expected if full in part] for part in parts]
+
+
+def guests(found: programs.Programs, expected: Sequence[str], n: int,
+           lockdep: bool) -> list[list[str]]:
+    """What each guest of one run has to do, in N guests and those of ALONE"""
+    alone = [full for full in expected if lockdep and programs.selected(full, ALONE)
+             and found[full.partition(":")[0]].selects]
+    rest = [full for full in expected if full not in alone]
+    return [part for part in (*split(found, rest, n), *([full] for full in alone)) if part]
 
 
 def select(found: programs.Programs, expected: Sequence[str],

@@ -69,6 +69,17 @@ class Split(unittest.TestCase):
                 has = sum(full.partition(":")[0] == name for full in part)
                 self.assertIn(has, (0, len(p.tests)))
 
+    def test_what_lockdep_reports_is_in_a_guest_of_its_own(self):
+        alone = {full for full in self.all if programs.selected(full, shards.ALONE)}
+        self.assertLess(1, len(alone))
+        for n in (1, 2):
+            parts = shards.guests(self.found, self.all, n, True)
+            self.assertEqual(sorted(full for part in parts for full in part), sorted(self.all))
+            self.assertEqual({part[0] for part in parts if alone & set(part)}, alone)
+            self.assertEqual(len(parts), n + len(alone))
+        self.assertEqual(shards.guests(self.found, self.all, 1, False), [self.all])
+        self.assertEqual(shards.guests(self.whole, self.all, 1, True), [self.all])
+
     def test_each_row_of_the_table_is_of_a_test(self):
         left = set(self.all)
         for glob, _ in shards.SLOW:
