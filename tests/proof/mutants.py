@@ -36,7 +36,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import guest  # noqa: E402
 from guest import HERE, TOP, Void, run  # noqa: E402
-from runner import judge, kernel as kernels  # noqa: E402
+from runner import judge, kernel as kernels, programs, shards  # noqa: E402
 from runner.linux.request import Extras  # noqa: E402
 
 MUTANTS = TOP / "kernel-patches/mutants"
@@ -242,6 +242,11 @@ class Campaign:
         return Row(mutant.name, what, [t["name"] for t in failed], said or upstream, seconds,
                    mutant.kernel)
 
+    def is_alone(self, kernel, glob):
+        """Whether it names what needs a guest of its own."""
+        return any(programs.selected(name, shards.ALONE)
+                   for name in self.kernels[kernel].names if named(name, glob))
+
     def check_globs(self, chosen):
         for mutant in chosen:
             for glob, _ in mutant.kills:
@@ -258,7 +263,9 @@ class Campaign:
                 part = mutants[i:i + CONTROL_EVERY]
                 globs = {glob for m in part for glob, _ in m.kills} - tried
                 tried |= globs
-                work.append((False, self.control, (kernel, sorted(globs), not i)))
+                alone = {g for g in globs if self.is_alone(kernel, g)}
+                work.append((False, self.control, (kernel, sorted(globs - alone), not i)))
+                work += [(False, self.control, (kernel, [g], False)) for g in sorted(alone)]
                 work += [(m.waits, self.mutant, (m,)) for m in part]
         return work
 
