@@ -46,7 +46,7 @@ int sysfile_read(const char *path, char *text, size_t size)
 
 bool sysfile_has(const char *path, const char *word)
 {
-	char text[256], *at, *next;
+	char text[2048], *at, *next;	/* of the kernel's command line */
 
 	if (sysfile_read(path, text, sizeof(text)))
 		return false;

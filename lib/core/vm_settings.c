@@ -7,6 +7,7 @@
 #include "core/consent.h"
 #include "core/ledger.h"
 #include "core/machine_state.h"
+#include "core/sysfile.h"
 #include "core/vm_settings.h"
 
 #define MM "/sys/kernel/mm/"
@@ -21,7 +22,6 @@ static const struct {
 } settings[] = {
 	/* No NUMA hint, collapse or KSM scan but those that a test asks for */
 	{ "/proc/sys/kernel/numa_balancing", "0" },
-	{ MM "transparent_hugepage/enabled", "madvise" },
 	{ MM "transparent_hugepage/shmem_enabled", "advise" },
 	{ MM "transparent_hugepage/khugepaged/scan_sleep_millisecs", "3600000" },
 	{ MM "ksm/run", "0" },
@@ -62,6 +62,9 @@ static int apply(pid_t program)
 {
 	unsigned int i;
 
+	/* Who boots it with never gets it without huge pages. */
+	if (!sysfile_has("/proc/cmdline", "transparent_hugepage=never"))
+		ledger_set(program, MM "transparent_hugepage/enabled", "madvise");
 	for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
 		ledger_set(program, settings[i].path, settings[i].value);
 	reserve_huge_pages(program);

@@ -22,7 +22,7 @@ SHAPES = {
     # Debian's kernel and what is in the guest do not fit into that
     "128m": (["--kernel", "source:6.12", "--memory", "128"], r"Memory: \d+K/13\d{4}K "),
     "thp-never": (["--append", "transparent_hugepage=never"],
-                  r"Kernel command line: .* transparent_hugepage=never"),
+                  r"transparent_hugepage/enabled is never"),
     "rt": (["--kernel", "debian:6.12-rt"], r"Linux version .* SMP PREEMPT_RT "),
     "rt-built": (["--kernel", "source:6.12", "--config", CONFIG / "rt.config"], ""),
     "no-numa": (["--kernel", "source:6.12", "--config", HERE / "no-numa.config"], ""),
