@@ -204,7 +204,8 @@ class Guest:
         code = self.vm.returncode
         panic = [line for line in self.logs["console"].lines() if "Kernel panic" in line]
         if panic:
-            return "panic", panic[-1][panic[-1].index("Kernel panic"):]
+            return ("panic" if "first" in self.times else "no-boot",
+                    panic[-1][panic[-1].index("Kernel panic"):].rstrip())
         if code < 0:
             return "killed", f"QEMU was killed by {host.signal_name(-code)}"
         if code > 0 and self.is_failure(code):

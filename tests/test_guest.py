@@ -149,7 +149,9 @@ class BadEnds(unittest.TestCase):
     def test_no_init(self):
         r = Run(self, *globs(*QUIET), "--append", "rdinit=/none")
         self.assertEqual((r.code, r.summary["verdict"]), (4, "fail"), r.out)
-        self.assertIn("Kernel panic", r.result("guest")[1])
+        self.assertRegex(r.result("guest")[1],
+                         "did not boot: Kernel panic - not syncing: [ -~]+$")
+        self.assertIn("\nCOULD NOT BOOT: ", r.out)
 
     def test_no_boot(self):
         r = Run(self, *globs(*QUIET), "--no-snapshot", "--boot-timeout", "1")
