@@ -19,7 +19,7 @@
 #include "serve.h"
 
 #define PAGES 12
-#define PAGE 0x1000UL
+#define PAGE ((unsigned long)getpagesize())
 
 #if defined(__x86_64__)
 #define COMPLAINT ""
@@ -46,6 +46,7 @@ static const uint8_t code[] = {		/* real mode */
 #define CODE_GPA 0x3ff00000UL
 #define DATA_GPA 0x40000000UL
 #define WORK 12
+#define STEP 15
 static const uint32_t code[] = {	/* MMU off */
 	0xd503201f,			/* nop: skipped at the end of the MMIO before */
 	0xd2800006,			/* mov x6,#0 */
@@ -62,7 +63,7 @@ static const uint32_t code[] = {	/* MMU off */
 	0x39400825,			/* ldrb w5,[x1,#2] */
 	0x110004a5,			/* add w5,w5,#1 */
 	0x39000825,			/* strb w5,[x1,#2] */
-	0x91400421,			/* 3: add x1,x1,#0x1000 */
+	0x91400021,			/* 3: STEP: add x1,x1,#PAGE */
 	0xf1000442,			/* subs x2,x2,#1 */
 	0x54fffee1,			/* b.ne 2b */
 	0xd2a12004,			/* movz x4,#0x900,lsl #16 */
@@ -74,10 +75,9 @@ static const uint32_t code[] = {	/* MMU off */
 static int vm, vcpu;
 static struct kvm_run *run;
 
-static uint8_t *add_slot(unsigned int slot, uint64_t gpa, size_t len)
+static void *add_slot(unsigned int slot, uint64_t gpa, size_t len)
 {
-	uint8_t *mem = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			    -1, 0);
+	void *mem = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct kvm_userspace_memory_region region = {
 		.slot = slot, .guest_phys_addr = gpa, .memory_size = len,
 		.userspace_addr = (uintptr_t)mem,
@@ -89,6 +89,11 @@ static uint8_t *add_slot(unsigned int slot, uint64_t gpa, size_t len)
 }
 
 #if defined(__x86_64__)
+static void write_code(void *to)
+{
+	memcpy(to, code, sizeof(code));
+}
+
 static void vcpu_reset(uint64_t entry)
 {
 	struct kvm_regs regs = { .rip = CODE_GPA + entry, .rflags = 2 };
@@ -111,6 +116,12 @@ static int vcpu_sum(void)
 	return regs.rax & 0xff;
 }
 #else
+static void write_code(uint32_t *to)
+{
+	memcpy(to, code, sizeof(code));
+	to[STEP] |= PAGE >> 12 << 10;	/* it counts in 4 KiB */
+}
+
 static void vcpu_reset(uint64_t entry)
 {
 	struct kvm_vcpu_init init;
@@ -171,7 +182,7 @@ static uint8_t *make_guest(void)
 	vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	if (vm < 0)
 		die("KVM_CREATE_VM");
-	memcpy(add_slot(0, CODE_GPA, PAGE), code, sizeof(code));
+	write_code(add_slot(0, CODE_GPA, PAGE));
 	data = add_slot(1, DATA_GPA, PAGES * PAGE);
 	vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
 	size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);

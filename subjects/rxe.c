@@ -25,7 +25,7 @@
 #include "serve.h"
 
 #define PAGES 12
-#define PAGE 0x1000UL
+#define PAGE ((unsigned long)getpagesize())
 #define ANSWER_MS 5000
 #define ACCESS (IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_WRITE)
 

@@ -19,7 +19,7 @@
 #include "test_hmm_uapi.h"
 
 #define PAGES	12
-#define PAGE	4096
+#define PAGE	getpagesize()
 #define BLOCK	HMM_DMIRROR_BLOCKABLE
 #define NONE	HMM_DMIRROR_NON_BLOCKABLE
 #define MIRROR	0	/* the id of the mirror's own interval notifier */
@@ -46,7 +46,7 @@ static const struct way {
 	{ .name = "lazy", .is_lazy = true },
 };
 
-static uint8_t copy[PAGES * PAGE];
+static uint8_t copy[PAGES << 16];	/* the largest pages are of 64 KiB */
 static uint8_t *memory;
 static atomic_bool is_busy;
 
