@@ -39,7 +39,7 @@ def extras(opt: Options) -> Extras:
     """A kernel with other options of Kconfig is kept beside the one without, under a
     name that says which they are. Those of a subject and of --backend give way to the
     user's own."""
-    if not opt.config and (config := subject.config(opt.subject)):
+    if not opt.config and (config := subject.config(opt.subject, opt.machine)):
         return Extras(variant="debug" if opt.debug else "", config=config, name=opt.subject)
     if opt.backend == "vng" and not opt.config:
         return Extras(variant="debug" if opt.debug else "", config=VNG, name="vng")

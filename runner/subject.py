@@ -10,7 +10,8 @@ import shlex
 import typing
 
 from runner import TOP, host, initrd, modules, xen
-from runner.errors import BadHost, BadUsage
+from runner.errors import BadHost, BadKernel, BadUsage
+from runner.linux import kconfig
 
 COMMAND = "HMM_NOTIFIER_SUBJECT"    # what programs.SUBJECT reads
 SOURCES = TOP / "subjects"
@@ -24,7 +25,8 @@ ByArch = typing.Mapping[str, typing.Any]
 class Known:
     """subjects/NAME.c. By the guest's architecture: modules, and options of QEMU's machine.
     accel: the one that it works with, where not each one does. kernel: the default, if that
-    is not everybody's; one that is built here has the options of subjects/NAME.config.
+    is not everybody's; each has to have the options of subjects/NAME.config, or of
+    NAME-ARCH.config, and one that is built here has.
     library: what it is linked with, as pkg-config names it. xen: its guest is a domain 0 of
     Xen. Either comes from the packages of the group NAME."""
     modules: ByArch
@@ -93,10 +95,21 @@ def kernel(name: str) -> str:
     return KNOWN.get(name, NONE).kernel
 
 
-def config(name: str) -> typing.Optional[pathlib.Path]:
-    """Of Kconfig: what a kernel that is built for it needs"""
-    file = SOURCES / f"{name}.config"
-    return file if name in KNOWN and file.is_file() else None
+def config(name: str, arch: str) -> typing.Optional[pathlib.Path]:
+    """Of Kconfig: what a kernel needs for it"""
+    files = [SOURCES / f"{name}-{arch}.config", SOURCES / f"{name}.config"]
+    return next((f for f in files if name in KNOWN and f.is_file()), None)
+
+
+def check_config(kernel: pathlib.Path, name: str, arch: str) -> None:
+    if not (asked := config(name, arch)):
+        return
+    has = kconfig.options((kernel / "config").read_text(errors="replace"))
+    lacks = [sym for sym in kconfig.options(asked.read_text())
+             if not kconfig.is_on(has.get(sym, ""))]
+    if lacks:
+        raise BadKernel(f"--subject {name} needs a kernel with {', '.join(lacks)}; --config "
+                        f"{asked} has all that it needs")
 
 
 def packages(name: str) -> list[str]:
@@ -180,6 +193,7 @@ def prepare(machine: host.Host, kernel: pathlib.Path, arch: str, name: str, file
     known = KNOWN.get(name, NONE)
     if known.xen:
         xen.check(kernel)
+    check_config(kernel, name, arch)
     words, program = command_of(machine, name, tmp)
     kos, lines = load(machine, kernel, known.modules.get(arch, []), mods, tmp)
     every = (*program, *files, *kos)

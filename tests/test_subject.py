@@ -10,7 +10,7 @@ import unittest
 from support import TOP, Run, TempDir, built, kernel_dir, sh, take_long
 
 from runner import kernel, options, report, subject
-from runner.errors import BadUsage
+from runner.errors import BadKernel, BadUsage
 from runner.linux.request import Extras
 from runner.programs import SUBJECT
 
@@ -97,11 +97,25 @@ class Kernel(unittest.TestCase):
         opt = options.parse(args, "x86_64")
         return opt.kernel, kernel.extras(opt)
 
-    def test_rxe_has_one_of_its_own(self):
+    def test_each_has_one_of_its_own(self):
         ours = Extras(config=subject.SOURCES / "rxe.config", name="rxe")
         self.assertEqual(self.chosen("--subject", "rxe"), ("source:7.2", ours))
         self.assertEqual(self.chosen("--kernel", "source:7.2"), ("source:7.2", Extras()))
-        self.assertEqual(self.chosen("--subject", "kvm")[1], Extras())
+        for words, arch in (((), "x86_64"), (("--arch", "arm64"), "aarch64")):
+            ours = Extras(config=subject.SOURCES / f"kvm-{arch}.config", name="kvm")
+            self.assertEqual(self.chosen("--subject", "kvm", *words)[1], ours)
+        self.assertEqual(self.chosen("--subject", "gntdev")[1], Extras())
+
+    def test_what_it_lacks_is_named(self):
+        where = TempDir(self).path
+        (where / "config").write_text("CONFIG_KVM=m\nCONFIG_VIRTUALIZATION=y\n"
+                                      "# CONFIG_KVM_AMD is not set\n")
+        subject.check_config(where, "kvm", "aarch64")
+        for name in ("gntdev", "./mine"):
+            subject.check_config(where, name, "x86_64")
+        with self.assertRaisesRegex(BadKernel, "needs a kernel with CONFIG_KVM_AMD; --config "
+                                    ".*subjects/kvm-x86_64.config has all"):
+            subject.check_config(where, "kvm", "x86_64")
 
     def test_the_users_own_options_win(self):
         mine = TempDir(self).path / "my.config"

@@ -26,7 +26,7 @@ SHAPES = {
     "rt": (["--kernel", "debian:6.12-rt"], r"Linux version .* SMP PREEMPT_RT "),
     "rt-built": (["--kernel", "source:6.12", "--config", CONFIG / "rt.config"], ""),
     "no-numa": (["--kernel", "source:6.12", "--config", HERE / "no-numa.config"], ""),
-    "kvm": (["--kernel", "source:6.12", "--config", HERE / "kvm.config"], ""),
+    "kvm": (["--kernel", "source:6.12", "--config", TOP / "subjects/kvm-x86_64.config"], ""),
     "arm64-16k": (["--arch", "arm64", "--kernel", "debian:6.12-16k"],
                   r"Linux version \S+-arm64-16k "),
     "arm64-64k": (["--arch", "arm64", "--kernel", "source:6.12",
