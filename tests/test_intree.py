@@ -160,7 +160,7 @@ class Sent(unittest.TestCase):
                 for patch in fixes[1:]:
                     self.assertRegex(patch, r"\nFixes: [0-9a-f]{12} \(\"")
                     self.assertRegex(patch, r"\nCc: <stable@vger\.kernel\.org>")
-                    self.assertEqual(re.findall(r"^\+\+\+ b/(?!mm/)", patch, re.M), [])
+                    self.assertEqual(re.findall(r"^\+\+\+ b/(?!mm/|kernel/)", patch, re.M), [])
                 for patch in tests[1:]:
                     self.assertEqual(re.findall(
                         r"^\+\+\+ b/mm/(?!tests/|Kconfig$|Makefile$)", patch, re.M), [])

@@ -42,11 +42,12 @@ def touched(patches: Iterable[pathlib.Path]) -> list[str]:
 
 def kind(patch: pathlib.Path) -> str:
     """fixes change mm/, kunit its tests; module is all that is neither, nor a selftest."""
-    names = touched([patch]) or [""]
+    names = touched([patch])
     if any(name.startswith("mm/tests/") for name in names):
         return "kunit"
-    first = names[0].partition("/")[0]
-    return {"mm": "fixes", "tools": "selftests"}.get(first, "module")
+    folders = {name.partition("/")[0] for name in names}
+    kinds = {"mm": "fixes", "tools": "selftests"}
+    return next((of for folder, of in kinds.items() if folder in folders), "module")
 
 
 def listed(base: str) -> list[pathlib.Path]:
