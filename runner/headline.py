@@ -54,6 +54,8 @@ MEANS = {
         "memory that is being moved to or from a device can be lost or corrupted",
     "mm/mprotect: end the invalidation of a mapping at address 0":
         "a process of root's that has memory at address 0 can hang for ever in state D",
+    "mm/oom_kill: thaw the entire OOM victim process":
+        "a process that is frozen and killed for its memory stays until somebody thaws it",
 }
 
 

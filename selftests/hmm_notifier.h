@@ -32,6 +32,8 @@
 	"known bug: mm/hmm: count the pages of a huge device page from the range's start"
 #define BUG_MPROTECT_AT_0 \
 	"known bug: mm/mprotect: end the invalidation of a mapping at address 0"
+#define BUG_OOM_THREADS_FROZEN \
+	"known bug: mm/oom_kill: thaw the entire OOM victim process"
 
 /* Set from begin_scene() on: the log knows of the test. */
 static bool in_scene;

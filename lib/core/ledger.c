@@ -19,6 +19,7 @@
 #define HOT_ADD		"/sys/class/zram-control/hot_add"
 #define HOT_REMOVE	"/sys/class/zram-control/hot_remove"
 #define PROBES		"/sys/kernel/tracing/kprobe_events"
+#define HIERARCHIES	"/proc/cgroups"
 
 /*
  * How long an undo may get -EBUSY: a task leaves its cgroup, its memory and its files a
@@ -171,16 +172,22 @@ int ledger_set(pid_t owner, const char *path, const char *value)
 	return err || strcmp(entry->old, entry->ours) ? err : forget_last(0);
 }
 
-/* A cgroup of ours has no processes but ours. */
+static void write_in(const struct entry *entry, const char *file, const char *text)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", entry->path, file);
+	ledger_write_text(path, text);
+}
+
+/*
+ * A cgroup of ours has no processes but ours. The freezer of version 1 keeps a process that
+ * was killed until it is thawed.
+ */
 static int undo_mkdir(const struct entry *entry)
 {
-	char kill_all[256];
-
-	if (!strncmp(entry->path, CGROUPS, strlen(CGROUPS))) {
-		snprintf(kill_all, sizeof(kill_all), "%s/cgroup.kill",
-			 entry->path);
-		ledger_write_text(kill_all, "1");
-	}
+	write_in(entry, "cgroup.kill", "1");
+	write_in(entry, "freezer.state", "THAWED");
 	if (!rmdir(entry->path) || errno == ENOENT)
 		return 0;
 	return -errno;
@@ -289,6 +296,51 @@ static int leave_mounts(void)
 		return -errno;
 	left = true;
 	return 0;
+}
+
+/* The number of the hierarchy that has the freezer, 0 for version 2's, and its groups */
+static int read_freezer(int *hierarchy, int *groups)
+{
+	FILE *file = fopen(HIERARCHIES, "re");
+	int err = -ENOENT, enabled;
+	char line[128];
+
+	while (file && err && fgets(line, sizeof(line), file))
+		if (sscanf(line, "freezer %d %d %d", hierarchy, groups, &enabled) == 3 &&
+		    enabled)
+			err = 0;
+	if (file)
+		fclose(file);
+	return err;
+}
+
+/*
+ * The hierarchy ends a little after its last mount; but cgroup_kill_sb() keeps it for ever
+ * if a group is left, and one that was removed is so until it is freed.
+ */
+static int undo_freezer(const struct entry *entry)
+{
+	int hierarchy, groups, err = read_freezer(&hierarchy, &groups);
+
+	if (err || !hierarchy)
+		return err;
+	return groups > 1 ? -EBUSY : undo_mount(entry) ?: -EBUSY;
+}
+
+int ledger_mount_freezer(pid_t owner)
+{
+	int hierarchy, groups, err = lock_settings();
+
+	err = err ?: read_freezer(&hierarchy, &groups);
+	if (err || hierarchy)
+		return err ?: -EBUSY;
+	err = leave_mounts();
+	if (err)
+		return err;
+	if (!note(owner, LEDGER_FREEZER, undo_freezer))
+		return -ENOSPC;
+	return mount("cgroup", LEDGER_FREEZER, "cgroup", 0, "freezer") ?
+		forget_last(-errno) : 0;
 }
 
 int ledger_mount(pid_t owner, int zram, const char *where)

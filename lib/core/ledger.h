@@ -29,6 +29,13 @@ int ledger_swapon(pid_t owner, int zram);
 int ledger_mount(pid_t owner, int zram, const char *where);
 
 /*
+ * Mounts the hierarchy that the freezer has of its own in cgroup version 1, there for the
+ * guardian alone. -EBUSY: it is somebody else's; -ENOENT, -EINVAL: the kernel has none.
+ */
+#define LEDGER_FREEZER	"/run"	/* a directory that each machine has */
+int ledger_mount_freezer(pid_t owner);
+
+/*
  * Adds a probe to tracefs as the event @name of @group, and enables it in @instance, which
  * is of our own. @what: "p SYMBOL ARGUMENTS", or "r ..." for the function's end. 0 also if
  * it is there.

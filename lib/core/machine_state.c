@@ -396,6 +396,7 @@ static bool begins_with(const char *path, const char *with)
 
 static bool is_own(const char *path)
 {
+	const char *root = machine_root();
 	int pid, end = 0;
 
 	if (strstr(path, "/../"))
@@ -405,6 +406,8 @@ static bool is_own(const char *path)
 	return begins_with(path, "/proc/self/") ||
 	       begins_with(path, "/proc/thread-self/") ||
 	       begins_with(path, "/sys/fs/cgroup/hmm_notifier.") ||
+	       (begins_with(path, root) &&
+		begins_with(path + strlen(root), LEDGER_FREEZER "/hmm_notifier.")) ||
 	       begins_with(path, "/sys/kernel/tracing/instances/hmm_notifier.") ||
 	       !strcmp(path, "/sys/kernel/debug/split_huge_pages");
 }
