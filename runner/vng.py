@@ -81,16 +81,22 @@ def script() -> str:
     return re.sub("^#.*\n", "", SCRIPT.read_text(), flags=re.M)
 
 
+def shared(its: boot.Boot) -> dict[str, pathlib.Path]:
+    """What is shared with the guest, by its name in /run. virtme-run is told of a symbolic
+    link of that name: it takes no comma, and no letter but a to z, in a directory's."""
+    return {"built": its.initramfs.parent.resolve(), "results": its.results.resolve()}
+
+
 def command(program: typing.Sequence[str], busybox: pathlib.Path, kernel: pathlib.Path,
-            its: boot.Boot) -> list[str]:
+            links: pathlib.Path, its: boot.Boot) -> list[str]:
     """virtme-run's command line; what these options mean is told in qemu.command()."""
     words = [*program, "--name", "hmm-notifier", "--kimg", str(kernel), "--mods", "auto",
              "--busybox", str(busybox), "--force-9p", "--cwd", "/", "--cpus",
              f"{its.cpus},sockets={its.cpus}", "--memory", f"{its.memory}M"]
     for node in (0, 1):
         words += ["--numa", f"{its.memory // 2}M{qemu.on_node(node, its.cpus)}"]
-    for there, here in (("/run/built", its.initramfs.parent), ("/run/results", its.results)):
-        words += ["--rodir", f"{there}={here}"]
+    for name in shared(its):
+        words += ["--rodir", f"/run/{name}={links / name}"]
     # Its own console goes nowhere, and the kernel has one of each kind.
     for word in qemu.parameters(its.arch, its.accel, its.append, console="hvc0").split():
         words += ["--kopt", word]
@@ -108,17 +114,26 @@ def command(program: typing.Sequence[str], busybox: pathlib.Path, kernel: pathli
 class Guest(boot.Guest):
     program = PROGRAM
 
-    def virtme_run(self, kernel: pathlib.Path) -> list[str]:
-        return command(find(self.machine), build.get_busybox(self.machine), kernel, self.boot)
+    def virtme_run(self, kernel: pathlib.Path, links: pathlib.Path) -> list[str]:
+        return command(find(self.machine), build.get_busybox(self.machine), kernel, links,
+                       self.boot)
 
     def command(self, tmp: pathlib.Path) -> list[str]:
         """It leaves files when it is killed."""
         image = self.boot.kernel
+        with writing(tmp):
+            for name, where in shared(self.boot).items():
+                (tmp / name).symlink_to(where)
         return ["env", f"TMPDIR={tmp}", *self.virtme_run(
-            lean(self.machine, Kernel(image.parent, image), tmp / "kernel"))]
+            lean(self.machine, Kernel(image.parent, image), tmp / "kernel"), tmp)]
 
     def script(self) -> str:
-        return f"{shlex.join(self.virtme_run(self.boot.kernel))}\n"
+        """The links are gone by then."""
+        words = shlex.join(self.virtme_run(self.boot.kernel, pathlib.Path("LINKS")))
+        return "".join(("links=$(mktemp -d) && trap 'rm -r \"$links\"' EXIT\n", *(
+            f"ln -s {shlex.quote(str(where))} \"$links/{name}\"\n"
+            for name, where in shared(self.boot).items()),
+            re.sub(r"=LINKS(/\w+)", r'="$links"\1', words), "\n"))
 
     def is_failure(self, _code: int) -> bool:
         """It fails as well when a guest ends that it has not told to."""

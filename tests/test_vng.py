@@ -16,10 +16,14 @@ from runner import boot, distro, errors, host, options, vng
 from runner.kernel import Kernel
 
 X, NEXT = "hmm_notifier_standin", "hmm_notifier_standin_next"
-# What of virtme-run matters here: QEMU gets the words behind its last option, and it fails
-# when it is not the one that ends the guest
+# What of virtme-run matters here: which directories it takes, QEMU gets the words behind
+# its last option, and it fails when it is not the one that ends the guest
 QEMU = '''for word; do
     shift
+    case $word in
+    /run/*=*[!a-zA-Z0-9_+\\ /.-]*) echo "invalid --rodir: $word" >&2; exit 1;;
+    /run/*=*) ls -d "${word#*=}/" || exit;;
+    esac
     [ "$word" != --qemu-opts ] || { qemu-system-$(uname -m) "$@"; exit 255; }
 done'''
 
@@ -29,7 +33,8 @@ def words(**more):
     its = boot.Boot(kernel=where / "vmlinuz", initramfs=where / "built/initramfs.cpio",
                     job=where / "job", results=where / "results",
                     **{"accel": "tcg", "arch": "x86_64", **more})
-    return vng.command(["virtme-run"], pathlib.Path("/busybox"), its.kernel, its)
+    return vng.command(["virtme-run"], pathlib.Path("/busybox"), its.kernel,
+                       pathlib.Path("/links"), its)
 
 
 def values(option, *args):
@@ -45,8 +50,7 @@ class Command(unittest.TestCase):
         for name in ("--rw", "--rwdir", "--disk", "--blk-disk", "--overlay-rwdir"):
             self.assertNotIn(name, said)
         self.assertEqual(values("--rodir", *said),
-                         ["/run/built=/nonesuch, really/built",
-                          "/run/results=/nonesuch, really/results"])
+                         ["/run/built=/links/built", "/run/results=/links/results"])
         opened = [word for word in said if "path=" in word]
         self.assertEqual([re.sub(r".*path=", "", word) for word in opened],
                          [f"/nonesuch,, really/results/{name}.log"
@@ -132,17 +136,17 @@ class Played(unittest.TestCase):
     """By a virtme-run that starts a QEMU which is none"""
     def run_it(self, virtme_run=QEMU, body=""):
         self.results = TempDir(self).path / "r"
+        self.env = plays(self, body, virtme_run=virtme_run)
         return sh(TOP / "run_tests.sh", "--kernel", KERNEL, "--accel", "tcg", "--results",
                   self.results, "--backend", "vng", *STANDINS, "--test", f"{X}:ends.passes",
-                  env=plays(self, body, virtme_run=virtme_run))
+                  env=self.env)
 
     def test_good_run(self):
         done = self.run_it()
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertEqual(summary(self.results)["verdict"], "pass")
-        command = self.results / "latest/qemu-command"
-        self.assertTrue(os.access(command, os.X_OK))
-        self.assertRegex(shlex.split(command.read_text(), comments=True)[0], "/virtme-run$")
+        again = sh(self.results / "latest/qemu-command", env=self.env)
+        self.assertEqual(again.returncode, 255, again.stdout)
         meta = json.loads((self.results / "latest/meta.json").read_text())
         self.assertEqual(meta["backend"], "vng")
 
@@ -177,9 +181,13 @@ class Really(unittest.TestCase):
         """Of the host it lets nobody write to anything."""
         from runner import build, kernel
         tested = kernel.get(machine(), KERNEL)
+        links = TempDir(self, "").path
         its = boot.Boot(tested.image, build.build(machine(), tested).initramfs,
-                        TempDir(self, "").path, TempDir(self, "").path, "tcg", "x86_64")
-        said = vng.command(vng.find(machine()), build.get_busybox(machine()), its.kernel, its)
+                        TempDir(self).path, TempDir(self).path, "tcg", "x86_64")
+        for name, where in vng.shared(its).items():
+            (links / name).symlink_to(where)
+        said = vng.command(vng.find(machine()), build.get_busybox(machine()), its.kernel,
+                           links, its)
         said[said.index("--script-sh"):0] = ["--dry-run", "--show-command"]
         shared = values("-fsdev", *shlex.split(sh(*said).stdout))
         self.assertEqual(len(shared), 3)
