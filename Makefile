@@ -28,7 +28,8 @@ make check-shapes [SHAPE=]   on one CPU, with 128 MiB, PREEMPT_RT, larger pages 
 make check-vng               --backend vng has the verdicts of our own VM
 make check-bisect            bisects a handful of kernels
 make bench [ARGS=]           where the time of a run goes: -n 9, --cold, --counted,
-                             options of it
+                             options of it; '--goals [NAME...]': is it as quick as it
+                             is to be?
 make cost                    what the rule costs those who keep it, in instructions
 make lava-local [ARGS=]      the tests as a job of LAVA, without a server
 make lava-lab [ARGS=]        fifteen kernels as jobs of a LAVA server with two workers

@@ -11,6 +11,9 @@ machine that others use.
 bench.py --counted [OPTION...] - the same of the guest alone, by QEMU's -icount: its clock
 goes by what it has run, 4 ns for an instruction, and what it has waited, whatever else this
 machine does. It boots, as a guest that was saved can't be counted.
+
+bench.py --goals [NAME...] [-n N] [--kernel KERNEL] - what the project wants to be quick at,
+and what it is: see goals.py.
 """
 import argparse
 import json
@@ -144,17 +147,23 @@ def show(tables, wholes, boots):
 
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("-n", type=int, default=5)
+    p.add_argument("-n", type=int)
     p.add_argument("--cold", action="store_true", help="once, with an empty cache")
     p.add_argument("--counted", action="store_true", help="the guest, by instructions")
+    p.add_argument("--goals", nargs="*", metavar="NAME", help="of goals.py; all of them")
     opt, more = p.parse_known_args()
+    if opt.goals is not None:
+        import goals  # pylint: disable=import-outside-toplevel # it needs what is here
+        p = argparse.ArgumentParser(prog="bench.py --goals [NAME...]")
+        p.add_argument("--kernel", default="source:6.12", help="where one is built")
+        sys.exit(goals.main(opt.n or 3, p.parse_args(more).kernel, opt.goals))
     with tempfile.TemporaryDirectory() as tmp:
         if opt.counted:
             count(more, pathlib.Path(tmp))
             return
         if opt.cold:
             os.environ["XDG_CACHE_HOME"] = tmp
-        show(*measure(1 if opt.cold else opt.n, more, pathlib.Path(tmp)))
+        show(*measure(1 if opt.cold else opt.n or 5, more, pathlib.Path(tmp)))
 
 
 if __name__ == "__main__":
