@@ -99,9 +99,9 @@ class Goals:
     def tree(self):
         """A copy of the kernel's source, by links; what is changed is a file of its own."""
         source = (kernels.get(self.machine, self.kernel).directory / "pristine").resolve()
-        tree = TOP / "results/bench/tree"  # where it lies, the next time too
+        # where it lies the next time too, and where files of the source can be linked
+        tree = self.machine.cache() / "bench-tree"
         if not tree.exists():
-            tree.parent.mkdir(parents=True, exist_ok=True)
             subprocess.run(["cp", "-al", source, tree], check=True)
         self.run("--kernel", f"tree:{tree}")
         tables, wholes = [], []
