@@ -150,6 +150,89 @@ TEST_F(file, goes_in_silence)
 	EXPECT_EQ(0, variant->goes(&self->scene.victim));
 }
 
+/*
+ * A page that stays on the device, as a fault is about to move it: do_swap_page() has a
+ * reference to it, and in 7.2 its lock. test_hmm holds the fault where it is told of it.
+ */
+#define HOLDER		1
+#define FAILURES	50
+#define BOUND_MS	10000
+
+FIXTURE(faulting) {
+	struct scene scene;
+	int device;
+};
+
+static long map_on_device(uintptr_t at)
+{
+	long err = change_private(at);
+
+	return err ?: dmirror_migrate_to_device(victim_own_device(), at, buffer, 1);
+}
+
+static long touch(const struct victim_args *args)
+{
+	return change_filled(args->arg[0], CHANGE_PAGE);
+}
+
+/* Has the victim touch it, and waits until it is held. Returns 0 or -errno. */
+static int hold_fault(struct victim *victim)
+{
+	struct hmm_dmirror_fail_point fail = {
+		.id = HOLDER,
+		.contexts = HMM_DMIRROR_BLOCKABLE,
+		.events = 1 << HMM_DMIRROR_EVENT_MIGRATE,
+		.start = CHANGE_BASE,
+		.end = CHANGE_BASE + CHANGE_PAGE,
+		.act = HMM_DMIRROR_ACT_HOLD,
+		.times = 1,
+	};
+	struct victim_args args = { .arg = { CHANGE_BASE } };
+	struct hmm_dmirror_counts counts;
+	int waited, err;
+
+	err = dmirror_arm(victim->device, &fail) ?: victim_order(victim, touch, &args);
+	for (waited = 0; !err && waited < BOUND_MS; waited++) {
+		err = dmirror_counts(victim->device, HOLDER, &counts);
+		if (!err && counts.calls[RULE_BLOCKABLE][HMM_DMIRROR_EVENT_MIGRATE])
+			return 0;
+		usleep(1000);
+	}
+	return err ?: -ETIMEDOUT;
+}
+
+FIXTURE_SETUP(faulting)
+{
+	struct change change = { .prepare = map_on_device };
+
+	SETUP_OR_SKIP(DMIRROR_MIRROR);
+	DEVICE_MEMORY_OR_SKIP();
+	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_MIRROR, 0);
+	self->device = self->scene.victim.device;
+	ASSERT_EQ(0, change_prepare(&self->scene.victim, &change, 1));
+	ASSERT_EQ(0, scene_add(&self->scene, HOLDER,
+			       &(const struct rule_notifier){ .kind = RULE_HLIST_END }));
+	ASSERT_EQ(0, hold_fault(&self->scene.victim));
+}
+
+SCENE_TEARDOWN(faulting)
+
+/* Moving it back fails again and again, and leaves no reference that would keep it there. */
+TEST_F(faulting, fails_without_a_trace)
+{
+	long result;
+	int i;
+
+	for (i = 0; i < FAILURES; i++)
+		EXPECT_EQ(-EIO, dmirror_migrate_to_system(self->device, CHANGE_BASE, 1));
+
+	EXPECT_EQ(0, dmirror_disarm(self->device, HOLDER));
+	ASSERT_EQ(0, victim_answer(&self->scene.victim, &result));
+	EXPECT_EQ(0, result);
+	EXPECT_EQ(0, dmirror_migrate_to_device(self->device, CHANGE_BASE, buffer, 1));
+	EXPECT_EQ(0, dmirror_migrate_to_system(self->device, CHANGE_BASE, 1));
+}
+
 /* Shared with the victim: how often it moved its memory; whether it is to stop */
 struct moving {
 	unsigned int times;
