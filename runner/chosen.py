@@ -14,7 +14,7 @@ from runner import programs
 
 QUICK = ("contract", "device", "errno", "some_fail")
 DEFAULT = (
-    *QUICK, "device_memory", "look", "mrelease", "with_lockdep",
+    *QUICK, "device_memory", "look", "mrelease", "put", "with_lockdep",
     "edges:*.of_munmap", "edges:*.of_dontneed", "edges:edges.pud",
     "hugetlb:giant.shared_dontneed",
     # Every change of an address space, so every call site: an hlist notifier that counts
