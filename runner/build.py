@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import time
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from runner import TOP, apt, cache, host, initrd
 from runner.errors import BadHost, BadKernel
@@ -71,17 +71,28 @@ class Build:
             yield f"runner/{name}", TOP / "runner" / name
 
     def key(self) -> str:
-        digest = hashlib.sha256(
-            f"{self.dir} {self.cc} {self.link}".encode(errors="surrogateescape"))
-        digest.update(self.machine.output(self.cc, "--version")[1].encode())
-        digest.update(cache.sum_of(self.busybox).encode())
+        its = [cache.sum_of(self.busybox), os.fspath(self.dir)]
         for name in ("config", "build/Module.symvers", "src/lib/test_hmm.c"):
             stat = (self.dir / name).stat()
-            digest.update(f" {stat.st_size} {int(stat.st_mtime)}".encode())
-        for name, path in sorted(self.sources()):
-            if path.exists():
-                digest.update(f" {name} {cache.sum_of(path)}".encode(errors="surrogateescape"))
-        return digest.hexdigest()[:16]
+            its.append(f"{stat.st_size} {int(stat.st_mtime)}")
+        return self.key_of(self.sources(), *its)
+
+    def key_of(self, sources: Iterable[tuple[str, pathlib.Path]], *more: str) -> str:
+        said = [self.cc, self.link, self.machine.output(self.cc, "--version")[1], *more]
+        said += [f"{name} {cache.sum_of(path)}" for name, path in sorted(sources)
+                 if path.exists()]
+        return hashlib.sha256("\n".join(said).encode(errors="surrogateescape")
+                              ).hexdigest()[:16]
+
+    def sources_of_tests(self, module: pathlib.Path) -> Iterator[tuple[str, pathlib.Path]]:
+        """Of what sources() has, and what the tests take of the kernel's and the module's"""
+        for name, path in self.sources():
+            if not name.startswith((f"{self.series.name}/", "src/lib/")):
+                yield name, path
+        src = self.dir / "src"
+        for path in [src / "Makefile", *(src / "tools/testing/selftests").glob("*.h"),
+                     *module.glob("*.h")]:
+            yield path.name, path
 
     def must(self, what: str, log: pathlib.Path, *cmd: Word,
              cwd: typing.Optional[pathlib.Path] = None) -> None:
@@ -132,6 +143,18 @@ class Build:
             self.kbuild(new / "extra", new)
 
     def tests(self, new: pathlib.Path) -> None:
+        """They take longer than the module, and are the same for most changes of a kernel."""
+        module = new / "module/lib"
+        made = self.final.with_name(f"tests-{self.key_of(self.sources_of_tests(module))}")
+        with cache.locked(self.machine, f"build-{made.name}"):
+            if cache.damaged(made / "sums"):
+                with cache.new_directory(made) as its:
+                    self.programs(its, module)
+                    cache.write_sums(its / "sums", (its / "tests").iterdir())
+            os.utime(made)
+        shutil.copytree(made, new, copy_function=os.link, dirs_exist_ok=True)
+
+    def programs(self, new: pathlib.Path, module: pathlib.Path) -> None:
         """The Makefile in selftests/ is the one place that says how a test is built. The
         stand-ins have no Makefile: they need the harness only."""
         cc, harness = self.cc, self.dir / "src/tools/testing/selftests"
@@ -143,7 +166,7 @@ class Build:
         if (self.selftests / "Makefile").exists():
             self.must("the tests do not build", new / "tests.log", "make", "-s", "-C",
                       self.selftests, "-j2", f"CC={cc}", f"KERNEL_SRC={self.dir}/src",
-                      f"TEST_HMM={new}/module/lib", f"OUTPUT={new}/obj",
+                      f"TEST_HMM={module}", f"OUTPUT={new}/obj",
                       f"LDFLAGS={self.link}", *self.cross())
         for src in self.selftests.glob("hmm_notifier_*.c"):
             program = new / "tests" / src.stem

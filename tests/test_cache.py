@@ -9,9 +9,9 @@ import subprocess
 import sys
 import unittest
 
-from support import HANGS, RUNNER, STANDINS, TOP, TempDir, built, kernel_dir
+from support import HANGS, RUNNER, STANDINS, TOP, TempDir, built, kernel_dir, machine
 
-from runner import cache, place
+from runner import build, cache, kernel, place
 from runner.errors import BadHost, Interrupted
 from runner.linux import kconfig
 
@@ -52,13 +52,39 @@ class Clones(unittest.TestCase):
             self.assertNotEqual(self.keys(second)[n], keys[n], name)
 
 
+class Programs(unittest.TestCase):
+    def test_are_built_anew_if_what_they_are_made_of_changes(self):
+        """What else changes in the kernel has only the module built."""
+        where = TempDir(self).path
+        for name in ("base", "config", "release"):
+            (where / name).symlink_to(kernel_dir() / name)
+        src = ("Makefile", "mm/mmu_notifier.c", "tools/testing/selftests/kselftest_harness.h",
+               "lib/test_hmm_uapi.h", "mm/madvise.c", "lib/test_hmm.c")
+        for name in (*(f"src/{name}" for name in src), "build/Module.symvers"):
+            (where / name).parent.mkdir(parents=True, exist_ok=True)
+            (where / name).touch()
+        made = build.Build(machine(), kernel.Kernel(where, where / "vmlinuz"),
+                           TOP / "selftests")
+
+        def keys():
+            return made.key_of(made.sources_of_tests(where / "src/lib")), made.key()
+
+        for name, anew in zip(src, (True, True, True, True, False, False)):
+            tests, whole = keys()
+            with self.subTest(name):
+                (where / "src" / name).write_text("changed\n")
+                self.assertEqual(keys()[0] != tests, anew)
+                if name.startswith("lib/"):
+                    self.assertNotEqual(keys()[1], whole)
+
+
 class Cache(unittest.TestCase):
     """The runner says what is damaged, and makes it again."""
 
     def test_build(self):
         out = built(STANDINS[1]).directory
 
-        def build():
+        def build_again():
             with contextlib.redirect_stderr(io.StringIO()) as said:
                 self.assertEqual(built(STANDINS[1]).directory, out)
             return said.getvalue()
@@ -66,15 +92,15 @@ class Cache(unittest.TestCase):
         programs = sorted((out / "tests").iterdir())
         whole = [p.read_bytes() for p in programs]
         programs[0].write_bytes(whole[0][:100])
-        self.assertIn("is damaged (tests/", build())
+        self.assertIn("is damaged (tests/", build_again())
         programs[1].unlink()
-        self.assertIn("is damaged (tests/", build())
+        self.assertIn("is damaged (tests/", build_again())
         self.assertEqual([len(p.read_bytes()) for p in programs], [len(w) for w in whole])
         with open(out / "initramfs.cpio", "r+b") as f:
             f.truncate(1000)
-        self.assertIn("initramfs.cpio is damaged", build())
+        self.assertIn("initramfs.cpio is damaged", build_again())
         self.assertGreater((out / "initramfs.cpio").stat().st_size, 1 << 20)
-        self.assertEqual(build(), "")
+        self.assertEqual(build_again(), "")
 
     def test_kernel(self):
         where = TempDir(self).path
