@@ -156,7 +156,6 @@ TEST_F(file, goes_in_silence)
  */
 #define HOLDER		1
 #define FAILURES	50
-#define BOUND_MS	10000
 
 FIXTURE(faulting) {
 	struct scene scene;
@@ -188,17 +187,10 @@ static int hold_fault(struct victim *victim)
 		.times = 1,
 	};
 	struct victim_args args = { .arg = { CHANGE_BASE } };
-	struct hmm_dmirror_counts counts;
-	int waited, err;
+	int err;
 
 	err = dmirror_arm(victim->device, &fail) ?: victim_order(victim, touch, &args);
-	for (waited = 0; !err && waited < BOUND_MS; waited++) {
-		err = dmirror_counts(victim->device, HOLDER, &counts);
-		if (!err && counts.calls[RULE_BLOCKABLE][HMM_DMIRROR_EVENT_MIGRATE])
-			return 0;
-		usleep(1000);
-	}
-	return err ?: -ETIMEDOUT;
+	return err ?: dmirror_await_hit(victim->device, HOLDER);
 }
 
 FIXTURE_SETUP(faulting)

@@ -70,16 +70,11 @@ static int hold(struct victim *victim)
 		.times = 1,
 	};
 	struct victim_args args = pages(0, 0, VICTIM_MAPPING_PAGES);
-	int waited, err;
+	int err;
 
 	err = dmirror_arm(victim->device, &fail);
 	err = err ?: victim_order(victim, do_dontneed_pages, &args);
-	for (waited = 0; !err && waited < BOUND_MS; waited++) {
-		if (calls_of(victim->device, HOLDER) > 0)
-			return 0;
-		usleep(1000);
-	}
-	return err ?: -ETIMEDOUT;
+	return err ?: dmirror_await_hit(victim->device, HOLDER);
 }
 
 /* Its end, and what the victim's call returned */

@@ -19,7 +19,6 @@
 #include "hmm_notifier.h"
 
 #define ID		1
-#define BOUND_MS	10000
 #define TIMEOUT_S	90
 
 static void *map_shared(size_t size)
@@ -141,19 +140,11 @@ static int hold(struct victim *victim, const struct change *change, unsigned int
 		.act = act,
 		.times = 1,
 	};
-	struct hmm_dmirror_counts counts;
-	unsigned int waited;
 	int err;
 
 	err = dmirror_arm(victim->device, &fail);
 	err = err ?: change_begin(victim, change, 1);
-	for (waited = 0; !err && waited < BOUND_MS; waited++) {
-		err = dmirror_counts(victim->device, ID, &counts);
-		if (!err && counts.hits)
-			return 0;
-		usleep(1000);
-	}
-	return err ?: -ETIMEDOUT;
+	return err ?: dmirror_await_hit(victim->device, ID);
 }
 
 /* Which of the invalidations that the change has to start is held; or NULL */

@@ -9,6 +9,8 @@
 #include "core/bounded.h"
 #include "core/dmirror.h"
 
+#define HIT_MS	10000
+
 /* The sizes of the ABI: the patched module has the same. */
 _Static_assert(sizeof(struct hmm_dmirror_notifier) == 48, "ABI");
 _Static_assert(sizeof(struct hmm_dmirror_fail_point) == 72, "ABI");
@@ -180,6 +182,21 @@ int dmirror_counts(int fd, unsigned int id, struct hmm_dmirror_counts *counts)
 {
 	*counts = (struct hmm_dmirror_counts) { .id = id };
 	return device_ioctl(fd, HMM_DMIRROR_COUNTS, counts);
+}
+
+int dmirror_await_hit(int fd, unsigned int id)
+{
+	struct hmm_dmirror_counts counts;
+	unsigned int waited;
+	int err = 0;
+
+	for (waited = 0; !err && waited < HIT_MS; waited++) {
+		err = dmirror_counts(fd, id, &counts);
+		if (!err && counts.hits)
+			return 0;
+		usleep(1000);
+	}
+	return err ?: -ETIMEDOUT;
 }
 
 uint64_t dmirror_sum(const __u64 counts[HMM_DMIRROR_NR_EVENTS])

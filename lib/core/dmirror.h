@@ -48,6 +48,12 @@ int dmirror_disarm_hits(int fd, unsigned int id, __u64 *hits);
 int dmirror_counts(int fd, unsigned int id, struct hmm_dmirror_counts *counts);
 
 /*
+ * Waits until what was armed has been hit: who is to be held there is held then. Returns 0,
+ * -ETIMEDOUT after 10 s, or -errno.
+ */
+int dmirror_await_hit(int fd, unsigned int id);
+
+/*
  * The sum over all events of one row of an array in struct hmm_dmirror_counts. The
  * arrays have a row for RULE_NON_BLOCKABLE and one for RULE_BLOCKABLE.
  */
