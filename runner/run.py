@@ -10,6 +10,7 @@ import typing
 from runner import (accel, build, host, job, kernel, kunit, packages, panic, parts, programs,
                     results, shards, subject, testbed, verdict, vng, workdir)
 from runner.errors import FAIL, NOT_UP, PASS, SKIP_COMMIT, BadUsage, NoTest, writing
+from runner.linux import kconfig
 from runner.options import Options
 
 
@@ -138,7 +139,7 @@ class Run:
     def split(self, tmp: pathlib.Path) -> typing.List[job.Job]:
         """The jobs of several guests; none if one runs all."""
         bed = self.testbed
-        lockdep = "CONFIG_PROVE_LOCKING=y" in bed.kernel.says("config").splitlines()
+        lockdep = not kconfig.lacking(["CONFIG_PROVE_LOCKING"], bed.kernel.says("config"))
         split = shards.guests(bed.programs, self.job.expected, self.opt.jobs, lockdep)
         return [parts.write(self.job, i, tmp, *programs.lines(bed.programs, set(part)))
                 for i, part in enumerate(split, 1)] if len(split) > 1 else []

@@ -104,9 +104,8 @@ def config(name: str, arch: str) -> typing.Optional[pathlib.Path]:
 def check_config(kernel: pathlib.Path, name: str, arch: str) -> None:
     if not (asked := config(name, arch)):
         return
-    has = kconfig.options((kernel / "config").read_text(errors="replace"))
-    lacks = [sym for sym in kconfig.options(asked.read_text())
-             if not kconfig.is_on(has.get(sym, ""))]
+    lacks = kconfig.lacking(kconfig.options(asked.read_text()),
+                            (kernel / "config").read_text(errors="replace"))
     if lacks:
         raise BadKernel(f"--subject {name} needs a kernel with {', '.join(lacks)}; --config "
                         f"{asked} has all that it needs")

@@ -52,9 +52,7 @@ def find(machine: host.Host) -> list[str]:
 
 def check(kernel: Kernel) -> None:
     """Can it have such a root at all?"""
-    got = kconfig.options(kernel.says("config"))
-    lacks = [sym for sym in kconfig.options(VNG.read_text())
-             if got.get(sym) not in (f"{sym}=y", f"{sym}=m")]
+    lacks = kconfig.lacking(kconfig.options(VNG.read_text()), kernel.says("config"))
     if lacks:
         raise BadKernel(f"--backend {NAME}: this kernel lacks {' '.join(lacks)}, without "
                         "which it has no root there")

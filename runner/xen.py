@@ -4,11 +4,11 @@ cache: one that is installed is the first in the boot menu of this machine."""
 from __future__ import annotations
 
 import pathlib
-import re
 import shutil
 
 from runner import apt, cache, host, modules
 from runner.errors import BadHost, BadKernel, writing
+from runner.linux import kconfig
 
 ROOT, FILES = pathlib.Path("/"), "boot/xen*.gz"     # runner/needs has it as well
 META = "xen-system-amd64"
@@ -18,7 +18,7 @@ OPTIONS = ("CONFIG_XEN_PV_DOM0", "CONFIG_XEN_GNTDEV", "CONFIG_XEN_GRANT_DEV_ALLO
 def check(kernel: pathlib.Path) -> None:
     """Can it be domain 0, with grants?"""
     config = (kernel / "config").read_text(errors="replace")
-    if lacks := [name for name in OPTIONS if not re.search(f"^{name}=[ym]$", config, re.M)]:
+    if lacks := kconfig.lacking(OPTIONS, config):
         raise BadKernel(f"Xen's grants need a kernel with {', '.join(lacks)}, as Debian's are")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import re
+from collections.abc import Iterable
 
 from runner import TOP, host
 from runner.linux.request import Extras
@@ -45,6 +46,12 @@ def differing(asked: Options, config: str) -> list[str]:
     got = {sym: line for sym, line in options(config).items() if is_on(line)}
     return sorted(sym for sym, line in asked.items()
                   if got.get(sym) != (line if is_on(line) else None))
+
+
+def lacking(asked: Iterable[str], config: str) -> list[str]:
+    """Symbols that the .config has neither in the kernel nor as a module"""
+    got = options(config)
+    return [sym for sym in asked if got.get(sym) not in (f"{sym}=y", f"{sym}=m")]
 
 
 def is_known(machine: host.Host, tree: pathlib.Path, sym: str) -> bool:
