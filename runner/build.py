@@ -63,10 +63,7 @@ class Build:
         src = self.dir / "src"
         for path in [*src.glob("lib/test_hmm*.[ch]"), src / "mm/mmu_notifier.c"]:
             yield f"src/{path.relative_to(src)}", path
-        for where in (self.series, TOP / "lib", self.selftests, GUEST):
-            for path in where.rglob("*"):
-                if path.is_file() and path.suffix != ".o":
-                    yield f"{where.name}/{path.relative_to(where)}", path
+        yield from files(self.series, TOP / "lib", self.selftests, GUEST)
         for name in ("build.py", "initrd.py"):
             yield f"runner/{name}", TOP / "runner" / name
 
@@ -85,14 +82,13 @@ class Build:
                               ).hexdigest()[:16]
 
     def sources_of_tests(self, module: pathlib.Path) -> Iterator[tuple[str, pathlib.Path]]:
-        """Of what sources() has, and what the tests take of the kernel's and the module's"""
-        for name, path in self.sources():
-            if not name.startswith((f"{self.series.name}/", "src/lib/")):
-                yield name, path
+        """Of it, what selftests/Makefile and programs() take"""
         src = self.dir / "src"
-        for path in [src / "Makefile", *(src / "tools/testing/selftests").glob("*.h"),
-                     *module.glob("*.h")]:
+        for path in [src / "Makefile", src / "mm/mmu_notifier.c", *module.glob("*.h"),
+                     *(src / "tools/testing/selftests").glob("*.h"),
+                     TOP / "runner/build.py"]:
             yield path.name, path
+        yield from files(TOP / "lib", self.selftests)
 
     def must(self, what: str, log: pathlib.Path, *cmd: Word,
              cwd: typing.Optional[pathlib.Path] = None) -> None:
@@ -218,6 +214,14 @@ class Build:
                     self.make()
         os.utime(self.final)
         return Built(self.final)
+
+
+def files(*trees: pathlib.Path) -> Iterator[tuple[str, pathlib.Path]]:
+    """As sources() has them"""
+    for tree in trees:
+        for path in tree.rglob("*"):
+            if path.is_file() and path.suffix != ".o":
+                yield f"{tree.name}/{path.relative_to(tree)}", path
 
 
 def unpack(machine: host.Host, package: str, to: pathlib.Path, file: str = "") -> None:
