@@ -20,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import time
+from unittest import mock
 
 import bench
 from support import TOP
@@ -117,14 +118,8 @@ class Goals:
         show_rows(tables)
 
     def cold(self):
-        usual = os.environ.get("XDG_CACHE_HOME")
-        os.environ["XDG_CACHE_HOME"] = str(self.tmp / "cache")
-        try:
+        with mock.patch.dict(os.environ, XDG_CACHE_HOME=str(self.tmp / "cache")):
             table, whole, _ = self.run()
-        finally:
-            os.environ.pop("XDG_CACHE_HOME")
-            if usual:
-                os.environ["XDG_CACHE_HOME"] = usual
         show("the first run of all", [whole], 90)
         show_rows([table])
 
