@@ -28,6 +28,9 @@ ACCOUNTED = re.compile(" ".join(rf"{s}=(\d{{1,9}})" for s in SITES))
 # With CONFIG_DEBUG_BUGVERBOSE_DETAILED, of 7.2, the condition stands before the file.
 HEADER = re.compile(r"WARNING: (?:\[.*\] )?(?:CPU: \d+ PID: \d+ at )?"
                     r"([^\s\[\]]+):(\d{1,9}) ")
+# What kmemleak found, and below it who allocated that: a function, its caller, and so on
+LEAK = "kmemleak: unreferenced object "
+MADE_BY = re.compile(r"kmemleak: +([\w.]+)\+0x\w+/0x\w+((?: \[\w+\])?)$")
 KERN_ERR = 3
 SHOWN = 20  # of one section's splats; they are counted on
 
@@ -115,6 +118,7 @@ class Reader:
         self.sites, self.log = sites, Log()
         self.section: Section | None = None
         self.last, self.seq = "", -1
+        self.leaks = False          # the last stray is an object of kmemleak's
 
     def where(self) -> str:
         if self.section:
@@ -159,16 +163,24 @@ class Reader:
         else:
             self.damaged(f"the end of another test, {text}")
 
+    def stray(self, line: str) -> None:
+        shown = len(self.log.strays) < SHOWN
+        self.leaks = shown and line.startswith(LEAK)
+        if shown:
+            self.log.strays.append((self.where(), line))
+
     def kernel_line(self, line: str, level: int) -> None:
         section, kind = self.section, kind_of(line)
         if kind == "REPORT":
             if not section:
-                if len(self.log.strays) < SHOWN:
-                    self.log.strays.append((self.where(), line))
+                self.stray(line)
             elif site := self.site(line):
                 section.warns[site] += 1
             elif not any(e in line for e in section.expect):
                 section.report(line)
+        elif self.leaks and (made := MADE_BY.match(line)):
+            where, leak = self.log.strays[-1]
+            self.log.strays[-1] = (where, f"{leak} from {made[1]}{made[2]}")
         elif section and not kind and level <= KERN_ERR and line.strip() and \
                 not any(e in line for e in section.expect):
             section.report(f"{line} (KERN_ERR or worse)")

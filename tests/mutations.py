@@ -46,6 +46,7 @@ SPLATS = [b"BUG: KASAN: slab-use-after-free in f+0x1/0x2", b"Oops: Oops: 0000 [#
           b"INFO: possible recursive locking detected", b"BUG: KMSAN: uninit-value in x",
           b"watchdog: Watchdog detected hard LOCKUP on cpu 0",
           b"kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
+          b"kmemleak: unreferenced object 0xffff888001234560 (size 64):",
           b"list_del corruption. next->prev should be x", b"Kernel panic - not syncing: x",
           b"refcount_t: underflow; use-after-free.", b"Unable to handle kernel paging request",
           b"BUG: unable to handle page fault for address: x",

@@ -12,7 +12,7 @@ import subprocess
 import time
 import unittest
 
-from support import HANGS, KERNEL, STANDINS, TOP, Run, TempDir, sh
+from support import HANGS, KERNEL, STANDINS, TOP, Run, TempDir, kernel_dir, sh
 
 from runner import qemu
 
@@ -132,6 +132,17 @@ class BadEnds(unittest.TestCase):
         self.assertIn("the kernel reported: BUG: kernel NULL pointer",
                       r.result(f"{X}:kernel.mad.oops")[1])
         self.assertIn("misbehave_warn", r.result("kernel-log")[1])
+
+    def test_leak(self):
+        """CHECK_KERNEL=image:BZIMAGE,DIR of tests/proof/lockdep.config has kmemleak"""
+        if "CONFIG_DEBUG_KMEMLEAK=y" not in (kernel_dir() / "config").read_text():
+            self.skipTest("no kmemleak")
+        r = Run(self, *globs(f"{X}:kernel.mad.leak", f"{X}:kernel.sane"))
+        self.assertEqual((r.code, r.failed()), (1, ["kernel-log"]), r.out)
+        # one of two, and no third
+        leaks = re.findall("unreferenced object .*?(?=; |$)", r.result("kernel-log")[1])
+        self.assertEqual(len(leaks), 1, leaks)
+        self.assertIn(" from misbehave_leak [misbehave] ", leaks[0])
 
     def test_panic(self):
         r = Run(self, *globs(f"{X}:kernel.mad.panic", f"{X}:kernel.sane"))

@@ -153,6 +153,22 @@ class Grammar(unittest.TestCase):
         self.assertEqual(sh(where / "x", *lines).stdout.splitlines(), python)
         self.assertEqual(python.count("REPORT"), len(lines) - 7) # and one of two lines
 
+    def test_a_leak_is_told_with_who_made_it(self):
+        """As 6.12 and 7.2 print two objects at the end of a run"""
+        def leak(at, *functions):
+            return [(4, f"kmemleak: {line}") for line in (
+                f"unreferenced object {at} (size 64):", '  comm "x", pid 9, jiffies 4294942063',
+                "  hex dump (first 32 bytes):", "    6b 6b 6b 6b 6b 6b 6b 6b  kkkkkkkk",
+                "  backtrace (crc 0):", *(f"    {f}" for f in functions))]
+        kmsg = [*good_kmsg(), *leak("0x1", "__kmalloc_noprof+0x2a/0x3b", "add+0x1/0x2 [test_hmm]"),
+                *leak("(percpu) 0x2", "pcpu_alloc+0x1/0x2"),
+                (6, "kmemleak: 2 new suspected memory leaks (see /sys/kernel/debug/kmemleak)")]
+        why = Judged(self, None, kmsg).failed()["kernel-log"]
+        self.assertIn(f"after {PROGRAM}:f.w.two: kmemleak: unreferenced object 0x1 (size 64): "
+                      "from __kmalloc_noprof from add [test_hmm]; ", why)
+        self.assertIn("object (percpu) 0x2 (size 64): from pcpu_alloc; ", why)
+        self.assertIn("kmemleak: 2 new suspected memory leaks", why)
+
     def test_unknown_error_of_the_kernel(self):
         kmsg = good_kmsg()
         kmsg.insert(4, (3, "zram: something is wrong"))

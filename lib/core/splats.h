@@ -43,6 +43,7 @@ SPLAT(REPORT, "KCSAN: ")				/* kernel/kcsan/report.c */
 SPLAT(REPORT, "KMSAN: ")				/* mm/kmsan/report.c */
 SPLAT(REPORT, "UBSAN: ")				/* lib/ubsan.c */
 SPLAT(REPORT, "CFI failure at ")			/* kernel/cfi.c */
+SPLAT(REPORT, "kmemleak: unreferenced object ")		/* mm/kmemleak.c */
 SPLAT(REPORT, "kmemleak: * new suspected memory leak")	/* mm/kmemleak.c */
 SPLAT(REPORT, "list_add corruption")			/* lib/list_debug.c */
 SPLAT(REPORT, "list_del corruption")			/* lib/list_debug.c */

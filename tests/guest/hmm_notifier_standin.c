@@ -116,6 +116,12 @@ TEST_F(kernel, oops)
 	usleep(variant->what ? 100000 : 0);
 }
 
+TEST_F(kernel, leak)
+{
+	if (variant->what)
+		ask("leak");
+}
+
 TEST_F_TIMEOUT(kernel, hang, 100000)
 {
 	if (variant->what)

@@ -6,6 +6,7 @@
 #include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/delay.h>
+#include <linux/slab.h>
 
 static noinline void misbehave_warn(void)
 {
@@ -30,6 +31,15 @@ static noinline void misbehave_flood(void)
 	}
 }
 
+/* The second one is still in use. */
+static noinline void misbehave_leak(void)
+{
+	static void *kept;
+
+	WRITE_ONCE(kept, kmalloc(64, GFP_KERNEL));
+	WRITE_ONCE(kept, kmalloc(64, GFP_KERNEL));
+}
+
 static int please(const char *val, const struct kernel_param *kp)
 {
 	if (sysfs_streq(val, "warn"))
@@ -38,6 +48,8 @@ static int please(const char *val, const struct kernel_param *kp)
 		misbehave_hang();
 	else if (sysfs_streq(val, "flood"))
 		misbehave_flood();
+	else if (sysfs_streq(val, "leak"))
+		misbehave_leak();
 	else if (sysfs_streq(val, "oops"))
 		*(volatile int *)8 = 1;
 	else if (sysfs_streq(val, "panic"))
