@@ -49,6 +49,7 @@ class Boot:
     started: float = dataclasses.field(default_factory=time.time)
     verbose: bool = False
     quiet: bool = False
+    show: typing.Optional[progress.Progress] = None    # of several guests at once
 
 
 class Guest:
@@ -56,7 +57,7 @@ class Guest:
 
     def __init__(self, boot: Boot, machine: host.Host):
         self.boot, self.machine = boot, machine
-        self.show = progress.Progress(boot.job, boot.verbose, boot.quiet)
+        self.show = boot.show or progress.Progress(boot.job, boot.verbose, boot.quiet)
         self.times: typing.Dict[str, float] = {}
         self.logs = {n: Tail(boot.results / f"{n}.log") for n in LOGS}
         self.ktap_done = self.ready = False

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the user sees while the guest runs: one line that changes on a terminal;
+"""What the user sees while the guest runs, or several: one line that changes on a terminal;
 plain lines, of failures only, when piped."""
 import pathlib
 import re
 import sys
+import threading
 import time
 import typing
 
@@ -24,17 +25,19 @@ class Progress:
         self.tty = self.screen.tty
         self.verbose, self.done, self.now, self.began = verbose, 0, "", time.monotonic()
         self.failed = 0
+        self.lock = threading.Lock()
 
     def line(self, line: str) -> None:
-        if self.verbose:
-            self.print(line)
-        if m := RUNS.match(line):
-            self.now = m[1]
-        if m := RESULT.match(line):
-            self.done += 1
-            if not self.verbose and m[1] == "not ok":
-                self.fail(m[2])
-        self.tick()
+        with self.lock:
+            if self.verbose:
+                self.print(line)
+            if m := RUNS.match(line):
+                self.now = m[1]
+            if m := RESULT.match(line):
+                self.done += 1
+                if not self.verbose and m[1] == "not ok":
+                    self.fail(m[2])
+            self.show()
 
     def fail(self, name: str) -> None:
         self.failed += 1
@@ -50,6 +53,10 @@ class Progress:
         print(screen.plain(text), file=sys.stderr, flush=True)
 
     def tick(self) -> None:
+        with self.lock:
+            self.show()
+
+    def show(self) -> None:
         if not self.tty:
             return
         what = self.now if self.now else "booting"
@@ -58,4 +65,5 @@ class Progress:
         self.screen.show(f"[{self.done}/{self.total}{failed}] {seconds:3.0f} s  {what}")
 
     def close(self) -> None:
-        self.screen.clear()
+        with self.lock:
+            self.screen.clear()

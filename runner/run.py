@@ -8,7 +8,7 @@ import time
 import typing
 
 from runner import (accel, build, host, job, kernel, kunit, packages, panic, parts, programs,
-                    results, shards, subject, testbed, verdict, vng, workdir)
+                    progress, results, shards, subject, testbed, verdict, vng, workdir)
 from runner.errors import FAIL, NOT_UP, PASS, SKIP_COMMIT, BadUsage, NoTest, writing
 from runner.linux import kconfig
 from runner.options import Options
@@ -148,16 +148,19 @@ class Run:
         if not self.jobs:
             return self.boot_one(self.job, to.directory, tmp)
         self.testbed.describe(self.job, to.directory, jobs=str(len(self.jobs)))
+        show = progress.Progress(self.job.directory, self.opt.verbose)
         boots = []
         for i, part in enumerate(self.jobs, 1):
             where = to.directory / parts.name(i)
             with writing(where):
                 where.mkdir(exist_ok=True)
-            boots.append(functools.partial(self.boot_one, part, where, part.directory.parent))
+            boots.append(functools.partial(self.boot_one, part, where, part.directory.parent,
+                                           show))
         return next((how for how in parts.run(self.machine, boots, self.opt.jobs)
                      if how in NOT_UP), "")
 
-    def boot_one(self, its: job.Job, to: pathlib.Path, tmp: pathlib.Path) -> str:
+    def boot_one(self, its: job.Job, to: pathlib.Path, tmp: pathlib.Path,
+                 show: typing.Optional[progress.Progress] = None) -> str:
         opt = self.opt
         xen = self.subject.xen if self.subject else None
         return self.testbed.boot(
@@ -166,7 +169,7 @@ class Run:
             cpus=opt.cpus, memory=opt.memory,
             machine=self.subject.machine if self.subject else "", xen=xen,
             log_limit=opt.log_limit, started=self.started, verbose=opt.verbose,
-            quiet=self.opt.jobs > 1, snapshot=opt.snapshot and not (xen or self.vng))
+            show=show, snapshot=opt.snapshot and not (xen or self.vng))
 
     def keep(self, to: results.Results) -> None:
         with writing(to.directory):

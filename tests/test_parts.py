@@ -122,6 +122,11 @@ class Really(unittest.TestCase):
         again = sh(*RUNNER, "judge", r.dir / "latest")
         self.assertEqual(again.returncode, 0, again.stdout)
 
+    def test_failures_of_all_guests_are_told_as_they_come(self):
+        r = Run(self, "--jobs", "2", "--test", "ends.fails")
+        self.assertEqual(r.code, 1, r.out)
+        self.assertEqual(r.out.partition("FAIL: ")[0].count("  FAIL ends.fails\n"), 2, r.out)
+
     def test_not_with_everything(self):
         for more in (["--panic-on-warn"], ["--subject", "kvm"]):
             r = sh(TOP / "run_tests.sh", "--kernel", KERNEL, "--jobs", "2", *more)
