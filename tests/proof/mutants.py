@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """mutants.py [--kernel SPEC] [NAME...] - does the suite notice each known mistake?
 
-Boots each mutant of kernel-patches/mutants/ and runs the suite on it, and beside it
-upstream's own tests. A mutant is killed when the tests that its patch names fail, and
-say what it says; not by a build, a boot or another test that fails. The unmutated kernel
-runs first, and as at least every tenth boot: if it fails once, nothing counts.
+Boots each mutant of kernel-patches/mutants/ and runs on it the tests that its patch names,
+and beside them upstream's own. A mutant is killed when those fail, and say what it says;
+not by a build, a boot or another test that fails. The unmutated kernel runs first, and as
+at least every tenth boot: if it fails once, nothing counts.
 
 A patch begins with lines like these:
     Breaks: what is wrong with it
@@ -14,8 +14,8 @@ A patch begins with lines like these:
     Unobservable: the proof
     Seen-by: lockdep
 One of the tests has to fail, with a line that has these texts. One that can't be
-observed has the proof instead, and must fail nothing. Lockdep takes twice the time:
-only those that nothing else can see run on a kernel that has it.
+observed has the proof instead, and must fail none of the rule's own tests. Lockdep takes
+twice the time: only those that nothing else can see run on a kernel that has it.
 
 Exits 0 when all are killed, 1 when one is not, 2 when the campaign is void.
 """
@@ -49,7 +49,7 @@ QUICK = "rcupdate.rcu_expedited=1"
 # Which mutant the guest runs; it is told when it is up, so that all go on from one snapshot.
 MM_MUTANT = "/sys/module/kernel/parameters/mm_mutant"
 NOT_SET = f"could not set {MM_MUTANT}"
-# The rule as a whole, on every mutant; of the other programs what a mutant names.
+# The rule as a whole, where no test has to fail
 WHOLE = ["contract:*", "errno:*"]
 # Tests that wait for a callback that never comes take time, but no CPU.
 WAITS = ("-110", "nothing said for", "terminated by timeout")
@@ -69,6 +69,10 @@ class Mutant:
     @property
     def name(self):
         return self.patch.stem
+
+    @property
+    def globs(self):
+        return [glob for glob, _ in self.kills] or WHOLE
 
     @property
     def waits(self):
@@ -198,10 +202,10 @@ class Campaign:
     def control(self, kernel, globs, first):
         """The unmutated kernel and what mutants are to be killed by; a failure here
         voids all."""
-        tests, upstream, seconds = self.boot(kernel, "unmutated", 0, WHOLE + globs, first)
+        tests, upstream, seconds = self.boot(kernel, "unmutated", 0, globs, first)
         wrong = [f"{t['name']}: {t['reason']}" for t in tests if t["result"] == "fail"]
         ran = [t for t in tests if t["result"] != "skip"]
-        wrong += [f"none of {glob} ran" for glob in globs
+        wrong += [f"none of {glob} ran" for glob in set(globs) - set(WHOLE)
                   if not any(named(t["name"], glob) for t in ran)]
         if wrong:
             self.stop = True
@@ -217,13 +221,10 @@ class Campaign:
             # a hang may be the host's, but not twice
             if runs.count(runs[-1]) > 1 or not {"hang", "no end"} & set(runs[-1].values()):
                 said = runs[-1]
-        globs = [glob for glob, _ in mutant.kills]
-        if not mutant.waits:
-            globs += WHOLE
-        tests, upstream, seconds = self.boot(mutant.kernel, mutant.name, mutant.number,
-                                             globs, not said)
+        what_runs = (mutant.kernel, mutant.name, mutant.number, mutant.globs)
+        tests, upstream, seconds = self.boot(*what_runs, not said)
         if "no end" in upstream.values(): # they took the guest with them: one for ours
-            tests, _, more = self.boot(mutant.kernel, mutant.name, mutant.number, globs, False)
+            tests, _, more = self.boot(*what_runs, False)
             seconds += more
         if upstream:
             kept.parent.mkdir(exist_ok=True)
@@ -261,7 +262,7 @@ class Campaign:
             mutants, tried = [m for m in chosen if m.kernel == kernel], set()
             for i in range(0, len(mutants), CONTROL_EVERY):
                 part = mutants[i:i + CONTROL_EVERY]
-                globs = {glob for m in part for glob, _ in m.kills} - tried
+                globs = {glob for m in part for glob in m.globs} - tried or set(WHOLE)
                 tried |= globs
                 alone = {g for g in globs if self.is_alone(kernel, g)}
                 work.append((False, self.control, (kernel, sorted(globs - alone), not i)))
