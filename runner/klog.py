@@ -31,6 +31,7 @@ HEADER = re.compile(r"WARNING: (?:\[.*\] )?(?:CPU: \d+ PID: \d+ at )?"
 # What kmemleak found, and below it who allocated that: a function, its caller, and so on
 LEAK = "kmemleak: unreferenced object "
 MADE_BY = re.compile(r"kmemleak: +([\w.]+)\+0x\w+/0x\w+((?: \[\w+\])?)$")
+CALLERS = 4  # shown of one leak
 KERN_ERR = 3
 SHOWN = 20  # of one section's splats; they are counted on
 
@@ -180,7 +181,8 @@ class Reader:
                 section.report(line)
         elif self.leaks and (made := MADE_BY.match(line)):
             where, leak = self.log.strays[-1]
-            self.log.strays[-1] = (where, f"{leak} from {made[1]}{made[2]}")
+            if leak.count(" from ") < CALLERS:
+                self.log.strays[-1] = (where, f"{leak} from {made[1]}{made[2]}")
         elif section and not kind and level <= KERN_ERR and line.strip() and \
                 not any(e in line for e in section.expect):
             section.report(f"{line} (KERN_ERR or worse)")

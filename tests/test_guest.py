@@ -139,10 +139,10 @@ class BadEnds(unittest.TestCase):
             self.skipTest("no kmemleak")
         r = Run(self, *globs(f"{X}:kernel.mad.leak", f"{X}:kernel.sane"))
         self.assertEqual((r.code, r.failed()), (1, ["kernel-log"]), r.out)
-        # one of two, and no third
         leaks = re.findall("unreferenced object .*?(?=; |$)", r.result("kernel-log")[1])
-        self.assertEqual(len(leaks), 1, leaks)
-        self.assertIn(" from misbehave_leak [misbehave] ", leaks[0])
+        self.assertTrue(0 < len(leaks) < 16, leaks)
+        for leak in leaks:
+            self.assertIn(" from misbehave_leak [misbehave] ", f"{leak} ")
 
     def test_panic(self):
         r = Run(self, *globs(f"{X}:kernel.mad.panic", f"{X}:kernel.sane"))

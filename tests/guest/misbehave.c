@@ -4,7 +4,7 @@
  * /sys/module/misbehave/parameters/please.  For the runner's own tests only.
  */
 #include <linux/module.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/delay.h>
 #include <linux/slab.h>
 
@@ -31,13 +31,14 @@ static noinline void misbehave_flood(void)
 	}
 }
 
-/* The second one is still in use. */
+/* The last one is still in use, and so is any whose address is left in some memory. */
 static noinline void misbehave_leak(void)
 {
 	static void *kept;
+	int i;
 
-	WRITE_ONCE(kept, kmalloc(64, GFP_KERNEL));
-	WRITE_ONCE(kept, kmalloc(64, GFP_KERNEL));
+	for (i = 0; i < 16; i++)
+		WRITE_ONCE(kept, kmalloc(64, GFP_KERNEL));
 }
 
 static int please(const char *val, const struct kernel_param *kp)
