@@ -3,10 +3,10 @@
 """engines.py RESULTS ENGINE=FILE... - do the engines that run the tests agree?
 
 RESULTS is a run of run_tests.sh. FILE is what another engine said of the same kernel: KTAP,
-as kselftest prints it, LAVA's log (lava.log), or a summary.json, of --kunit or of any other
-backend. Each test that both have is compared. One that skips there because what it does to
-a machine is not asked for is no difference; nor is a known bug that an engine without such
-a word has as passed.
+as kselftest prints it, a dmesg with KUnit's, LAVA's log (lava.log), or a summary.json, of
+--kunit or of any other backend. Each test that both have is compared. One that skips there
+because what it does to a machine, or huge pages, is not asked for is no difference; nor is a
+known bug that an engine without such a word has as passed.
 
 Exits 0 when they agree, 1 when not or when there is nothing to compare.
 """
@@ -24,7 +24,9 @@ sys.path[:0] = [str(TOP)]
 from ci.lava import told  # noqa: E402
 from runner.page import is_test  # noqa: E402
 
-NOT_ASKED = re.compile(r"not asked for|kernel\.(panic_on_warn|warn_limit|traceoff_on_warning)")
+NOT_ASKED = re.compile(r"not asked for|kernel\.(panic_on_warn|warn_limit|traceoff_on_warning)|"
+                       # our own guest has these; who asks for no victim has none to look at
+                       r"no free huge pages|no victim was killed so")
 # In the selftests' names of one notifier alone, its kind stands first.
 ALONE = r"(hlist_end|hlist|interval|two_pass)_(nonblock|block)_(\w+)"
 SAME, CONSENT = "the same", "not asked for"
@@ -33,10 +35,20 @@ Verdicts = dict[str, tuple[str, str]]   # {test: (result, reason)}
 
 
 def read_ktap(text: str) -> Verdicts:
-    """A test's line has no program; the program's own comes after them."""
+    """A test's line has no program; the program's own comes after them. KUnit's names stand
+    in what they are part of."""
     found: Verdicts = {}
     tests: Verdicts = {}
+    within: dict[str, str] = {}   # {indentation: what the lines there are part of}
     for line in text.splitlines():
+        if m := re.match(r"\[[ .\d]+\] ( {4}| {8})(?:# Subtest: (\w+)|(not )?ok \d+ (\w+)"
+                         r"(?: +# *(.*))?)$", line):
+            if m[2]:
+                within[m[1]] = m[2]
+            elif len(m[1]) == 8 and len(within) == 2:
+                suite, case = within[" " * 4], within[m[1]]
+                found[f"kunit:{suite}.{m[4]}.{case}"] = result(bool(m[3]), m[5] or "")
+            continue
         m = re.match(r"(?:# )*(not )?ok \d+ ([\w.]+)(?: +# *(.*))?$", line)
         if m and m[2].startswith("hmm_notifier_"):
             found.update({f"{m[2]}:{test}": said for test, said in tests.items()})
