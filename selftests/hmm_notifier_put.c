@@ -23,11 +23,15 @@ static int set_trace(const char *file, const char *value)
 	return ledger_write(machine_trace("frees", file), value, strlen(value));
 }
 
+/*
+ * -EINVAL: there is no such function to trace. Without the newline that would go unsaid,
+ * and each function of the kernel be traced.
+ */
 static int trace_frees(pid_t program)
 {
 	int err = ledger_mkdir(program, machine_trace("frees", ""));
 
-	err = err ?: set_trace("set_ftrace_filter", FREE);
+	err = err ?: set_trace("set_ftrace_filter", FREE "\n");
 	err = err ?: set_trace("current_tracer", "function");
 	return err ?: set_trace("tracing_on", "1");
 }
@@ -76,8 +80,14 @@ FIXTURE(got) {
 
 FIXTURE_SETUP(got)
 {
+	int err;
+
 	SETUP_OR_SKIP(DMIRROR_BARE);
-	if (machine_once(trace_frees))
+	err = machine_once(trace_frees);
+	/* lib/Makefile */
+	if (err == -EINVAL)
+		SKIP(return, "a test_hmm of lib/ is built without calls to trace");
+	if (err)
 		SKIP(return, "no function tracer (CONFIG_FUNCTION_TRACER)");
 	SCENE_BEGIN_VICTIM(&self->scene, DMIRROR_BARE, 3);
 	self->device = open_again(&self->scene.victim);

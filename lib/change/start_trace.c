@@ -22,7 +22,7 @@ static int trace(pid_t program)
 
 	/* The clock of one CPU says nothing about the order on two. */
 	err = err ?: set("trace_clock", "global");
-	err = err ?: set("set_ftrace_filter", TRACED);
+	err = err ?: set("set_ftrace_filter", TRACED "\n");
 	err = err ?: set("current_tracer", "function");
 	return err ?: set("tracing_on", "1");
 }
