@@ -26,6 +26,7 @@ make check-rxe               --subject rxe, on a kernel that is built for it
 make check-gntdev            --subject gntdev, in a domain 0 of Xen
 make check-shapes [SHAPE=]   on one CPU, with 128 MiB, PREEMPT_RT, larger pages and so on
 make check-vng               --backend vng has the verdicts of our own VM
+make check-mm-ci MM_CI=DIR   mm-ci's own scripts run the tests, as ci/README says
 make check-bisect            bisects a handful of kernels
 make bench [ARGS=]           where the time of a run goes: -n 9, --cold, --counted,
                              options of it; '--goals [NAME...]': is it as quick as it
@@ -119,6 +120,12 @@ check-vng:
 	@./run_tests.sh packages run check
 	@CHECK_VNG=1 pytest-3 tests/test_vng.py
 
+# Not a part of check: it wants MM_CI=, a checkout of linux-mm/mm-ci.  KDIR= is a tree as
+# ci/README says, TIMEOUT= in place of the 300 s that a guest has there.
+check-mm-ci:
+	@./run_tests.sh packages run source check mm-ci
+	@CHECK_MM_CI=1 MM_CI="$(MM_CI)" KDIR="$(KDIR)" pytest-3 -n 0 tests/test_mm_ci.py
+
 # Not a part of check: it builds a handful of kernels.
 check-bisect:
 	@./run_tests.sh packages run source
@@ -178,4 +185,4 @@ clean:
 distclean: clean
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/hmm-notifier-tests"
 
-.PHONY: all help check new-test static static-cocci static-gcc stable callsites fuzz-judge bench cost install uninstall series check-rxe check-shapes check-vng check-bisect mutants fuzz-device coverage proof lava-local engines lava-lab check-tarball check-gntdev clean distclean
+.PHONY: all help check new-test static static-cocci static-gcc stable callsites fuzz-judge bench cost install uninstall series check-rxe check-shapes check-vng check-mm-ci check-bisect mutants fuzz-device coverage proof lava-local engines lava-lab check-tarball check-gntdev clean distclean
