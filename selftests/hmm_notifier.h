@@ -113,6 +113,9 @@ static inline void log_result(const struct __test_metadata *_metadata)
 			   _metadata->results->reason);
 }
 
+/* For FIXTURE_SETUP behind SCENE_BEGIN: there is no teardown then, to log the reason. */
+#define SETUP_SKIP(reason) SKIP(log_result(_metadata); return, reason)
+
 /* For FIXTURE_SETUP, before anything else: skips with the reason */
 #define SETUP_OR_SKIP(node) do {					\
 	const char *why_not = dmirror_why_not(node);			\

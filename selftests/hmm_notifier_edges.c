@@ -137,7 +137,7 @@ FIXTURE_SETUP(edges)
 	SCENE_BEGIN(&self->scene);
 	self->at = variant->map(variant->pages);
 	if (self->at == -1UL)
-		SKIP(return, "no such address to map at");
+		SETUP_SKIP("no such address to map at");
 	ASSERT_EQ(0, scene_open(&self->scene, DMIRROR_BARE));
 	/* That has forked: they are no one else's from now on. */
 	for (i = 0; variant->pages[i]; i++)
@@ -149,7 +149,7 @@ FIXTURE_SETUP(edges)
 		before->entry[i].addr = page_of(self->at, i);
 	ASSERT_EQ(0, dmirror_watch(self->scene.victim.device, before));
 	if (!before->entry[0].level)
-		SKIP(return, "no gup_fast() on this architecture");
+		SETUP_SKIP("no gup_fast() on this architecture");
 	for (i = 0; variant->pages[i]; i++)
 		EXPECT_EQ(variant->pages[i] == '.' ? 0 : PRESENT,
 			  before->entry[i].flags & PRESENT);

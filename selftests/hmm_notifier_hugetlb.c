@@ -98,7 +98,7 @@ FIXTURE_SETUP(giant)
 		*(volatile uintptr_t *)(self->at + CHANGE_HUGE) = self->at;
 	ASSERT_EQ(0, victim_call(&self->scene.victim, has_second, &args, &result));
 	if (!result)
-		SKIP(return, "page tables of hugetlb are not shared");
+		SETUP_SKIP("page tables of hugetlb are not shared");
 	ASSERT_EQ(0, scene_add(&self->scene, 1,
 			       &(const struct rule_notifier){ .kind = RULE_HLIST_END }));
 }

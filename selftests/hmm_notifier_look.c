@@ -76,7 +76,7 @@ FIXTURE_SETUP(look)
 	ASSERT_NE(0, self->other);
 	ASSERT_EQ(0, look_at(self->device, self->at, &entry));
 	if (!entry.level)
-		SKIP(return, "no gup_fast() on this architecture");
+		SETUP_SKIP("no gup_fast() on this architecture");
 	EXPECT_EQ(0, entry.flags);
 	change_fill(self->at, NR_PAGES * CHANGE_PAGE);
 	change_fill(self->other, CHANGE_PAGE);
