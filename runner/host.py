@@ -5,6 +5,7 @@ import contextlib
 import os
 import pathlib
 import pwd
+import re
 import signal
 import subprocess
 import sys
@@ -27,6 +28,13 @@ def say(text: str) -> None:
 
 def complain(text: str) -> None:
     say(f"run_tests.sh: {text}")
+
+
+def memory_left() -> int:
+    """MiB that programs can have here before others have to give some"""
+    found = re.search(r"^MemAvailable: +(\d+) kB$",
+                      pathlib.Path("/proc/meminfo").read_text(), re.M)
+    return int(found[1]) // 1024 if found else 0
 
 
 class Deferred:

@@ -168,8 +168,9 @@ def parser() -> Parser:
     add("--shard", metavar="I/N", type=shards.parse,
         help="of these tests the part I of N, for N machines: each test is in one part, "
              "whatever the machine, and the parts take about the same time")
-    add("--jobs", metavar="N", type=number, default=1,
-        help="run them in N guests at once, of 1 GiB each; they are split as by --shard")
+    add("--jobs", metavar="N", type=number, default=0,
+        help="run them in N guests at once, of 1 GiB each; they are split as by --shard. "
+             "--all has one more than CPUs, up to 4, where there is the memory")
     add("--stress", metavar="S", type=number_or_none, default=0,
         help="S seconds of random operations (default 10 if --test asks for them, 1 as "
              "part of --all)")
@@ -294,6 +295,16 @@ def choose_tests(got: argparse.Namespace) -> typing.Tuple[str, typing.Tuple[str,
     return ("test", ("stress",)) if got.stress or got.seed else ("default", ())
 
 
+def guests(got: argparse.Namespace, cpus: int, memory: int) -> int:
+    """As many as have the verdict soonest, of those that this machine can bear: memory is what
+    it has left, in MiB. One more than CPUs, as some of the tests wait."""
+    asked: int = got.jobs
+    each: int = got.memory
+    if asked or not got.all or got.panic_on_warn or got.subject or got.backend == "vng":
+        return asked or 1
+    return max(1, min(cpus + 1, 4, memory // 2 // each))
+
+
 def check_kunit(got: argparse.Namespace) -> None:
     """What it has no use for"""
     for name in ("all", "quick", "test", "subject", "compare", "list", "shard", "bisect",
@@ -327,6 +338,7 @@ def parse(argv: typing.Sequence[str], here: str = os.uname().machine) -> Options
         raise BadUsage(f"--backend vng: {'not with --kunit' if got.kunit else 'on x86_64'}")
     if got.shard and (got.panic_on_warn or got.bisect or got.compare):
         raise BadUsage("--shard: not with --panic-on-warn, --bisect or --compare")
+    got.jobs = guests(got, len(os.sched_getaffinity(0)), host.memory_left())
     if got.jobs > 1 and (got.panic_on_warn or got.subject):
         raise BadUsage("--jobs: not with --panic-on-warn or --subject")
     if not got.compare and not got.kernel.startswith(("source:", "tree:")):

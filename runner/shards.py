@@ -17,13 +17,14 @@ Part = typing.Tuple[int, int]
 # Seconds, of --all on 6.12 under TCG, where four runs took 200 s in the median; what
 # matches none takes less than a second. The first that matches counts.
 SLOW = (
-    ("oom:reaper.*.tries_until_nothing_fails", 30.0), ("oom:place.global.*", 14.0),
-    ("overlap:*.unregistering_waits_for_the_walk", 11.0), ("oom:place.sysrq_f.*", 2.5),
-    ("oom:place.*", 8.5), ("oom", 3.0), ("stress", 4.0),
+    ("overlap:*.unregistering_waits_for_the_walk", 11.0), ("oom", 0.35), ("stress", 4.0),
     ("register:*.interrupted_leaves_nothing", 2.3), ("errno:sweep.*", 0.8),
     ("overlap", 0.35), ("mmap:*.*_second_*", 0.2),
 )
 OTHERS = 0.1
+# All victims of a stage are killed at once, by the first test that asks, and the last of its
+# tests looks at what happened beside.
+TOGETHER = ("oom",)
 # Each ends with lockdep's report, and lockdep reports once: in a guest each.
 ALONE = ("with_lockdep:mutex.held_*", "with_lockdep:callback")
 
@@ -41,12 +42,12 @@ def seconds(full: str) -> float:
 
 
 def units(found: programs.Programs, expected: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """What runs together or not at all: a test, or of a program that can't run a part of
-    its tests all of them."""
+    """What runs together or not at all: a test, or all of a program that can't run a part of
+    its tests, or is in TOGETHER."""
     whole: dict[str, list[str]] = {}
     for full in expected:
         name = full.partition(":")[0]
-        if found[name].selects:
+        if found[name].selects and not programs.selected(full, TOGETHER):
             yield (full,)
         else:
             whole.setdefault(name, []).append(full)

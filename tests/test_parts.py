@@ -7,6 +7,8 @@ import unittest
 import goodrun
 from support import KERNEL, RUNNER, TOP, Run, TempDir, sh
 
+from runner import options
+
 PARTS = ({"hmm_notifier_x": {"f.v.one": "", "f.v.two": " # SKIP no CONFIG_THIS"},
           "hmm_notifier_y": {"g.one": ""}},
          {"hmm_notifier_x": {"f.w.one": f" # XFAIL known bug: {goodrun.BUG}"},
@@ -105,6 +107,17 @@ class Judged(unittest.TestCase):
             self.assertEqual((code, summary["ended"]), (1, "panic"))
             self.assertIn("Kernel panic", failed["guest"])
             self.write_part(i, PARTS[i - 1])
+
+
+class Guests(unittest.TestCase):
+    def test_all_takes_the_guests_that_the_machine_bears(self):
+        for words, cpus, memory, jobs in (
+                ("--all", 2, 20000, 3), ("--all", 64, 100000, 4), ("--all", 1, 20000, 2),
+                ("--all", 8, 5000, 2), ("--all", 8, 500, 1), ("--all --memory 4096", 8, 20000, 2),
+                ("--all --jobs 3", 1, 500, 3), ("", 8, 20000, 1), ("--panic-on-warn", 8, 20000, 1),
+                ("--all --backend vng", 8, 20000, 1), ("--all --subject kvm", 8, 20000, 1)):
+            got = options.parser().parse_args(words.split())
+            self.assertEqual(options.guests(got, cpus, memory), jobs, words)
 
 
 class Really(unittest.TestCase):

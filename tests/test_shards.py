@@ -55,9 +55,10 @@ class Split(unittest.TestCase):
             self.assertEqual([set(part) for part in again], [set(part) for part in first])
 
     def test_like_sizes(self):
-        """No part has more than an even share, and the longest test that is in it."""
+        """No part has more than an even share, and the longest unit that is in it."""
         for expected in (self.all, self.default):
-            times = [shards.seconds(full) for full in expected]
+            times = [sum(map(shards.seconds, unit))
+                     for unit in shards.units(self.found, expected)]
             for n in MANY:
                 for part in shards.split(self.found, expected, n):
                     load = sum(map(shards.seconds, part))
@@ -68,6 +69,11 @@ class Split(unittest.TestCase):
             for name, p in self.whole.items():
                 has = sum(full.partition(":")[0] == name for full in part)
                 self.assertIn(has, (0, len(p.tests)))
+
+    def test_who_looks_at_what_happened_beside_is_with_those_that_it_happened_to(self):
+        for part in shards.split(self.found, self.all, 5):
+            oom = {full for full in part if full.startswith("hmm_notifier_oom:")}
+            self.assertTrue(not oom or any(":rest." in full for full in oom), oom)
 
     def test_what_lockdep_reports_is_in_a_guest_of_its_own(self):
         alone = {full for full in self.all if programs.selected(full, shards.ALONE)}
