@@ -54,7 +54,7 @@ class Ordinary(unittest.TestCase):
         self.assertEqual(r.failed(), [f"{X}:ends.fails", f"{NEXT}:ends.fails"])
         s = r.summary
         self.assertEqual((s["passed"], s["failed"], s["skipped"], s["known_bugs"]),
-                         (12, 2, 2, 2))
+                         (14, 2, 2, 2))
         latest = r.dir / "latest"
         for name in ("ktap.log", "kmsg.log", "junit.xml", "qemu-command", "meta.json"):
             self.assertTrue((latest / name).stat().st_size, name)
