@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "core/ledger.h"
 #include "core/machine_state.h"
 #include "core/trace_pipe.h"
 #include "hmm_notifier.h"
@@ -18,22 +17,9 @@
 
 #define FREE	"dmirror_hlist_free"	/* test_hmm's ->free_notifier */
 
-static int set_trace(const char *file, const char *value)
-{
-	return ledger_write(machine_trace("frees", file), value, strlen(value));
-}
-
-/*
- * -EINVAL: there is no such function to trace. Without the newline that would go unsaid,
- * and each function of the kernel be traced.
- */
 static int trace_frees(pid_t program)
 {
-	int err = ledger_mkdir(program, machine_trace("frees", ""));
-
-	err = err ?: set_trace("set_ftrace_filter", FREE "\n");
-	err = err ?: set_trace("current_tracer", "function");
-	return err ?: set_trace("tracing_on", "1");
+	return machine_trace_function(program, "frees", FREE);
 }
 
 static void count_free(const char *line, void *arg)

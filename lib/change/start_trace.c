@@ -4,27 +4,15 @@
 #include <string.h>
 
 #include "change/start_trace.h"
-#include "core/ledger.h"
 #include "core/machine_state.h"
 #include "core/trace_pipe.h"
 
 #define INSTANCE "callers"
 #define TRACED	 "__mmu_notifier_invalidate_range_start"
 
-static int set(const char *file, const char *value)
-{
-	return ledger_write(machine_trace(INSTANCE, file), value, strlen(value));
-}
-
 static int trace(pid_t program)
 {
-	int err = ledger_mkdir(program, machine_trace(INSTANCE, ""));
-
-	/* The clock of one CPU says nothing about the order on two. */
-	err = err ?: set("trace_clock", "global");
-	err = err ?: set("set_ftrace_filter", TRACED "\n");
-	err = err ?: set("current_tracer", "function");
-	return err ?: set("tracing_on", "1");
+	return machine_trace_function(program, INSTANCE, TRACED);
 }
 
 int start_trace_start(void)

@@ -368,6 +368,29 @@ const char *machine_trace(const char *instance, const char *file)
 	return path;
 }
 
+static int write_trace(const char *instance, const char *file, const char *value)
+{
+	return ledger_write(machine_trace(instance, file), value, strlen(value));
+}
+
+int machine_trace_function(pid_t program, const char *instance, const char *function)
+{
+	int err = ledger_mkdir(program, machine_trace(instance, ""));
+	char line[128];
+
+	/*
+	 * Without the newline nobody says that there is no such function, and all that
+	 * the kernel has are traced.
+	 */
+	if (snprintf(line, sizeof(line), "%s\n", function) >= (int)sizeof(line))
+		return -E2BIG;
+	/* The clock of one CPU says nothing about the order on two. */
+	err = err ?: write_trace(instance, "trace_clock", "global");
+	err = err ?: write_trace(instance, "set_ftrace_filter", line);
+	err = err ?: write_trace(instance, "current_tracer", "function");
+	return err ?: write_trace(instance, "tracing_on", "1");
+}
+
 int machine_probe(const char *instance, const char *name, const char *what)
 {
 	struct request request = { .what = do_probe, .owner = program() };

@@ -39,6 +39,13 @@ int machine_once(int (*fn)(pid_t program));
 const char *machine_trace(const char *instance, const char *file);
 
 /*
+ * For machine_once(): makes that instance, and has the function tracer note each call of
+ * @function in its trace_pipe. Returns 0 or -errno; -EINVAL: there is no such function
+ * that can be traced.
+ */
+int machine_trace_function(pid_t program, const char *instance, const char *function);
+
+/*
  * Has a function of the kernel traced in that instance, as the event @name, until the
  * program ends. @what: "p SYMBOL ARGUMENTS", Documentation/trace/kprobetrace.rst, or "r
  * ..." for its end. 0 also if that was done before.
