@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "change/changes.h"
+#include "change/window.h"
 #include "core/uffd.h"
 #include "hmm_notifier.h"
 
@@ -255,18 +256,6 @@ TEST_F(edges, of_dontneed)
 	EXPECT_EQ(nr, next_call(nr, call + 1, self->at, end));
 }
 
-/* Whether the entry has lost what the change takes from it */
-static bool is_changed(const struct hmm_dmirror_entry *before,
-		       const struct hmm_dmirror_entry *entry, unsigned int leaves)
-{
-	return leaves == CHANGE_GONE ? !(entry->flags & PRESENT) :
-	       leaves == CHANGE_ANOTHER ? entry->flags & PRESENT &&
-					  entry->pfn != before->pfn :
-	       leaves == CHANGE_CLEAN ? !(entry->flags & HMM_DMIRROR_ENTRY_DIRTY) :
-	       leaves == CHANGE_UFFD_WP ? entry->flags & HMM_DMIRROR_ENTRY_UFFD_WP :
-	       !(entry->flags & HMM_DMIRROR_ENTRY_WRITABLE);
-}
-
 /* How often calls of that kind saw the page unchanged, for a start, or changed */
 static unsigned int told(int nr, unsigned int call, const struct hmm_dmirror_entry *before,
 			 unsigned int leaves)
@@ -279,7 +268,7 @@ static unsigned int told(int nr, unsigned int call, const struct hmm_dmirror_ent
 			dmirror_seen_of(&seen[i], before->addr);
 
 		times += seen[i].call.id == 1 && seen[i].call.call == call && entry &&
-			 is_changed(before, entry, leaves) == (call == HMM_DMIRROR_CALL_END);
+			 window_is_left(leaves, before, entry) == (call == HMM_DMIRROR_CALL_END);
 	}
 	return times;
 }
@@ -312,7 +301,7 @@ static void check_told(struct __test_metadata *_metadata, FIXTURE_DATA(edges) *s
 		}
 	for (i = 0; variant->pages[i]; i++) {
 		if (variant->pages[i] == '.' ||
-		    !is_changed(&before[i], &now.entry[i], leaves))
+		    !window_is_left(leaves, &before[i], &now.entry[i]))
 			continue;
 		changed++;
 		EXPECT_EQ(1, told(nr, HMM_DMIRROR_CALL_START, &before[i], leaves))

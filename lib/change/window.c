@@ -194,8 +194,7 @@ void window_start(struct window *window, const struct hmm_dmirror_seen *seen,
 	}
 }
 
-/* Whether the entry is not what was to be left, by one of these */
-static bool is_left(unsigned int leaves, const struct hmm_dmirror_entry *old,
+bool window_is_left(unsigned int leaves, const struct hmm_dmirror_entry *old,
 		    const struct hmm_dmirror_entry *now)
 {
 	bool present = now->flags & PRESENT, same = present && now->pfn == old->pfn;
@@ -241,7 +240,7 @@ bool window_end(struct window *window, const struct hmm_dmirror_seen *seen,
 		page->known = now;
 		if (!now)
 			continue;
-		if (good && !is_left(expected->leaves, &page->before, now)) {
+		if (good && !window_is_left(expected->leaves, &page->before, now)) {
 			describe(old, sizeof(old), &page->before);
 			describe(new, sizeof(new), now);
 			snprintf(why, size, "at the end of %s %#llx is still %s, was %s",

@@ -46,6 +46,13 @@ void window_start(struct window *window, const struct hmm_dmirror_seen *seen,
 bool window_end(struct window *window, const struct hmm_dmirror_seen *seen,
 		const struct change_expected *expected, char *why, size_t size);
 
+/*
+ * Whether the entry @old has become @now as @leaves, of enum change_leaves, says; of more
+ * than one of them, by all
+ */
+bool window_is_left(unsigned int leaves, const struct hmm_dmirror_entry *old,
+		    const struct hmm_dmirror_entry *now);
+
 /* Whether anything was taken away after the last end. Returns 0 or -errno. */
 int window_close(struct window *window, int device);
 
