@@ -47,9 +47,7 @@ class Boot:
     log_limit: int = 64        # of any one log
     snapshot: bool = True      # whether the guest may go on from one
     started: float = dataclasses.field(default_factory=time.time)
-    verbose: bool = False
-    quiet: bool = False
-    show: typing.Optional[progress.Progress] = None    # of several guests at once
+    show: typing.Optional[progress.Progress] = None    # one for several guests at once
 
 
 class Guest:
@@ -57,7 +55,7 @@ class Guest:
 
     def __init__(self, boot: Boot, machine: host.Host):
         self.boot, self.machine = boot, machine
-        self.show = boot.show or progress.Progress(boot.job, boot.verbose, boot.quiet)
+        self.show = boot.show or progress.Progress(boot.job, False, quiet=True)
         self.times: typing.Dict[str, float] = {}
         self.logs = {n: Tail(boot.results / f"{n}.log") for n in LOGS}
         self.ktap_done = self.ready = False

@@ -19,7 +19,7 @@ import time
 import typing
 from collections.abc import Iterator
 
-from runner import files, host, judge, klog, programs, report
+from runner import files, host, judge, klog, programs, progress, report
 from runner.errors import FAIL, PASS, writing
 from runner.job import Exports, Job
 from runner.options import Options
@@ -62,7 +62,8 @@ class Boots:
             self.testbed.boot(job, where, self.tmp, append=f"{self.opt.append} {append}",
                               boot_timeout=self.opt.boot_timeout,
                               cpus=self.opt.cpus, memory=self.opt.memory,
-                              log_limit=self.opt.log_limit, verbose=self.opt.verbose,
+                              log_limit=self.opt.log_limit,
+                              show=progress.Progress(job.directory, self.opt.verbose),
                               snapshot=self.opt.snapshot)
         return judge.Judge(where)
 

@@ -168,8 +168,9 @@ class Run:
             boot_timeout=opt.boot_timeout * subject.slower(opt.subject),
             cpus=opt.cpus, memory=opt.memory,
             machine=self.subject.machine if self.subject else "", xen=xen,
-            log_limit=opt.log_limit, started=self.started, verbose=opt.verbose,
-            show=show, snapshot=opt.snapshot and not (xen or self.vng))
+            log_limit=opt.log_limit, started=self.started,
+            show=show or progress.Progress(its.directory, opt.verbose),
+            snapshot=opt.snapshot and not (xen or self.vng))
 
     def keep(self, to: results.Results) -> None:
         with writing(to.directory):

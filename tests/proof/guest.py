@@ -88,7 +88,7 @@ class Kernel:
         with tempfile.TemporaryDirectory(dir=self.tmp) as tmp:
             tmp = pathlib.Path(tmp)
             job = Job(tmp / "job", lines, expected, (), *bounds, settings=settings).write(more)
-            self.testbed.boot(job, to, tmp, silence=bounds[1] + 25, append=append, quiet=True)
+            self.testbed.boot(job, to, tmp, silence=bounds[1] + 25, append=append)
         return to
 
 
