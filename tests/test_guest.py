@@ -134,7 +134,7 @@ class BadEnds(unittest.TestCase):
         self.assertIn("misbehave_warn", r.result("kernel-log")[1])
 
     def test_leak(self):
-        """CHECK_KERNEL=image:BZIMAGE,DIR of tests/proof/lockdep.config has kmemleak"""
+        """On a kernel with kmemleak and SLUB_DEBUG_ON, as that of --debug has"""
         if "CONFIG_DEBUG_KMEMLEAK=y" not in (kernel_dir() / "config").read_text():
             self.skipTest("no kmemleak")
         r = Run(self, *globs(f"{X}:kernel.mad.leak", f"{X}:kernel.sane"))
