@@ -11,7 +11,7 @@ import shutil
 import unittest
 from unittest import mock
 
-from support import KERNEL, TOP, TempDir, built, kernel_dir, machine, sh
+from support import TOP, TempDir, built, kernel_dir, machine, sh
 
 from runner import accel, build, files, host, modules, qemu, source, vng
 
@@ -50,8 +50,9 @@ LOADED = "softdep 9p post: loop\n"
 
 def debian_tree():
     """The source of Debian's kernel, with our tests, that kernel and its test_hmm"""
-    kernel, tree = kernel_dir(), machine().cache() / f"mm-ci-{KERNEL.replace(':', '-')}"
+    kernel = kernel_dir()
     pristine, _ = source.pristine(machine(), (kernel / "base").read_text().strip())
+    tree = machine().cache() / f"mm-ci-{pristine.name}"
     if not tree.is_dir():
         new = tree.with_suffix(".new")
         shutil.rmtree(new, ignore_errors=True)
