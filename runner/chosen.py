@@ -22,7 +22,7 @@ DEFAULT = (
     "mmap:each_callsite_has_a_change", "mmap:change.*_end_0", "mmap:ending.*_interval_false",
     "mmap:reap.second_interval_false",
     "detectors:detector.*_sees_blockable_errno",
-    "window:held.dontneed_*", "window:parallel.dontneed",
+    "window:held.dontneed_*", "window:parallel.dontneed", "window:numa_balancing_keeps_off",
     "overlap:held.not_met", "overlap:edges.all", "overlap:two",
     "register:registration.hlist", "register_locked:locked.hlist_eagain_beside_hlist",
 )

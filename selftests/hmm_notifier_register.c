@@ -136,7 +136,7 @@ static int disturbed_add(int device, struct hmm_dmirror_notifier *arg,
 
 /*
  * The calls that come for one page, which the notifier sees if there is one. Of the rest of
- * this process NUMA balancing may invalidate some at any time.
+ * this process khugepaged may invalidate some at any time.
  */
 static int calls_of_munmap(int device, char *page)
 {
@@ -243,8 +243,6 @@ TEST_F(registration, is_released_when_unregistered)
 	int device = dmirror_open(DMIRROR_BARE), nr, i, released = 0;
 
 	ASSERT_LE(0, device);
-	/* NUMA balancing may visit each of them while this one is there. */
-	ASSERT_EQ(0, munmap(self->vmas, NR_VMAS * getpagesize()));
 	/* One without ->release is just taken out. */
 	ASSERT_EQ(0, dmirror_add(device, 2, HMM_DMIRROR_IDLE, 0, 0));
 	ASSERT_EQ(0, dmirror_del(device, 2));

@@ -399,4 +399,32 @@ TEST_F_TIMEOUT(parallel, reader_sees_nothing_stale, TIMEOUT_S)
 	EXPECT_EQ(0, self->race->stale);
 }
 
+/*
+ * NUMA balancing leaves the memory of a test alone, also where it is on: none of its
+ * invalidations comes between those that are counted.
+ */
+TEST(numa_balancing_keeps_off)
+{
+	static struct hmm_dmirror_call calls[HMM_DMIRROR_NR_CALLS];
+	int device, nr, i;
+	const char *why;
+
+	SETUP_OR_SKIP(DMIRROR_BARE);
+	vm_settings_start();
+	why = change_why_not_numa_scan();
+	if (why)
+		SKIP(return, "%s", why);
+	device = dmirror_open(DMIRROR_BARE);
+	ASSERT_LE(0, device);
+	ASSERT_EQ(0, dmirror_add(device, ID, HMM_DMIRROR_HLIST, 0, 0));
+
+	EXPECT_EQ(0, change_numa_scan());
+
+	nr = dmirror_calls(device, calls, HMM_DMIRROR_NR_CALLS);
+	ASSERT_LE(0, nr);
+	for (i = 0; i < nr; i++)
+		EXPECT_NE(HMM_DMIRROR_EVENT_PROTECTION_VMA, calls[i].event);
+	EXPECT_EQ(0, close(device));
+}
+
 TEST_HARNESS_MAIN

@@ -183,6 +183,15 @@ long change_map_huge(uintptr_t at);
 /* Why some huge pages are not to be had here, or NULL. changes_thp.c */
 const char *change_why_not_huge(void);
 
+/*
+ * Spends CPU time until the kernel has scanned this process once for NUMA balancing: 0,
+ * -ETIMEDOUT or what machine_set_for_now() says. changes_numa.c
+ */
+long change_numa_scan(void);
+
+/* Why the kernel does not scan here, or NULL. changes_numa.c */
+const char *change_why_not_numa_scan(void);
+
 /* Keeps a file descriptor for a span, and returns it. */
 void change_keep_fd(uintptr_t at, int fd);
 int change_fd(uintptr_t at);

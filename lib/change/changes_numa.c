@@ -175,7 +175,7 @@ const struct change change_migrate_pages = {
 
 #define BALANCING "/proc/sys/kernel/numa_balancing"
 
-static const char *why_not_balancing(void)
+const char *change_why_not_numa_scan(void)
 {
 	if (sysfile_number(BALANCING) < 0)
 		return "no CONFIG_NUMA_BALANCING";
@@ -188,12 +188,11 @@ static const char *why_not_balancing(void)
  * The kernel has a task scan its own mm after some CPU time, which vm_settings.c has set
  * to the minimum. Seen to take 20 to 80 ms; the bound is 5 s of CPU time.
  */
-static long spend_time(uintptr_t at)
+long change_numa_scan(void)
 {
 	long err, before, now = -1;
 	struct timespec spent;
 
-	(void)at;
 	before = sysfile_counter("/proc/self/sched", "mm->numa_scan_seq");
 	err = machine_set_for_now(BALANCING, "1");
 	if (err)
@@ -211,10 +210,22 @@ static long spend_time(uintptr_t at)
 	return machine_put_back(BALANCING) ?: err;
 }
 
+static long scan_with_default_policy(uintptr_t at)
+{
+	long err;
+
+	(void)at;
+	/* dmirror.c has set one that balancing leaves alone. */
+	if (syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0))
+		return -errno;
+	err = change_numa_scan();
+	return syscall(SYS_set_mempolicy, MPOL_LOCAL, NULL, 0) ? -errno : err;
+}
+
 const struct change change_numa_hinting = {
-	.why_not = why_not_balancing,
+	.why_not = change_why_not_numa_scan,
 	.prepare = map_on_first,
-	.act = spend_time,
+	.act = scan_with_default_policy,
 	.check = change_all_filled,
 	.flags = CHANGE_AT_ONCE | CHANGE_REPEATS,
 	.calls = {

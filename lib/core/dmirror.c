@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mempolicy.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/bounded.h"
@@ -76,6 +78,16 @@ static void __attribute__((constructor)) share_with_all_tests(void)
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	is_there = page == MAP_FAILED ? NULL : page;
+}
+
+/*
+ * NUMA balancing leaves memory alone that has a policy without MPOL_F_MOF
+ * (vma_policy_mof() in mm/mempolicy.c). This one is such, and allocates as the default
+ * does. The children inherit it.
+ */
+static void __attribute__((constructor)) keep_numa_balancing_off(void)
+{
+	syscall(SYS_set_mempolicy, MPOL_LOCAL, NULL, 0);
 }
 
 static bool *known(const char *node)
