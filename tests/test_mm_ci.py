@@ -52,7 +52,8 @@ def debian_tree():
     """The source of Debian's kernel, with our tests, that kernel and its test_hmm"""
     kernel = kernel_dir()
     pristine, _ = source.pristine(machine(), (kernel / "base").read_text().strip())
-    tree = machine().cache() / f"mm-ci-{pristine.name}"
+    # virtme-ng takes no path with a ~ in it.
+    tree = machine().cache() / f"mm-ci-{pristine.name.replace('~', '-')}"
     if not tree.is_dir():
         new = tree.with_suffix(".new")
         shutil.rmtree(new, ignore_errors=True)
