@@ -40,6 +40,8 @@ PLACES = (
     (r"hmm_notifier_contract:rule\.(nonblock|block)_(\w+)\.holds", BESIDE, r"\2", r"\1"),
     (r"hmm_notifier_contract:release\.(\w+)\.holds", BESIDE, r"\1", "release"),
     (rf"hmm_notifier_mmap:change\.(\w+?)_({CHANGED_BY})\.takes_effect", SITES, r"\1", r"\2"),
+    (r"hmm_notifier_mmap:change\.(\w+?)_at_(\w+)\.takes_effect",
+     "Changes at the edges of the address space", r"\1", r"\2"),
     (r"hmm_notifier_detectors:detector\.(\w+?)_sees_(\w+)\.as_one", DETECTORS, r"\2", r"\1"),
     (r"panic_on_warn:(\w+)\.panics_at_its_warn", DETECTORS, r"\1", "panic_on_warn"),
     (r"([\w.-]+:[\w-]+)\.([\w.-]+)\.([\w-]+)", r"\1", r"\2", r"\3"),

@@ -3,7 +3,8 @@
  * Invalidations at the edges of what the kernel counts in: the lowest and the highest
  * page that there can be, both sides of where a page table ends, mappings with a hole
  * between them, two at once. At each start the device sees what is mapped there, at each
- * end that it is gone, and the range is the one that was asked for.
+ * end that it is gone, and the range is the one that was asked for. hmm_notifier_mmap has
+ * all changes there, but without holes, and of one mapping.
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -34,7 +35,7 @@ FIXTURE(edges) {
 
 /* Pages in a row: a letter each for those of one mapping, a dot for none */
 FIXTURE_VARIANT(edges) {
-	uintptr_t (*map)(const char *pages);
+	enum edge edge;
 	const char *pages;
 };
 
@@ -54,7 +55,7 @@ static bool map_one(uintptr_t at, char letter)
 	return true;
 }
 
-/* Returns -1UL if there is no room. */
+/* Returns -1UL if there is no room, as @at is then. */
 static uintptr_t map_at(uintptr_t at, const char *pages)
 {
 	unsigned int i;
@@ -65,64 +66,15 @@ static uintptr_t map_at(uintptr_t at, const char *pages)
 	return at;
 }
 
-/* CAP_SYS_RAWIO goes below vm.mmap_min_addr. */
-static uintptr_t lowest(const char *pages)
-{
-	return map_at(0, pages);
-}
-
-/* Above it is the kernel; on x86, a page is left free below. */
-static uintptr_t highest(const char *pages)
-{
-	static const unsigned int bits[] = { 57, 56, 52, 48, 47, 42, 39 };
-	size_t size = strlen(pages) * CHANGE_PAGE;
-	uintptr_t at = -1UL;
-	unsigned int i;
-
-	for (i = 0; i < sizeof(bits) / sizeof(bits[0]) && at == -1UL; i++) {
-		uintptr_t top = (1UL << (bits[i] - 1)) + ((1UL << (bits[i] - 1)) - size);
-
-		at = map_at(top, pages);
-		if (at == -1UL)
-			at = map_at(top - CHANGE_PAGE, pages);
-	}
-	return at;
-}
-
-/* The second page is the first one behind a table of that level. */
-static uintptr_t behind(unsigned int level, const char *pages)
-{
-	uintptr_t size = CHANGE_PAGE;
-
-	while (level--)
-		size *= CHANGE_PAGE / sizeof(uint64_t);
-	return map_at(((CHANGE_BASE + size) & -size) + size - CHANGE_PAGE, pages);
-}
-
-static uintptr_t pmd_border(const char *pages)
-{
-	return behind(1, pages);
-}
-
-static uintptr_t pud_border(const char *pages)
-{
-	return behind(2, pages);
-}
-
-static uintptr_t p4d_border(const char *pages)
-{
-	return behind(3, pages);
-}
-
-FIXTURE_VARIANT_ADD(edges, lowest) { lowest, "aa" };
-FIXTURE_VARIANT_ADD(edges, highest) { highest, "aa" };
-FIXTURE_VARIANT_ADD(edges, pmd) { pmd_border, "aa" };
-FIXTURE_VARIANT_ADD(edges, pud) { pud_border, "aa" };
-FIXTURE_VARIANT_ADD(edges, p4d) { p4d_border, "aa" };
-FIXTURE_VARIANT_ADD(edges, one_page) { pmd_border, "a" };
-FIXTURE_VARIANT_ADD(edges, hole) { pud_border, "a.a" };
-FIXTURE_VARIANT_ADD(edges, two) { pmd_border, "ab" };
-FIXTURE_VARIANT_ADD(edges, two_hole) { p4d_border, "a.b" };
+FIXTURE_VARIANT_ADD(edges, lowest) { EDGE_LOWEST, "aa" };
+FIXTURE_VARIANT_ADD(edges, highest) { EDGE_HIGHEST, "aa" };
+FIXTURE_VARIANT_ADD(edges, pmd) { EDGE_PMD, "aa" };
+FIXTURE_VARIANT_ADD(edges, pud) { EDGE_PUD, "aa" };
+FIXTURE_VARIANT_ADD(edges, p4d) { EDGE_P4D, "aa" };
+FIXTURE_VARIANT_ADD(edges, one_page) { EDGE_PMD, "a" };
+FIXTURE_VARIANT_ADD(edges, hole) { EDGE_PUD, "a.a" };
+FIXTURE_VARIANT_ADD(edges, two) { EDGE_PMD, "ab" };
+FIXTURE_VARIANT_ADD(edges, two_hole) { EDGE_P4D, "a.b" };
 
 static uintptr_t page_of(uintptr_t at, unsigned int page)
 {
@@ -136,7 +88,8 @@ FIXTURE_SETUP(edges)
 
 	SETUP_OR_SKIP(DMIRROR_BARE);
 	SCENE_BEGIN(&self->scene);
-	self->at = variant->map(variant->pages);
+	self->at = map_at(edge_room(variant->edge, strlen(variant->pages) * CHANGE_PAGE,
+				    CHANGE_PAGE, CHANGE_PAGE), variant->pages);
 	if (self->at == -1UL)
 		SETUP_SKIP("no such address to map at");
 	ASSERT_EQ(0, scene_open(&self->scene, DMIRROR_BARE));

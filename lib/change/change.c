@@ -19,9 +19,63 @@ size_t change_bytes(unsigned int nr)
 	       nr % CHANGE_HUGES(1) * CHANGE_PAGE;
 }
 
+static uintptr_t base = CHANGE_BASE;
+static uintptr_t elsewhere = CHANGE_ELSEWHERE;
+
+/* Of the one span at an edge: its size, and where in it the table ends */
+static enum edge edge;
+static size_t mapped, border;
+
+const char *change_at_edge(const struct change *change, enum edge where)
+{
+	bool outmost = where == EDGE_LOWEST || where == EDGE_HIGHEST;
+	size_t align = CHANGE_HUGE;
+
+	edge = where;
+	mapped = change->size ? change_bytes(change->size) : CHANGE_SIZE;
+	if (mapped % CHANGE_HUGE)
+		align = CHANGE_PAGE;
+	else if (mapped > 2 * CHANGE_HUGE)
+		align = mapped / 2;
+	if (edge == EDGE_PMD && align > CHANGE_PAGE)
+		return "a huge page always ends with a PMD";
+	if (outmost && mapped > 2 * CHANGE_HUGE)
+		return "program and stack are where this would be";
+	if (outmost && change->flags & CHANGE_NOT_OUTMOST)
+		return "the kernel takes no such address for this";
+	if (edge == EDGE_HIGHEST)
+		elsewhere = -CHANGE_ELSEWHERE;
+	border = (mapped / 2 + align - 1) & -align;
+	base = edge_room(edge, mapped, align, border);
+	return base == -1UL ? "no such address to map at" : NULL;
+}
+
 uintptr_t change_span(unsigned int span)
 {
-	return CHANGE_BASE + span * CHANGE_STRIDE;
+	return base + span * CHANGE_STRIDE;
+}
+
+uintptr_t change_span_end(unsigned int span)
+{
+	return edge ? base + mapped : change_span(span + 1);
+}
+
+uintptr_t change_elsewhere(uintptr_t addr)
+{
+	return addr + elsewhere;
+}
+
+static bool touches(uintptr_t at, uintptr_t to, uintptr_t start, uintptr_t end)
+{
+	return start < to && (end > at || start >= at);
+}
+
+bool change_in_spans(uintptr_t start, uintptr_t end)
+{
+	if (!edge)
+		return touches(CHANGE_BASE, CHANGE_END, start, end);
+	return touches(base, base + mapped, start, end) ||
+	       touches(change_elsewhere(base), change_elsewhere(base + mapped), start, end);
 }
 
 static long each_span(const struct victim_args *args)
@@ -104,6 +158,25 @@ static bool is_once(const struct change *change, const struct change_call *call)
 	return change->flags & CHANGE_AT_ONCE && !call->end;
 }
 
+/*
+ * Whether it is a call of change_protection(), which has one for what each P4D maps, before
+ * 6.12 for each PUD, and that ends inside the range.
+ */
+static bool is_two_calls(const struct change_call *call)
+{
+	return !strcmp(call->site, "change_pud_range") &&
+	       edge >= (kernel_version() < LINUX_VERSION(6, 12) ? EDGE_PUD : EDGE_P4D) &&
+	       change_bytes(call->start) < border && border < change_bytes(call->end);
+}
+
+/* try_realign_addr(): from the beginning of a page table whose end it reaches */
+static uintptr_t start_of(const struct change_call *call, uintptr_t start, uintptr_t end)
+{
+	return kernel_version() >= LINUX_VERSION(6, 7) &&
+	       !strcmp(call->site, "move_page_tables") &&
+	       start / CHANGE_HUGE != end / CHANGE_HUGE ? start & -CHANGE_HUGE : start;
+}
+
 /* Returns how many it wants to add; adds what there is room for. */
 static int expect_call(const struct change_call *call, unsigned int span,
 		       struct change_expected *expected, int room)
@@ -119,6 +192,8 @@ static int expect_call(const struct change_call *call, unsigned int span,
 	size_t step = change_bytes(call->step ? call->step : call->end - call->start);
 	int nr = 0;
 
+	if (is_two_calls(call))
+		step = border;
 	if (!call->end) {
 		if (room > 0)
 			*expected = e;
@@ -127,6 +202,7 @@ static int expect_call(const struct change_call *call, unsigned int span,
 	for (at = change_bytes(call->start); at < end; at += step) {
 		e.start = change_span(span) + at;
 		e.end = e.start + step;
+		e.start = start_of(call, e.start, e.end);
 		if (nr < room)
 			expected[nr] = e;
 		nr++;
@@ -249,12 +325,12 @@ static int fds[CHANGE_SPANS] = { -1, -1, -1 };
 
 void change_keep_fd(uintptr_t at, int fd)
 {
-	fds[(at - CHANGE_BASE) / CHANGE_STRIDE] = fd;
+	fds[(at - base) / CHANGE_STRIDE] = fd;
 }
 
 int change_fd(uintptr_t at)
 {
-	return fds[(at - CHANGE_BASE) / CHANGE_STRIDE];
+	return fds[(at - base) / CHANGE_STRIDE];
 }
 
 uint64_t change_pagemap(uintptr_t addr)

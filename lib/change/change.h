@@ -4,15 +4,17 @@
  * change, which invalidations the kernel has to start for it, and how to see that it
  * worked. Functions, events and ranges are those of the kernel's source, 6.12 and 7.2.
  *
- * A change is made in a span: 4 GiB of address space for nothing else. So the change has
- * started every invalidation that is seen there.
+ * A change is made in a span: 4 GiB of address space for nothing else, or as much as it
+ * takes, at an edge. So the change has started every invalidation that is seen there.
  */
 #ifndef HMM_NOTIFIER_CHANGE_CHANGE_H
 #define HMM_NOTIFIER_CHANGE_CHANGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <unistd.h>
 
+#include "change/edge.h"
 #include "core/dmirror.h"
 #include "core/sysfile.h"
 #include "core/victim.h"
@@ -90,6 +92,7 @@ enum change_flags {
 	 */
 	CHANGE_FILE_HAS_IT = 32,
 	CHANGE_ALL_PAGES = 64,	/* of all memory: stacks and code, too */
+	CHANGE_NOT_OUTMOST = 128, /* not at the lowest nor up to the highest address */
 };
 
 /*
@@ -103,14 +106,26 @@ struct change {
 	long (*act)(uintptr_t at);
 	long (*check)(uintptr_t at);
 	unsigned int flags;
+	unsigned int size;	/* what it maps, if not CHANGE_PAGES(4) */
 	struct change_call calls[CHANGE_MAX_CALLS];
 };
 
 /* CHANGE_PAGES() or CHANGE_HUGES() in bytes */
 size_t change_bytes(unsigned int nr);
 
-/* The address at which a span starts */
+/*
+ * Has this process, and the victims that it starts from now on, make the change at that
+ * edge, in one span. Returns why it can't be, or NULL.
+ */
+const char *change_at_edge(const struct change *change, enum edge where);
+
+/* Where a span starts and ends; another address in the same one, for what moves there */
 uintptr_t change_span(unsigned int span);
+uintptr_t change_span_end(unsigned int span);
+uintptr_t change_elsewhere(uintptr_t addr);
+
+/* Whether a range touches a span; an empty one inside does. */
+bool change_in_spans(uintptr_t start, uintptr_t end);
 
 /* Run a function of @change in the victim, for @spans spans. 0 or -errno */
 int change_prepare(struct victim *victim, const struct change *change,

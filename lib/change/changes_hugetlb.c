@@ -65,6 +65,7 @@ const struct change change_hugetlb_fork = {
 	.act = change_see_in_child,
 	.check = change_all_filled,
 	.flags = CHANGE_AT_ONCE,
+	.size = CHANGE_HUGES(1),
 	.calls = {
 		CHANGE_CALL("copy_hugetlb_page_range", CLEAR, CHANGE_READONLY,
 			    0, CHANGE_HUGES(1)),
@@ -91,6 +92,7 @@ const struct change change_hugetlb_cow = {
 	.prepare = share_with_child,
 	.act = change_write_second,
 	.check = is_copied,
+	.size = CHANGE_HUGES(1),
 	.calls = {
 		CHANGE_CALL("hugetlb_wp", CLEAR, CHANGE_ANOTHER, 0, CHANGE_HUGES(1)),
 	},
@@ -98,7 +100,7 @@ const struct change change_hugetlb_cow = {
 
 static long move(uintptr_t at)
 {
-	void *to = (void *)(at + CHANGE_ELSEWHERE);
+	void *to = (void *)change_elsewhere(at);
 
 	return mremap((void *)at, CHANGE_HUGE, CHANGE_HUGE, MREMAP_MAYMOVE | MREMAP_FIXED,
 		      to) == to ? 0 : -errno;
@@ -109,7 +111,7 @@ static long has_moved(uintptr_t at)
 	uintptr_t page;
 
 	for (page = at; page < at + CHANGE_SIZE; page += CHANGE_PAGE)
-		if (*(volatile uintptr_t *)(page + CHANGE_ELSEWHERE) != page)
+		if (*(volatile uintptr_t *)(change_elsewhere(page)) != page)
 			return -EBADMSG;
 	return change_unmapped(at, CHANGE_HUGE);
 }
@@ -119,6 +121,7 @@ const struct change change_hugetlb_mremap = {
 	.prepare = map_private,
 	.act = move,
 	.check = has_moved,
+	.size = CHANGE_HUGES(1),
 	.calls = {
 		CHANGE_CALL("move_hugetlb_page_tables", CLEAR, CHANGE_GONE,
 			    0, CHANGE_HUGES(1)),
@@ -144,6 +147,7 @@ const struct change change_hugetlb_mprotect = {
 	.prepare = map_private,
 	.act = protect,
 	.check = is_protected,
+	.size = CHANGE_HUGES(1),
 	.calls = {
 		CHANGE_CALL("hugetlb_change_protection", PROTECTION_VMA, CHANGE_READONLY,
 			    0, CHANGE_HUGES(1)),
@@ -195,6 +199,7 @@ const struct change change_hugetlb_truncate = {
 	.act = truncate_half,
 	.check = is_truncated,
 	.flags = CHANGE_FILE_HAS_IT,
+	.size = CHANGE_HUGES(2),
 	.calls = {
 		CHANGE_CALL("unmap_hugepage_range", UNMAP, CHANGE_GONE,
 			    CHANGE_HUGES(1), CHANGE_HUGES(2),
@@ -250,6 +255,7 @@ const struct change change_hugetlb_unshare = {
 	.prepare = map_twice,
 	.act = cut,
 	.check = is_unshared,
+	.size = CHANGE_HUGES(1024),
 	.calls = {
 		CHANGE_CALL("hugetlb_unshare_pmds", CLEAR, CHANGE_GONE, 0, CHANGE_HUGES(512)),
 	},

@@ -106,6 +106,7 @@ const struct change change_thp_munmap = {
 	.prepare = change_map_huge,
 	.act = unmap_part,
 	.check = part_is_unmapped,
+	.size = CHANGE_HUGES(1),
 	.calls = {
 		/* when the mapping is cut, not when its part is unmapped */
 		CHANGE_CALL("__split_huge_pmd", CLEAR, CHANGE_SPLIT, 0, CHANGE_HUGES(1)),
@@ -128,6 +129,7 @@ const struct change change_thp_mprotect = {
 	.prepare = change_map_huge,
 	.act = protect_part,
 	.check = is_split,
+	.size = CHANGE_HUGES(1),
 	.calls = {
 		CHANGE_CALL("__split_huge_pmd", CLEAR, CHANGE_SPLIT, 0, CHANGE_HUGES(1)),
 		CHANGE_CALL("change_pud_range", PROTECTION_VMA, CHANGE_READONLY,
@@ -152,6 +154,7 @@ const struct change change_thp_dontneed = {
 	.prepare = change_map_huge,
 	.act = drop_part,
 	.check = part_is_zero,
+	.size = CHANGE_HUGES(1),
 	.calls = {
 		/* the one inside the other */
 		CHANGE_CALL("zap_vma_range_batched", CLEAR, CHANGE_GONE,
@@ -180,6 +183,7 @@ const struct change change_thp_split_folio = {
 	.prepare = change_map_huge,
 	.act = split_folio,
 	.check = is_split,
+	.size = CHANGE_HUGES(1),
 	.calls = {
 		/* 6.16 and later split the PMD without telling once more. */
 		CHANGE_CALL("__split_huge_pmd", CLEAR, CHANGE_SPLIT, 0, CHANGE_HUGES(1),
@@ -242,6 +246,7 @@ const struct change change_collapse = {
 	.prepare = map_room,
 	.act = collapse_room,
 	.check = is_collapsed,
+	.size = CHANGE_HUGES(1),
 	.calls = {
 		CHANGE_CALL("collapse_huge_page", CLEAR, CHANGE_GONE, 0, CHANGE_HUGES(1)),
 	},
@@ -297,6 +302,7 @@ const struct change change_khugepaged = {
 	.act = have_khugepaged_collapse,
 	.check = is_collapsed,
 	.flags = CHANGE_AT_ONCE | CHANGE_REPEATS,
+	.size = CHANGE_HUGES(1),
 	.calls = {
 		CHANGE_CALL("collapse_huge_page", CLEAR, CHANGE_GONE, 0, CHANGE_HUGES(1)),
 	},
@@ -331,6 +337,7 @@ const struct change change_collapse_shmem = {
 	.prepare = map_shmem_room,
 	.act = collapse_room,
 	.check = is_shmem_collapsed,
+	.size = CHANGE_HUGES(1),
 	.calls = {
 		/* each small page that is mapped, then the page table */
 		CHANGE_CALL("try_to_unmap_one", CLEAR, CHANGE_GONE, 0, CHANGE_PAGES(4),
@@ -364,6 +371,7 @@ const struct change change_collapse_mapped = {
 	.prepare = map_shmem_small,
 	.act = collapse_room,
 	.check = is_shmem_collapsed,
+	.size = CHANGE_HUGES(1),
 	.calls = {
 		CHANGE_CALL("try_collapse_pte_mapped_thp", CLEAR, CHANGE_GONE,
 			    0, CHANGE_HUGES(1),
@@ -411,6 +419,7 @@ const struct change change_cow_huge_zero = {
 	.prepare = map_huge_zero,
 	.act = write_first,
 	.check = rest_is_zero,
+	.size = CHANGE_HUGES(1),
 	.calls = {
 		CHANGE_CALL("__split_huge_pmd", CLEAR, CHANGE_SPLIT, 0, CHANGE_HUGES(1),
 			    .until = LINUX_VERSION(6, 13)),

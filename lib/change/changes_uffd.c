@@ -77,14 +77,14 @@ static int prepare_move(uintptr_t at, size_t size)
 	if (fd < 0)
 		return fd;
 	change_keep_fd(at, fd);
-	err = change_map(at + CHANGE_ELSEWHERE, size, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	return err ?: userfault_register(fd, at + CHANGE_ELSEWHERE, size,
+	err = change_map(change_elsewhere(at), size, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	return err ?: userfault_register(fd, change_elsewhere(at), size,
 					 UFFDIO_REGISTER_MODE_MISSING);
 }
 
 static int move(uintptr_t at, size_t size)
 {
-	long moved = userfault_move(change_fd(at), at + CHANGE_ELSEWHERE, at, size);
+	long moved = userfault_move(change_fd(at), change_elsewhere(at), at, size);
 
 	return moved < 0 ? moved : moved == (long)size ? 0 : -EIO;
 }
@@ -104,7 +104,7 @@ static long move_page(uintptr_t at)
 
 static long page_has_moved(uintptr_t at)
 {
-	if (*(volatile uintptr_t *)(at + CHANGE_ELSEWHERE) != at)
+	if (*(volatile uintptr_t *)(change_elsewhere(at)) != at)
 		return -EBADMSG;
 	return change_zero(at, CHANGE_PAGE) ?:
 					      change_filled(at + CHANGE_PAGE,
@@ -135,10 +135,10 @@ static long huge_has_moved(uintptr_t at)
 {
 	uintptr_t page;
 
-	if (change_smaps(at + CHANGE_ELSEWHERE, "AnonHugePages") != (long)CHANGE_HUGE / 1024)
+	if (change_smaps(change_elsewhere(at), "AnonHugePages") != (long)CHANGE_HUGE / 1024)
 		return -EBADMSG;
 	for (page = at; page < at + CHANGE_HUGE; page += CHANGE_PAGE)
-		if (*(volatile uintptr_t *)(page + CHANGE_ELSEWHERE) != page)
+		if (*(volatile uintptr_t *)(change_elsewhere(page)) != page)
 			return -EBADMSG;
 	return change_zero(at, CHANGE_SIZE);
 }
@@ -153,6 +153,7 @@ const struct change change_uffd_move_huge = {
 	.prepare = prepare_move_huge,
 	.act = move_huge,
 	.check = huge_has_moved,
+	.size = CHANGE_HUGES(1),
 	.calls = {
 		CHANGE_CALL("move_pages_huge_pmd", CLEAR, CHANGE_GONE, 0, CHANGE_HUGES(1)),
 	},

@@ -88,6 +88,7 @@ const struct change change_brk = {
 	.prepare = grow_brk,
 	.act = shrink_brk,
 	.check = all_unmapped,
+	.flags = CHANGE_NOT_OUTMOST,
 	.calls = {
 		CHANGE_CALL("unmap_vmas", UNMAP, CHANGE_GONE, 0, CHANGE_PAGES(4)),
 	},
@@ -119,7 +120,7 @@ const struct change change_mremap_shrink = {
 
 static long move_with(uintptr_t at, int flags)
 {
-	void *to = (void *)(at + CHANGE_ELSEWHERE);
+	void *to = (void *)change_elsewhere(at);
 
 	return mremap((void *)at, CHANGE_SIZE, CHANGE_SIZE, flags | MREMAP_MAYMOVE |
 		      MREMAP_FIXED, to) == to ? 0 : -errno;
@@ -135,7 +136,7 @@ static long has_moved(uintptr_t at)
 	uintptr_t page;
 
 	for (page = at; page < at + CHANGE_SIZE; page += CHANGE_PAGE)
-		if (*(volatile uintptr_t *)(page + CHANGE_ELSEWHERE) != page)
+		if (*(volatile uintptr_t *)(change_elsewhere(page)) != page)
 			return -EBADMSG;
 	return 0;
 }
@@ -360,7 +361,7 @@ static long map_private_and_shared(uintptr_t at)
 {
 	long err = change_private(at);
 
-	return err ?: change_map(at + CHANGE_ELSEWHERE, CHANGE_SIZE,
+	return err ?: change_map(change_elsewhere(at), CHANGE_SIZE,
 				 MAP_SHARED | MAP_ANONYMOUS, -1);
 }
 

@@ -19,11 +19,9 @@ static bool is_same(const struct change_expected *e,
 	       e->end == call->end;
 }
 
-/* An empty range counts, too. */
 static bool in_spans(const struct hmm_dmirror_call *call)
 {
-	return call->start < CHANGE_END &&
-	       (call->end > CHANGE_BASE || call->start >= CHANGE_BASE);
+	return change_in_spans(call->start, call->end);
 }
 
 static void note_strange(struct check_starts *starts, const char *what,

@@ -30,7 +30,7 @@ static struct window_page *find(struct window *window, uintptr_t addr)
 static int add(struct window *window, uintptr_t addr)
 {
 	addr &= ~(CHANGE_PAGE - 1);
-	if (addr < CHANGE_BASE || addr >= CHANGE_END || find(window, addr))
+	if (!change_in_spans(addr, addr + 1) || find(window, addr))
 		return 0;
 	if (window->nr == WINDOW_PAGES)
 		return -E2BIG;
@@ -191,6 +191,7 @@ void window_start(struct window *window, const struct hmm_dmirror_seen *seen,
 			check_kept(window, page, now, "at the start of",
 				   site_of(expected), expected ? expected->leaves : 0);
 		page->known &= ends;
+		page->open++;
 	}
 }
 
@@ -238,6 +239,7 @@ bool window_end(struct window *window, const struct hmm_dmirror_seen *seen,
 		if (!in_range(&seen->call, page->before.addr))
 			continue;
 		page->known = now;
+		page->open--;
 		if (!now)
 			continue;
 		if (good && !window_is_left(expected->leaves, &page->before, now)) {
@@ -264,7 +266,7 @@ int window_close(struct window *window, int device)
 	if (err == -ESRCH)
 		return 0;
 	for (i = 0; i < window->nr && !err; i++)
-		if (window->page[i].known)
+		if (window->page[i].known && window->page[i].open <= 0)
 			check_kept(window, &window->page[i], &now.page[i].before,
 				   "after the last end", "of all", 0);
 	return err;

@@ -16,6 +16,7 @@ struct window_page {
 	struct hmm_dmirror_entry before;	/* the change */
 	struct hmm_dmirror_entry last;		/* at the last end */
 	bool known;				/* whether nothing began since */
+	int open;				/* starts less ends */
 	bool changed;				/* whether @last is not @before */
 };
 
