@@ -200,7 +200,7 @@ class Really(unittest.TestCase):
     def test_hang(self):
         r = self.run_both("--timeout", "6", "--test", "kernel.mad.hang", "--test", "ends.*s")
         self.assertEqual(r.failed(), [f"{X}:ends.fails", f"{X}:kernel.mad.hang",
-                                      f"{NEXT}:kernel.mad.hang"])
+                                      f"{NEXT}:ends.fails", f"{NEXT}:kernel.mad.hang"])
 
     def test_panic(self):
         r = self.run_both("--test", f"{X}:kernel.mad.panic", "--test", f"{X}:kernel.sane")
