@@ -52,7 +52,7 @@ class Goals:
         self.count = 0
 
     def run(self, *options):
-        """({row: seconds}, seconds of the whole, how QEMU's part of it went) of a run"""
+        """(results, when it began, seconds of the whole) of a run"""
         self.count += 1
         results = self.tmp / f"run-{self.count}"
         began, seconds, _ = bench.spent([TOP / "run_tests.sh", "--results", results, *options])
@@ -60,7 +60,7 @@ class Goals:
         said = bench.read(run / "summary.json") if (run / "times.json").exists() else {}
         if said.get("verdict") != "pass":
             raise Void(f"it does not pass: ./run_tests.sh {shlex.join(options)}")
-        return bench.rows(run, began, seconds), seconds, bench.read(run / "boot.json")["times"]
+        return run, began, seconds
 
     def default(self):
         _, wholes, boots = bench.measure(self.n, [], self.tmp / "default")
@@ -71,7 +71,7 @@ class Goals:
                  most, "")
 
     def all(self):
-        show("--all", [self.run("--all")[1] for _ in range(self.n)], 120)
+        show("--all", [self.run("--all")[-1] for _ in range(self.n)], 120)
 
     def mutants(self, *names):
         """(seconds of the whole, of preparing their kernel, of each)"""
@@ -101,27 +101,25 @@ class Goals:
         """A copy of the kernel's source, by links; what is changed is a file of its own."""
         source = (kernels.get(self.machine, self.kernel).directory / "pristine").resolve()
         # where it lies the next time too, and where files of the source can be linked
-        tree = self.machine.cache() / "bench-tree"
+        tree = self.machine.cache() / f"bench-tree-{source.name}"
         if not tree.exists():
             subprocess.run(["cp", "-al", source, tree], check=True)
         self.run("--kernel", f"tree:{tree}")
-        tables, wholes = [], []
+        runs = []
         for i in range(self.n):
             changed = (source / CHANGED).read_text() + f"/* {time.time()} {i} */\n"
             (tree / CHANGED).parent.chmod(0o755)
             (tree / CHANGED).unlink()
             (tree / CHANGED).write_text(changed)
-            table, whole, _ = self.run("--kernel", f"tree:{tree}")
-            tables.append(table)
-            wholes.append(whole)
-        show(f"a tree with {CHANGED} changed", wholes, 30)
-        show_rows(tables)
+            runs.append(self.run("--kernel", f"tree:{tree}"))
+        show(f"a tree with {CHANGED} changed", [whole for *_, whole in runs], 30)
+        show_rows(runs)
 
     def cold(self):
         with mock.patch.dict(os.environ, XDG_CACHE_HOME=str(self.tmp / "cache")):
-            table, whole, _ = self.run()
-        show("the first run of all", [whole], 90)
-        show_rows([table])
+            run = self.run()
+        show("the first run of all", [run[-1]], 90)
+        show_rows([run])
 
     def upstream(self):
         """Theirs between two programs of ours, whose marks tell how long it took"""
@@ -151,14 +149,16 @@ class Goals:
                 for what, more in (("virtme-ng", ("--backend", "vng")),
                                    ("ours", ("--no-snapshot",)), ("ours, saved", ()))}
         for what, done in runs.items():
-            most = None if what == "virtme-ng" else statistics.median(
-                times["tests"] for *_, times in runs["virtme-ng"])
-            show(f"{what}: boot to the first test", [times["tests"] for *_, times in done],
-                 most)
-            show(f"{what}: one test, from command to verdict", [whole for _, whole, _ in done])
+            booted = [bench.read(run / "boot.json")["times"]["tests"] for run, *_ in done]
+            if what == "virtme-ng":
+                theirs = statistics.median(booted)
+            show(f"{what}: boot to the first test", booted,
+                 None if what == "virtme-ng" else theirs)
+            show(f"{what}: one test, from command to verdict", [whole for *_, whole in done])
 
 
-def show_rows(tables):
+def show_rows(runs):
+    tables = [bench.rows(*run) for run in runs]
     for row in tables[0]:
         show(f"    {row}", [t[row] for t in tables])
 
