@@ -88,6 +88,16 @@ class Tools(unittest.TestCase):
                f"--cache-dir={TempDir(self).path}", "runner", "static", "ci", cwd=TOP)
         self.assertEqual((r.returncode, r.stdout), (0, ""))
 
+    def test_mypy_on_what_calls_the_runner(self):
+        """Some of it runs on demand: nothing else would say that a call is wrong."""
+        dirs = [TOP / "tests", *(TOP / "tests" / name for name in ("proof", "cost", "shapes"))]
+        r = sh("env", f"MYPYPATH={TOP}:{':'.join(map(str, dirs))}", "mypy",
+               "--ignore-missing-imports", "--check-untyped-defs", "--python-version", "3.9",
+               f"--cache-dir={TempDir(self).path}", *(f for d in dirs for f in d.glob("*.py")),
+               cwd=TOP)
+        self.assertRegex(r.stdout, r"\(checked \d+ source files\)$")
+        self.assertEqual(re.findall(r".*\[call-arg\]", r.stdout), [])
+
     def test_flake8_on_the_runner(self):
         self.assert_silent("flake8", "--isolated", "--max-line-length=95", "runner",
                            "static", "ci")

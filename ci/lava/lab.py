@@ -180,7 +180,7 @@ def read(each: Entry, own: bool) -> None:
 def from_own(each: Entry, judged: list[judge.Test]) -> list[str]:
     """What differs when it is booted as run_tests.sh does"""
     tmp = each.job.directory.parent
-    each.run.testbed.boot(each.job, each.own, tmp, quiet=True, boot_timeout=BOOT)
+    each.run.testbed.boot(each.job, each.own, tmp, boot_timeout=BOOT)
     own = {t["name"]: t["result"] for t in judge.Judge(each.own).judge()}
     here = {t["name"]: t["result"] for t in judged}
     return [f"{name}: {here.get(name)} in LAVA's guest, {own.get(name)} in our own"

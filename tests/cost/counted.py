@@ -54,7 +54,7 @@ def count(machine, kernel, tmp, results):
         files.append(pathlib.Path(shutil.copy(ko, tmp / f"{name}.ko")))
     made = Job(tmp / "job", job(), [], (), 240, 120, 600).write(files)
     guest = Counted(boot.Boot(kernel.image, built.initramfs, made.directory, results, "tcg",
-                              "x86_64", quiet=True, boot_timeout=300, silence=300), machine)
+                              "x86_64", boot_timeout=300, silence=300), machine)
     initrd.pack_job(made.directory, guest.job)
     how = guest.run(guest.command(tmp))
     ktap = (results / "ktap.log").read_text(errors="replace")
