@@ -55,15 +55,14 @@ static bool map_one(uintptr_t at, char letter)
 	return true;
 }
 
-/* Returns -1UL if there is no room, as @at is then. */
-static uintptr_t map_at(uintptr_t at, const char *pages)
+static bool map_at(uintptr_t at, const char *pages)
 {
 	unsigned int i;
 
 	for (i = 0; pages[i]; i++)
 		if (pages[i] != '.' && !map_one(at + i * CHANGE_PAGE, pages[i]))
-			return -1UL;
-	return at;
+			return false;
+	return true;
 }
 
 FIXTURE_VARIANT_ADD(edges, lowest) { EDGE_LOWEST, "aa" };
@@ -88,9 +87,9 @@ FIXTURE_SETUP(edges)
 
 	SETUP_OR_SKIP(DMIRROR_BARE);
 	SCENE_BEGIN(&self->scene);
-	self->at = map_at(edge_room(variant->edge, strlen(variant->pages) * CHANGE_PAGE,
-				    CHANGE_PAGE, CHANGE_PAGE), variant->pages);
-	if (self->at == -1UL)
+	self->at = edge_room(variant->edge, strlen(variant->pages) * CHANGE_PAGE,
+			     CHANGE_PAGE, CHANGE_PAGE);
+	if (self->at == -1UL || !map_at(self->at, variant->pages))
 		SETUP_SKIP("no such address to map at");
 	ASSERT_EQ(0, scene_open(&self->scene, DMIRROR_BARE));
 	/* That has forked: they are no one else's from now on. */
