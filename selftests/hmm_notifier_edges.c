@@ -7,7 +7,9 @@
  * all changes there, but without holes, and of one mapping.
  */
 #include <errno.h>
+#include <linux/mempolicy.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -324,6 +326,29 @@ TEST_F(edges, of_pageout)
 	EXPECT_EQ(strchr(variant->pages, '.') ? -1 : 0,
 		  madvise((void *)self->at, size_of(variant), MADV_PAGEOUT));
 	check_told(_metadata, self, variant, CHANGE_GONE, NULL);
+}
+
+/* To the node where they are not, in one call */
+TEST_F(edges, of_move_pages)
+{
+	unsigned int i, nr = strlen(variant->pages);
+	int status[HMM_DMIRROR_NR_WATCHED], nodes[HMM_DMIRROR_NR_WATCHED], to = 0;
+	void *pages[HMM_DMIRROR_NR_WATCHED];
+
+	ASK_OR_SKIP(change_move_pages.why_not());
+	for (i = 0; i < nr; i++)
+		pages[i] = (void *)page_of(self->at, i);
+	ASSERT_EQ(0, syscall(SYS_move_pages, 0, 1, pages, NULL, status, 0));
+	/* A number that no node has is an error, and moves nothing. */
+	do {
+		to += to == status[0];
+		for (i = 0; i < nr; i++)
+			nodes[i] = to;
+		ASSERT_GT(64, to++);
+	} while (syscall(SYS_move_pages, 0, nr, pages, nodes, status, MPOL_MF_MOVE));
+	for (i = 0; i < nr; i++)
+		EXPECT_EQ(variant->pages[i] != '.', status[i] == nodes[i]);
+	check_told(_metadata, self, variant, CHANGE_NOT_THAT, NULL);
 }
 
 /*
