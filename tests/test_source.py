@@ -2,6 +2,7 @@
 """The sources themselves: every tool at zero reports."""
 import functools
 import py_compile
+import re
 import shutil
 import subprocess
 import unittest
