@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 
 import goodrun
 from goodrun import BUG, WARN
-from judged import (KNOWN, LAST, OTHER_WARN, PROGRAM, SKIP, TESTS, Judged, JudgeTest,
+from judged import (KNOWN, OTHER_WARN, PROGRAM, SKIP, TESTS, Judged, JudgeTest,
                     changed, good_kmsg, good_ktap)
 
 

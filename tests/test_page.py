@@ -9,7 +9,7 @@ import shutil
 import unittest
 
 import goodrun
-from goodrun import BUG, account
+from goodrun import BUG
 from judged import Judged
 from support import RUNNER, TempDir, sh
 

@@ -102,6 +102,8 @@ class Tools(unittest.TestCase):
     def test_flake8_on_the_runner(self):
         self.assert_silent("flake8", "--isolated", "--max-line-length=95", "runner",
                            "static", "ci")
+        # names that are not defined, or not used
+        self.assert_silent("flake8", "--isolated", "--select=F", "tests", "intree")
 
     def checkpatch(self, ignore, *args):
         script = kernel_dir() / "src/scripts/checkpatch.pl"
