@@ -305,7 +305,7 @@ TEST_F(edges, of_map_fixed)
 TEST_F(edges, of_mremap)
 {
 	size_t size = page_of(0, last_of(variant->pages, 0) + 1);
-	void *to = (void *)(CHANGE_BASE + CHANGE_ELSEWHERE);
+	void *to = (void *)(CHANGE_BASE + CHANGE_ELSEWHERE / 2);
 
 	EXPECT_EQ(to, mremap((void *)self->at, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
 			     to));

@@ -158,14 +158,21 @@ static bool is_once(const struct change *change, const struct change_call *call)
 	return change->flags & CHANGE_AT_ONCE && !call->end;
 }
 
+/* With three levels of tables, all addresses are less than what one P4D would map. */
+static bool has_p4d(void)
+{
+	return edge_room(EDGE_P4D, 2 * CHANGE_PAGE, CHANGE_PAGE, CHANGE_PAGE) != -1UL;
+}
+
 /*
  * Whether it is a call of change_protection(), which has one for what each P4D maps, before
- * 6.12 for each PUD, and that ends inside the range.
+ * 6.12 or without one for each PUD, and that ends inside the range.
  */
 static bool is_two_calls(const struct change_call *call)
 {
 	return !strcmp(call->site, "change_pud_range") &&
-	       edge >= (kernel_version() < LINUX_VERSION(6, 12) ? EDGE_PUD : EDGE_P4D) &&
+	       (edge == EDGE_P4D || (edge == EDGE_PUD && (kernel_version() <
+		LINUX_VERSION(6, 12) || !has_p4d()))) &&
 	       change_bytes(call->start) < border && border < change_bytes(call->end);
 }
 
