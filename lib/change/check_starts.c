@@ -187,10 +187,14 @@ static void check_left(struct check_starts *starts, unsigned int change)
 {
 	unsigned int i;
 
-	for (i = 0; i < starts->nr; i++)
+	for (i = 0; i < starts->nr; i++) {
 		if (starts->ends[i] && !starts->left[i] &&
 		    !(change & CHANGE_NON_BLOCKABLE && starts->hits[i]))
 			starts->not_left++;
+		if (is_open(starts, i))
+			window_forget(&starts->window, starts->expected[i].start,
+				      starts->expected[i].end);
+	}
 }
 
 /* ->release and its interval counterpart come without a start. */

@@ -42,9 +42,11 @@ uintptr_t edge_room(enum edge edge, size_t size, size_t align, size_t before)
 		return highest(size, align);
 	for (; edge >= EDGE_PMD; edge--)
 		mapped *= page / sizeof(uint64_t);
-	if (mapped > page)
+	if (mapped > page) {
 		at = (VICTIM_BASE & -mapped) + 2 * mapped - before;
-	if (mapped > page && !is_free(at, size))
+		if (is_free(at, size))
+			return at;
 		at -= mapped;
+	}
 	return is_free(at, size) ? at : -1UL;
 }

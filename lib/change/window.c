@@ -191,7 +191,6 @@ void window_start(struct window *window, const struct hmm_dmirror_seen *seen,
 			check_kept(window, page, now, "at the start of",
 				   site_of(expected), expected ? expected->leaves : 0);
 		page->known &= ends;
-		page->open++;
 	}
 }
 
@@ -239,7 +238,6 @@ bool window_end(struct window *window, const struct hmm_dmirror_seen *seen,
 		if (!in_range(&seen->call, page->before.addr))
 			continue;
 		page->known = now;
-		page->open--;
 		if (!now)
 			continue;
 		if (good && !window_is_left(expected->leaves, &page->before, now)) {
@@ -256,6 +254,15 @@ bool window_end(struct window *window, const struct hmm_dmirror_seen *seen,
 	return good;
 }
 
+void window_forget(struct window *window, uintptr_t start, uintptr_t end)
+{
+	unsigned int i;
+
+	for (i = 0; i < window->nr; i++)
+		if (start <= window->page[i].before.addr && window->page[i].before.addr < end)
+			window->page[i].known = false;
+}
+
 int window_close(struct window *window, int device)
 {
 	struct window now = *window;
@@ -266,7 +273,7 @@ int window_close(struct window *window, int device)
 	if (err == -ESRCH)
 		return 0;
 	for (i = 0; i < window->nr && !err; i++)
-		if (window->page[i].known && window->page[i].open <= 0)
+		if (window->page[i].known)
 			check_kept(window, &window->page[i], &now.page[i].before,
 				   "after the last end", "of all", 0);
 	return err;

@@ -16,7 +16,6 @@ struct window_page {
 	struct hmm_dmirror_entry before;	/* the change */
 	struct hmm_dmirror_entry last;		/* at the last end */
 	bool known;				/* whether nothing began since */
-	int open;				/* starts less ends */
 	bool changed;				/* whether @last is not @before */
 };
 
@@ -53,6 +52,9 @@ bool window_end(struct window *window, const struct hmm_dmirror_seen *seen,
  */
 bool window_is_left(unsigned int leaves, const struct hmm_dmirror_entry *old,
 		    const struct hmm_dmirror_entry *now);
+
+/* For a range that was never ended: what is in it may go on to change. */
+void window_forget(struct window *window, uintptr_t start, uintptr_t end);
 
 /* Whether anything was taken away after the last end. Returns 0 or -errno. */
 int window_close(struct window *window, int device);
